@@ -1,0 +1,1 @@
+"""Out-of-distribution benchmarks for image classifiers: one config, one run, one table."""

@@ -1,0 +1,1 @@
+"""Attacks: adversarial images from a classifier, images and labels."""

@@ -1,0 +1,53 @@
+"""What every attack takes and gives."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """What an attack made of a batch.
+
+    Attributes:
+        images: float32 `(N, 3, H, W)` in [0, 1]: the pictures whose prediction is scored.
+        succeeded: bool `(N,)`: the attack reached its goal by its own criterion.
+        iterations: int64 `(N,)`: gradient steps until success, or all that were taken.
+        columns: further per-image values `(N,)` for the records, such as the target class.
+    """
+
+    images: Tensor
+    succeeded: Tensor
+    iterations: Tensor
+    columns: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Attack(Protocol):
+    """An adversary in pixel space.
+
+    `eps` is the l_inf radius in [0, 1] pixel units (None: no such bound), which the caller checks.
+    """
+
+    name: str
+    eps: float | None
+
+    def __call__(
+        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
+    ) -> AttackResult:
+        """Attack a batch.
+
+        Args:
+            classifier: images in [0, 1] -> logits `(N, 1000)`; in eval mode, its parameters need no
+                gradient. The attack leaves it so.
+            images: float32 `(N, 3, H, W)` in [0, 1].
+            labels: int64 `(N,)`.
+            seeds: one integer an image (`image_seed`); the only source of randomness.
+        """
+        ...
+
+
+def generator_of(seed: int) -> torch.Generator:
+    """A generator on the CPU that depends on an image's seed alone."""
+    return torch.Generator().manual_seed(seed)

@@ -1,0 +1,1 @@
+"""Benchmarks: which pictures, which labels, which scores."""

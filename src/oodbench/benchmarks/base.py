@@ -1,0 +1,98 @@
+"""What a benchmark is: splits of items with labels, columns to record, and scores of the records.
+
+Nothing here imports torch: a finished run is found and skipped from listings alone.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from oodbench.metrics.score import Score
+
+SplitScores = dict[str, Score]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture (or clip) of a split.
+
+    Attributes:
+        image: path below the benchmark's root, with forward slashes.
+        label: class index, written to the records as it is.
+        columns: further values for the records, such as the shape category.
+    """
+
+    image: str
+    label: int
+    columns: Mapping[str, str | int | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Part of a benchmark that is scored by itself.
+
+    Attributes:
+        name: as in the records and the table, such as `fog/3`; "" where there is only one.
+        root: folder that `Item.image` is relative to.
+        n_expected: official number of items.
+        n_items: number of items on disk.
+        fingerprint: sha256 over the sorted relative paths and sizes.
+        list_items: the items in the one order of all runs.
+    """
+
+    name: str
+    root: Path
+    n_expected: int
+    n_items: int
+    fingerprint: str
+    list_items: Callable[[], list[Item]]
+
+
+Readout = Callable[[NDArray[np.float32]], dict[str, NDArray[np.generic]]]
+"""Logits `(N, 1000)` -> columns of the records, each `(N,)` or `(N, k)`."""
+
+
+class Benchmark(Protocol):
+    """A benchmark as evaluate and score see it."""
+
+    headline: str
+    """Name of the metric that stands for the benchmark in the wide table."""
+
+    def splits(self) -> Sequence[Split]:
+        """Splits that are on disk, in the order in which they are run.
+
+        Raises:
+            DataError: what was looked for and what was found.
+        """
+        ...
+
+    def missing_splits(self) -> Sequence[str]:
+        """Names of the splits that the official data set has and the disk has not."""
+        ...
+
+    def load(self, path: Path) -> list[Image.Image]:
+        """RGB pictures of an item: one, or the frames of a clip.
+
+        Raises:
+            DataError: the file cannot be read, by name.
+        """
+        ...
+
+    @property
+    def readout(self) -> Readout:
+        """Columns that are recorded from the logits."""
+        ...
+
+    def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:
+        """Scores by split name; "" is the whole benchmark.
+
+        Args:
+            splits: (name, records) one after the other, so that one is in memory at a time.
+        """
+        ...

@@ -1,0 +1,172 @@
+"""File lists of class folders: found, checked, fingerprinted, in the one order of all runs."""
+
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from oodbench.errors import DataError
+from oodbench.files import read_json, write_json
+from oodbench.paths import cache_directory
+
+log = logging.getLogger(__name__)
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"})
+CLIP_SUFFIXES = frozenset({".mp4"})
+RACY_SECONDS = 2.0
+"""A folder changed so recently may change again within one tick of its clock: not cached."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Files of one class folder: names in bytewise order, and their sizes."""
+
+    name: str
+    files: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a finished run needs to know of a data set: how many files and their fingerprint."""
+
+    n_files: int
+    fingerprint: str
+
+
+def list_folders(root: Path, suffixes: frozenset[str]) -> list[Folder]:
+    """Class folders of `root` in bytewise order, each with its files of these suffixes (any case).
+
+    Raises:
+        DataError: root is missing, is flat, has no class folder, or has an empty one.
+    """
+    names = _folder_names(root, suffixes)
+    folders = [Folder(name, _files(root / name, suffixes)) for name in names]
+    empty = [folder.name for folder in folders if not folder.files]
+    if empty:
+        raise DataError(
+            f"{root / empty[0]}: class folder without pictures ({len(empty)} such); "
+            "unpack the archive again, or remove the folder and set data.allow_partial=true"
+        )
+    return folders
+
+
+def summarise(folders: Sequence[Folder]) -> Summary:
+    """Number of files and sha256 over the sorted relative paths and sizes."""
+    digest = hashlib.sha256()
+    n_files = 0
+    lines = sorted(f"{folder.name}/{name}\0{size}\n" for folder in folders for name, size in folder.files)
+    for line in lines:
+        digest.update(line.encode("utf-8", "surrogateescape"))
+        n_files += 1
+    return Summary(n_files, digest.hexdigest())
+
+
+def cached_summary(
+    root: Path, names: Sequence[str], variant: str, compute: Callable[[], Summary]
+) -> Summary:
+    """Summary of a data set, remembered as long as no folder of it changes.
+
+    Args:
+        root: the data set's folder.
+        names: its class folders, whose modification times are watched.
+        variant: what else the summary depends on (which classes, which positions).
+        compute: makes the summary.
+    """
+    times = [(root / name).stat().st_mtime_ns for name in names]
+    signature = hashlib.sha256(
+        "\n".join([variant, *map("{}\0{}".format, names, times)]).encode("utf-8", "surrogateescape")
+    ).hexdigest()
+    place = hashlib.sha256(f"{root.resolve()}\0{variant}".encode()).hexdigest()[:24]
+    path = cache_directory() / "listings" / f"{place}.json"
+    stored = read_json(path)
+    if isinstance(stored, dict) and stored.get("signature") == signature:
+        return Summary(stored["n_files"], stored["fingerprint"])
+    summary = compute()
+    if times and time.time() - max(times) / 1e9 > RACY_SECONDS:
+        try:
+            write_json(path, {"root": str(root), "signature": signature, **vars(summary)})
+        except OSError as error:
+            log.debug("file list not cached: %s", error)
+    return summary
+
+
+def round_robin(folders: Sequence[Folder]) -> list[tuple[str, str]]:
+    """(folder, file) pairs: the first file of every class, then the second of every class, …"""
+    longest = max((len(folder.files) for folder in folders), default=0)
+    return [
+        (folder.name, folder.files[position][0])
+        for position in range(longest)
+        for folder in folders
+        if position < len(folder.files)
+    ]
+
+
+def even_positions(folders: Sequence[Folder]) -> list[Folder]:
+    """Files at positions 0, 2, 4, … of the folder order: the published run's pictures for attacks."""
+    kept = []
+    position = 0
+    for folder in folders:
+        first = position % 2
+        position += len(folder.files)
+        files = folder.files[first::2]
+        if files:
+            kept.append(Folder(folder.name, files))
+    return kept
+
+
+def folder_names(root: Path) -> list[str]:
+    """Names of the folders in `root`, bytewise; hidden ones left out.
+
+    Raises:
+        DataError: root is missing or no folder.
+    """
+    try:
+        with os.scandir(root) as entries:
+            return sorted(
+                entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")
+            )
+    except FileNotFoundError:
+        raise DataError(
+            f"{root}: no such folder; set data.root=DIR (or OODBENCH_DATA_ROOT), or "
+            f"benchmark.root=DIR; {_nearest(root)}"
+        ) from None
+    except NotADirectoryError:
+        raise DataError(f"{root}: is a file, not a folder; unpack it and name the folder") from None
+
+
+def _nearest(root: Path) -> str:
+    for parent in root.parents:
+        if parent.is_dir():
+            found = sorted(path.name for path in parent.iterdir() if not path.name.startswith("."))
+            listed = ", ".join(found[:8]) + (", …" if len(found) > 8 else "")
+            return f"{parent} holds: {listed or 'nothing'}"
+    return "no parent folder exists"
+
+
+def _folder_names(root: Path, suffixes: frozenset[str]) -> list[str]:
+    names = folder_names(root)
+    if names:
+        return names
+    flat = _files(root, suffixes)
+    if flat:
+        raise DataError(
+            f"{root}: flat, {len(flat)} files and no class folders; sort them into <synset id>/ "
+            "folders (n01440764, …) with the devkit's ground truth"
+        )
+    raise DataError(f"{root}: empty; expected class folders named by synset id (n01440764, …)")
+
+
+def _files(folder: Path, suffixes: frozenset[str]) -> tuple[tuple[str, int], ...]:
+    with os.scandir(folder) as entries:
+        return tuple(
+            sorted(
+                (entry.name, entry.stat().st_size)
+                for entry in entries
+                if os.path.splitext(entry.name)[1].lower() in suffixes  # noqa: PTH122
+                and not entry.name.startswith(".")
+                and entry.is_file()
+            )
+        )

@@ -1,0 +1,48 @@
+"""Decode pictures and clips to RGB."""
+
+from pathlib import Path
+
+import av
+from PIL import Image
+
+from oodbench.errors import DataError
+
+
+def load_picture(path: Path) -> list[Image.Image]:
+    """The picture, converted to RGB as torchvision's ImageFolder does.
+
+    Raises:
+        DataError: the file is truncated or no picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            return [picture.convert("RGB")]
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: cannot be read as a picture: {_reason(error)}") from error
+
+
+def load_clip(path: Path) -> list[Image.Image]:
+    """All frames of a clip, RGB, in order.
+
+    Raises:
+        DataError: the file is no clip or has fewer than two frames.
+    """
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise DataError(f"{path}: no video in it; unpack the archive again")
+            frames = [frame.to_image() for frame in container.decode(video=0)]
+    except (av.FFmpegError, OSError) as error:
+        raise DataError(f"{path}: cannot be read as a clip: {_reason(error)}") from error
+    if len(frames) < 2:
+        raise DataError(f"{path}: {len(frames)} frames; a clip needs at least 2")
+    return frames
+
+
+def clip_decoder() -> str:
+    """Name and version of the decoder, because H.264 decoders differ slightly."""
+    return f"PyAV {av.__version__}, libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}"
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,55 @@
+"""Turn a config node with `_target_` into an object, with errors a user can read."""
+
+import inspect
+from difflib import get_close_matches
+from typing import Any
+
+from hydra.utils import get_object, instantiate
+
+from oodbench.errors import ConfigError, OodbenchError
+
+
+def build(node: dict[str, Any], key: str) -> Any:
+    """Instantiate `node` (and nodes within it).
+
+    Args:
+        node: a mapping with `_target_`, the dotted name of a class or function.
+        key: where the node stands in the config, for messages.
+
+    Raises:
+        ConfigError: the target cannot be imported, an argument is unknown, missing or refused.
+    """
+    check_arguments(node, key)
+    try:
+        return instantiate(node, _convert_="all")
+    except OodbenchError:
+        raise
+    except Exception as error:
+        if isinstance(error.__cause__, OodbenchError):
+            raise error.__cause__ from None
+        reason = error.__cause__ or error
+        message = f"{key}: {node['_target_']} failed: {type(reason).__name__}: {reason}"
+        raise ConfigError(message.splitlines()[0]) from error
+
+
+def check_arguments(node: dict[str, Any], key: str) -> None:
+    """Refuse an argument that the target does not take, and a required one that is not given."""
+    target = node.get("_target_")
+    if not target:
+        raise ConfigError(f"{key}._target_ is missing: the dotted name of a class or function")
+    try:
+        constructor = get_object(target)
+    except Exception as error:
+        raise ConfigError(f"{key}._target_={target}: cannot be imported: {error}") from error
+    parameters = inspect.signature(constructor).parameters
+    names = [name for name in parameters if name != "self"]
+    given = {name for name in node if not (name.startswith("_") and name.endswith("_"))}
+    for name in sorted(given - set(names)):
+        close = get_close_matches(name, names, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise ConfigError(f"unknown key {key}.{name}: {hint}available: {', '.join(names)}")
+    for name in names:
+        parameter = parameters[name]
+        required = parameter.default is inspect.Parameter.empty
+        if required and parameter.kind is not parameter.VAR_POSITIONAL and name not in given:
+            raise ConfigError(f"{key}.{name} is missing: {target} needs it")

@@ -1,0 +1,181 @@
+"""Which files the demo data consist of, and how each is made from the 20 source pictures."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from oodbench.data.clips import write_clip
+from oodbench.data.demo_corruptions import CORRUPTIONS
+from oodbench.data.demo_perturbations import PERTURBATIONS, clip_frames
+from oodbench.data.demo_pictures import (
+    centre_crop,
+    corner_crop,
+    cue_conflict,
+    picture_of,
+    pixels_of,
+    random_generator,
+    resized,
+    rotation,
+    sketch,
+)
+from oodbench.data.demo_sources import SOURCES, Source, open_source
+from oodbench.files import atomic_path, write_text
+from oodbench.reference import geirhos_categories, imagenet_a_indices
+
+NOTICE = (
+    "demo data made by oodbench from 20 pictures: "
+    "no number measured on it is comparable with a published one"
+)
+"""Stands in every `DEMO.txt`: results on a folder that has one are marked as demo results."""
+
+_JPEG_QUALITY = 85  # as ImageNet-C
+_CORRUPTED = (4, 8, 15, 17)  # strawberry, yurt, goose, bald eagle
+_PERTURBED = (0, 17)  # bull mastiff, bald eagle
+_IMAGENET_A_VARIANTS = {"crop": corner_crop, "rotation": rotation}
+
+
+@dataclass(frozen=True)
+class DemoFile:
+    """One file: `path` below the demo folder; `write(folder of the sources, path to write)`."""
+
+    path: str
+    write: Callable[[Path, Path], None]
+
+
+@dataclass(frozen=True)
+class DemoDataSet:
+    """One data set and its files, those first that mark it as demo data."""
+
+    name: str
+    files: tuple[DemoFile, ...]
+
+
+def demo_data_sets() -> tuple[DemoDataSet, ...]:
+    """The demo versions of the data sets, always the same; nothing is read or written.
+
+    ImageNet's pictures also serve the white-box attacks.
+    """
+    return (
+        _data_set("imagenet", _imagenet(), "imagenet/val"),
+        _data_set("imagenet-a", _imagenet_a(), "imagenet-a"),
+        _data_set("imagenet-c", _imagenet_c(), "imagenet-c"),
+        _data_set("imagenet-p", _imagenet_p(), "imagenet-p"),
+        _data_set(
+            "imagenet-sketch", _imagenet_sketch(), "imagenet-sketch", "imagenet-sketch/sketch"
+        ),
+        _data_set("cue-conflict", _cue_conflict(), "cue-conflict"),
+    )
+
+
+def _data_set(name: str, files: Iterator[DemoFile], *roots: str) -> DemoDataSet:
+    notices = [DemoFile(f"{root}/DEMO.txt", _write_notice) for root in roots]
+    return DemoDataSet(name, (*notices, *files))
+
+
+def _imagenet() -> Iterator[DemoFile]:
+    for source in SOURCES:
+        path = f"imagenet/val/{source.wnid}/{source.val_stem}.JPEG"
+        yield DemoFile(path, partial(_write_copy, source))
+
+
+def _imagenet_a() -> Iterator[DemoFile]:
+    for source in SOURCES:
+        if source.label in imagenet_a_indices():
+            stem = f"imagenet-a/{source.wnid}/demo_{source.number:02d}"
+            yield DemoFile(f"{stem}.jpg", partial(_write_copy, source))
+            for variant in _IMAGENET_A_VARIANTS:
+                yield DemoFile(f"{stem}_{variant}.jpg", partial(_write_variant, source, variant))
+
+
+def _imagenet_c() -> Iterator[DemoFile]:
+    for corruption in CORRUPTIONS:
+        for severity in range(1, 6):
+            for source in (SOURCES[number] for number in _CORRUPTED):
+                yield DemoFile(
+                    f"imagenet-c/{corruption}/{severity}/{source.wnid}/{source.val_stem}.JPEG",
+                    partial(_write_corrupted, source, corruption, severity),
+                )
+
+
+def _imagenet_p() -> Iterator[DemoFile]:
+    for perturbation in PERTURBATIONS:
+        for source in (SOURCES[number] for number in _PERTURBED):
+            yield DemoFile(
+                f"imagenet-p/{perturbation}/{source.wnid}/{source.val_stem}.mp4",
+                partial(_write_perturbed, source, perturbation),
+            )
+
+
+def _imagenet_sketch() -> Iterator[DemoFile]:
+    count: dict[str, int] = {}
+    for source in SOURCES:
+        index = count[source.wnid] = count.get(source.wnid, -1) + 1
+        path = f"imagenet-sketch/sketch/{source.wnid}/sketch_{index}.JPEG"
+        yield DemoFile(path, partial(_write_sketch, source))
+
+
+def _cue_conflict() -> Iterator[DemoFile]:
+    cues = [
+        (category, f"{category}{index}", source)
+        for category, members in geirhos_categories().items()
+        for index, source in enumerate((s for s in SOURCES if s.label in members), start=1)
+    ]
+    for category, shape_name, shape in cues:
+        for other, texture_name, texture in cues:
+            # One stimulus without a conflict, as the official set has some.
+            if category != other or (shape_name, texture_name) == ("bird1", "bird2"):
+                path = f"cue-conflict/{category}/{shape_name}-{texture_name}.png"
+                yield DemoFile(path, partial(_write_cue_conflict, shape, texture))
+
+
+def _write_notice(sources: Path, path: Path) -> None:
+    write_text(path, NOTICE + "\n")
+
+
+def _write_copy(source: Source, sources: Path, path: Path) -> None:
+    with atomic_path(path) as part:
+        part.write_bytes((sources / source.file_name).read_bytes())
+
+
+def _write_variant(source: Source, variant: str, sources: Path, path: Path) -> None:
+    generator = random_generator("imagenet-a", variant, source.file_name)
+    picture = _IMAGENET_A_VARIANTS[variant](open_source(sources / source.file_name), generator)
+    _save(picture, path)
+
+
+def _write_corrupted(
+    source: Source, corruption: str, severity: int, sources: Path, path: Path
+) -> None:
+    clean = pixels_of(centre_crop(resized(open_source(sources / source.file_name))))
+    # The severity is no part of the key: all severities of a picture share their random draws.
+    generator = random_generator("imagenet-c", corruption, source.file_name)
+    _save(picture_of(CORRUPTIONS[corruption](clean, severity, generator)), path)
+
+
+def _write_perturbed(source: Source, perturbation: str, sources: Path, path: Path) -> None:
+    generator = random_generator("imagenet-p", perturbation, source.file_name)
+    picture = resized(open_source(sources / source.file_name))
+    write_clip(clip_frames(perturbation, picture, generator), path)
+
+
+def _write_sketch(source: Source, sources: Path, path: Path) -> None:
+    _save(sketch(open_source(sources / source.file_name)), path)
+
+
+def _write_cue_conflict(shape: Source, texture: Source, sources: Path, path: Path) -> None:
+    generator = random_generator("cue-conflict", shape.file_name, texture.file_name)
+    shape_picture, texture_picture = (
+        open_source(sources / source.file_name) for source in (shape, texture)
+    )
+    _save(cue_conflict(shape_picture, texture_picture, generator), path)
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    with atomic_path(path) as part:
+        if path.suffix == ".png":
+            picture.save(part, format="PNG")
+        else:
+            picture.save(part, format="JPEG", quality=_JPEG_QUALITY)

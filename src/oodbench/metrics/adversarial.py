@@ -1,0 +1,27 @@
+"""Accuracy under attack and the attack's success, as the published run counts them."""
+
+import pandas as pd
+
+from oodbench.metrics.intervals import rate
+from oodbench.metrics.score import Score
+
+
+def adversarial(records: pd.DataFrame) -> dict[str, Score]:
+    """`adversarial_accuracy`, `attack_success_rate` and `clean_accuracy`.
+
+    A picture counts as accurate when the attack missed its own goal and the prediction on what the
+    attack returned is the label. A success is never accurate; a failed targeted attack leaves the
+    picture's class open. The success rate is over all attacked pictures, those included that were
+    at the attack's goal before it began.
+
+    Args:
+        records: rows of an attacked run with `label`, `prediction` (under attack),
+            `clean_prediction` and `attack_succeeded`.
+    """
+    label = records["label"].to_numpy()
+    succeeded = records["attack_succeeded"].to_numpy(dtype=bool)
+    return {
+        "adversarial_accuracy": rate(~succeeded & (records["prediction"].to_numpy() == label)),
+        "attack_success_rate": rate(succeeded, higher_is_better=False),
+        "clean_accuracy": rate(records["clean_prediction"].to_numpy() == label),
+    }

@@ -1,0 +1,150 @@
+"""Calibration on ImageNet-A: RMS calibration error and AURRA (Hendrycks et al. 2021)."""
+
+from collections.abc import Callable
+from math import nan
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from oodbench.metrics.intervals import NO_INTERVAL, bootstrap
+from oodbench.metrics.score import Score
+
+BIN_SIZE = 100
+"""Pictures in a bin of the RMS calibration error."""
+
+_Floats = NDArray[np.float64]
+_Statistic = Callable[[_Floats, _Floats], float]
+
+
+def rms_calibration_error(
+    confidence: NDArray[np.floating], correct: NDArray[np.bool_], *, drop_last: bool
+) -> float:
+    """Root mean square gap between confidence and accuracy over bins of equal size.
+
+    Bins hold 100 consecutive pictures by ascending confidence; the last one also holds the
+    remainder. A bin weighs its pictures over all pictures. Ties stay in the order given.
+
+    Args:
+        confidence: `(n,)` in [0, 1], n at least 1.
+        correct: bool `(n,)`.
+        drop_last: leave the last bin, that of the most confident pictures, out of the sum while n
+            stays the full count, as the authors' released code does (their text does not).
+
+    Returns:
+        A fraction in [0, 1]. For n < 100: without `drop_last` the gap of one bin of all pictures,
+        with it NaN (that code fails there). For n in 100..199 `drop_last` leaves no bin, hence 0.
+
+    Raises:
+        ValueError: the arrays are empty or differ in length.
+    """
+    return _rms(*_ascending(confidence, correct), drop_last=drop_last)
+
+
+def aurra(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> float:
+    """Area under the response rate accuracy curve.
+
+    The mean over k = 1..n of the accuracy among the k most confident pictures. The order is a
+    stable ascending sort read backwards, so of equally confident pictures the later comes first.
+
+    Args:
+        confidence: `(n,)` in [0, 1], n at least 1.
+        correct: bool `(n,)`.
+
+    Returns:
+        A fraction in [0, 1].
+
+    Raises:
+        ValueError: the arrays are empty or differ in length.
+    """
+    return _aurra(*_ascending(confidence, correct))
+
+
+def calibration(records: pd.DataFrame) -> dict[str, Score]:
+    """`rms_calibration_error_published`, `rms_calibration_error` and `aurra` among 200 classes.
+
+    Intervals are bootstrapped over pictures. Resampling adds noise that the RMS error counts as
+    miscalibration: that of a nearly calibrated model can lie below its interval, and its note says
+    so then.
+
+    Args:
+        records: rows of ImageNet-A with `label`, `prediction_200way` and `confidence_200way`.
+
+    Raises:
+        ValueError: there are no rows.
+    """
+    right = records["prediction_200way"].to_numpy() == records["label"].to_numpy()
+    confidence, correct = _ascending(records["confidence_200way"].to_numpy(), right)
+    return {
+        "rms_calibration_error_published": _published_score(confidence, correct),
+        "rms_calibration_error": _standard_score(confidence, correct),
+        "aurra": _score(_aurra, confidence, correct, higher_is_better=True),
+    }
+
+
+def _published_score(confidence: _Floats, correct: _Floats) -> Score:
+    n = len(confidence)
+    if n < BIN_SIZE:
+        note = "fewer than 100 pictures: the published rule has no bin"
+        return Score(nan, *NO_INTERVAL, n, higher_is_better=False, note=note)
+    if n < 2 * BIN_SIZE:
+        note = "fewer than 200 pictures: 0 by construction, the published rule drops the only bin"
+        return Score(0.0, *NO_INTERVAL, n, higher_is_better=False, note=note)
+    return _score(_rms_published, confidence, correct, higher_is_better=False)
+
+
+def _standard_score(confidence: _Floats, correct: _Floats) -> Score:
+    note = "fewer than 100 pictures: one bin of all" if len(confidence) < BIN_SIZE else ""
+    return _score(_rms, confidence, correct, higher_is_better=False, note=note)
+
+
+def _score(
+    statistic: _Statistic,
+    confidence: _Floats,
+    correct: _Floats,
+    *,
+    higher_is_better: bool,
+    note: str = "",
+) -> Score:
+    """Score a statistic of arrays that are sorted by ascending confidence."""
+
+    def resampled(draw: NDArray[np.int64]) -> float:
+        # Sorted positions of sorted arrays are a sorted resample, several times cheaper to get.
+        order = np.sort(draw)
+        return statistic(confidence[order], correct[order])
+
+    value = statistic(confidence, correct)
+    low, high = bootstrap(resampled, len(confidence))
+    if value < low and not note:
+        note = "the value lies below its interval, as resampling adds to the calibration error"
+    return Score(value, low, high, len(confidence), "fraction", higher_is_better, note)
+
+
+def _ascending(
+    confidence: NDArray[np.floating], correct: NDArray[np.bool_]
+) -> tuple[_Floats, _Floats]:
+    if confidence.shape != correct.shape or not len(confidence):
+        raise ValueError(
+            f"expected two arrays of one length n >= 1, found {confidence.shape}, {correct.shape}"
+        )
+    order = np.argsort(confidence, kind="stable")
+    return confidence[order].astype(np.float64), correct[order].astype(np.float64)
+
+
+def _rms(confidence: _Floats, correct: _Floats, *, drop_last: bool = False) -> float:
+    n = len(confidence)
+    if n < BIN_SIZE and drop_last:
+        return nan
+    starts = np.arange(max(n // BIN_SIZE, 1)) * BIN_SIZE
+    sizes = np.diff(starts, append=n)
+    gaps = np.add.reduceat(confidence - correct, starts) / sizes
+    squares = sizes / n * gaps**2
+    return float(np.sqrt(squares[:-1].sum() if drop_last else squares.sum()))
+
+
+def _rms_published(confidence: _Floats, correct: _Floats) -> float:
+    return _rms(confidence, correct, drop_last=True)
+
+
+def _aurra(_: _Floats, correct: _Floats) -> float:
+    return float((np.cumsum(correct[::-1]) / np.arange(1, len(correct) + 1)).mean())

@@ -1,0 +1,1 @@
+"""Classifiers: networks, their weights and their normalisation."""

@@ -1,0 +1,98 @@
+"""A model's config and weights files into a Classifier."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from oodbench.building import build
+from oodbench.errors import ConfigError, WeightsError
+from oodbench.models import loading
+from oodbench.models.classifier import Classifier
+from oodbench.models.weights import missing_head
+from oodbench.schema import ModelConfig
+
+_OWN_NETWORKS = "oodbench.models.networks."
+_TIMM_NETWORK = "oodbench.models.networks.timm_network"
+
+
+def build_classifier(model: ModelConfig, *, weights_files: list[Path]) -> Classifier:
+    """Construct the network, check its size, load its weights, add the normalisation.
+
+    PyTorch's global random numbers are left as they were.
+
+    Args:
+        model: the `model` node of the config.
+        weights_files: what `oodbench.models.weights.find_weights` found.
+
+    Returns:
+        On the CPU, in evaluation mode, float32.
+
+    Raises:
+        ConfigError: the network cannot be constructed.
+        WeightsError: no weights, or weights that do not fit.
+    """
+    if not weights_files:
+        _allow_no_file(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(model.weights.random_seed or 0)
+        network = _construct(model, weights_files)
+    _check_parameters(model, network)
+    if weights_files and not _timm_reads(model, weights_files):
+        _load(model, network, weights_files)
+    return Classifier(network, mean=model.mean, std=model.std, name=model.name)
+
+
+def count_parameters(network: nn.Module) -> float:
+    """Number of parameters in millions."""
+    return sum(parameter.numel() for parameter in network.parameters()) / 1e6
+
+
+def _construct(model: ModelConfig, weights_files: list[Path]) -> nn.Module:
+    node = dict(model.network)
+    if _timm_reads(model, weights_files):
+        node["hub_file"] = str(weights_files[0])
+    network = build(node, "model.network")
+    if not isinstance(network, nn.Module):
+        raise ConfigError(
+            f"model.network._target_={node['_target_']} gave a {type(network).__name__}, "
+            "not a torch.nn.Module"
+        )
+    return network
+
+
+def _timm_reads(model: ModelConfig, files: list[Path]) -> bool:
+    """Whether the file is one of timm's own; only safetensors, which cannot hold code."""
+    from_hub = model.weights.hub is not None and model.network.get("_target_") == _TIMM_NETWORK
+    return from_hub and bool(files) and files[0].suffix == ".safetensors"
+
+
+def _allow_no_file(model: ModelConfig) -> None:
+    """Only a network of the user's may bring its own weights; ours would be random unseen."""
+    own = str(model.network.get("_target_", "")).startswith(_OWN_NETWORKS)
+    if own and model.weights.random_seed is None:
+        raise WeightsError(
+            f"model {model.name} has no weights: set model.weights.file=PATH, or "
+            "model.weights.random_seed=0 for random ones"
+        )
+
+
+def _check_parameters(model: ModelConfig, network: nn.Module) -> None:
+    found = count_parameters(network)
+    if model.parameters is not None and abs(found - model.parameters) > 0.001:
+        raise WeightsError(
+            f"model {model.name}: model.parameters={model.parameters} million, "
+            f"but its network has {found:.3f} million"
+        )
+
+
+def _load(model: ModelConfig, network: nn.Module, files: list[Path]) -> None:
+    tensors = loading.read_state_dict(files[0])
+    if model.weights.layout == "positional":
+        tensors = loading.by_position(network, tensors, path=files[0])
+    elif model.weights.layout == "moco_v2":
+        if len(files) < 2:
+            raise missing_head(model.name, model.weights.head_file)
+        head = loading.read_state_dict(files[1])
+        tensors = loading.moco_state_dict(tensors, head, head_file=files[1])
+    loading.load(network, tensors, path=files[0])

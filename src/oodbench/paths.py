@@ -1,0 +1,60 @@
+"""Where things are on disk. No other module builds a path of its own."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def cache_directory() -> Path:
+    """Folder of facts that cost time to find (weights hashes, file lists): safe to delete."""
+    if named := os.environ.get("OODBENCH_CACHE"):
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "oodbench"
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """The folder of one run: `<output root>/runs/<benchmark>/<model>/<key>`."""
+
+    directory: Path
+
+    @classmethod
+    def of(cls, output_root: Path, benchmark: str, model: str, key: str) -> "RunPaths":
+        """Folder of the run with this key."""
+        return cls(runs_directory(output_root) / benchmark / model / key)
+
+    @property
+    def records(self) -> Path:
+        """Folder of the Parquet chunks, the only thing inference writes."""
+        return self.directory / "records"
+
+    @property
+    def result(self) -> Path:
+        """Scores and counts; written last: its presence means the run ended well."""
+        return self.directory / "result.json"
+
+    @property
+    def info(self) -> Path:
+        """What differs from run to run: times, host, versions."""
+        return self.directory / "run.json"
+
+    @property
+    def key_document(self) -> Path:
+        """Everything that the key is the hash of, readable."""
+        return self.directory / "key.json"
+
+    @property
+    def error(self) -> Path:
+        """Why the last attempt failed; absent after a good one."""
+        return self.directory / "error.json"
+
+
+def runs_directory(output_root: Path) -> Path:
+    """Folder that holds all runs."""
+    return output_root / "runs"
+
+
+def tables_directory(output_root: Path) -> Path:
+    """Folder of the tables made from all runs."""
+    return output_root / "tables"

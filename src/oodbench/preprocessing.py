@@ -1,0 +1,115 @@
+"""From a decoded picture to the pixels that a model sees. Neither mean nor std: those are the model's."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from oodbench.errors import ConfigError
+
+INTERPOLATIONS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+}
+
+
+class Preprocessing:
+    """Centre-crop to a square, resize, centre-crop, resize again: each step where it is asked for.
+
+    Sizes, rounding and interpolation are those of torchvision's Resize and CenterCrop on PIL pictures
+    (antialiased), which the published run used.
+
+    Args:
+        square_crop: first take the centred square whose side is the shorter side.
+        resize: pixels of the shorter side (int), or `[height, width]` whatever the aspect ratio.
+        crop: side in pixels of the centred square that is kept; a smaller picture is padded with black.
+        resize_after_crop: side in pixels to which the (square) crop is scaled.
+        interpolation: nearest, bilinear, bicubic, lanczos or box, for every resize.
+        name: the config's name, for the table.
+
+    Raises:
+        ConfigError: unknown interpolation, or a size below one pixel.
+    """
+
+    def __init__(
+        self,
+        *,
+        square_crop: bool = False,
+        resize: int | Sequence[int] | None = None,
+        crop: int | None = None,
+        resize_after_crop: int | None = None,
+        interpolation: str = "bilinear",
+        name: str = "",
+    ) -> None:
+        if interpolation not in INTERPOLATIONS:
+            raise ConfigError(
+                f"preprocessing.interpolation={interpolation}: available: "
+                f"{', '.join(INTERPOLATIONS)}"
+            )
+        self.name = name
+        self.square_crop = square_crop
+        self.resize = _checked_resize(resize)
+        self.crop = crop
+        self.resize_after_crop = resize_after_crop
+        self.resampling = INTERPOLATIONS[interpolation]
+
+    def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
+        """Pixels uint8 `(height, width, 3)` of an RGB picture."""
+        if self.square_crop:
+            picture = centre_crop(picture, min(picture.size))
+        if self.resize is not None:
+            picture = self._resized(picture, resized_size(picture.size, self.resize))
+        if self.crop is not None:
+            picture = centre_crop(picture, self.crop)
+        if self.resize_after_crop is not None:
+            picture = self._resized(picture, resized_size(picture.size, self.resize_after_crop))
+        return np.array(picture, dtype=np.uint8)
+
+    def _resized(self, picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+        return picture if size == picture.size else picture.resize(size, self.resampling)
+
+
+def resized_size(size: tuple[int, int], resize: int | tuple[int, int]) -> tuple[int, int]:
+    """(width, height) after a resize; an int sets the shorter side, the longer one is truncated."""
+    if isinstance(resize, tuple):
+        height, width = resize
+        return width, height
+    width, height = size
+    if width <= height:
+        return resize, int(resize * height / width)
+    return int(resize * width / height), resize
+
+
+def centre_crop(picture: Image.Image, side: int) -> Image.Image:
+    """The centred square; halves are rounded as torchvision does (to even), the rest padded black."""
+    width, height = picture.size
+    if width >= side and height >= side:
+        left = round((width - side) / 2.0)
+        top = round((height - side) / 2.0)
+    else:
+        padded_width, padded_height = max(width, side), max(height, side)
+        padded = Image.new(picture.mode, (padded_width, padded_height))
+        padded.paste(
+            picture,
+            (
+                (side - width) // 2 if width < side else 0,
+                (side - height) // 2 if height < side else 0,
+            ),
+        )
+        picture = padded
+        left = round((padded_width - side) / 2.0)
+        top = round((padded_height - side) / 2.0)
+    return picture.crop((left, top, left + side, top + side))
+
+
+def _checked_resize(resize: int | Sequence[int] | None) -> int | tuple[int, int] | None:
+    if resize is None or isinstance(resize, int):
+        return resize
+    sides = tuple(resize)
+    if len(sides) != 2:
+        raise ConfigError(f"preprocessing.resize={list(sides)}: give a side, or [height, width]")
+    return int(sides[0]), int(sides[1])

@@ -1,0 +1,53 @@
+"""Facts that the protocols rest on, shipped as data: class lists, normalisers, published results."""
+
+import csv
+import json
+from functools import cache
+from importlib.resources import files
+
+ALEXNET_CLEAN_ERROR = 0.43478
+"""Top-1 error of the AlexNet that normalises ImageNet-C, on clean ImageNet (Hendrycks 2019)."""
+
+
+def _text(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def read_table(name: str) -> list[dict[str, str]]:
+    """Rows of one of the shipped CSV files, as strings."""
+    return list(csv.DictReader(_text(name).splitlines()))
+
+
+@cache
+def imagenet_wnids() -> list[str]:
+    """The 1000 synset ids of ImageNet-1k; the position is the class index."""
+    return _text("imagenet_1k_wnids.txt").split()
+
+
+@cache
+def imagenet_a_wnids() -> list[str]:
+    """The 200 synset ids of ImageNet-A, sorted."""
+    return _text("imagenet_a_wnids.txt").split()
+
+
+@cache
+def imagenet_a_indices() -> list[int]:
+    """ImageNet class indices of the 200 classes of ImageNet-A, ascending."""
+    return [int(index) for index in _text("imagenet_a_indices.txt").split()]
+
+
+@cache
+def geirhos_categories() -> dict[str, list[int]]:
+    """The 16 shape categories, alphabetical, each with its ImageNet class indices (207 in all)."""
+    table = json.loads(_text("geirhos16.json"))
+    return {category: list(table["indices"][category]) for category in table["categories"]}
+
+
+@cache
+def alexnet_corruption_errors() -> dict[str, float]:
+    """AlexNet's mean top-1 error over the five severities, a fraction, of all 19 corruptions."""
+    return {
+        row["corruption"]: float(row["value"])
+        for row in read_table("corruption_reference.csv")
+        if row["quantity"] == "alexnet_mean_error"
+    }

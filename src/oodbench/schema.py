@@ -1,0 +1,230 @@
+"""The shell of the config: every key that oodbench itself reads, with its type and default.
+
+Constructor arguments stand under nodes with `_target_`, which are free here and checked against the
+constructor's signature before it is called (`oodbench.building`).
+"""
+
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from oodbench.errors import ConfigError
+
+FAMILIES = ("default", "tf_efficientnet")
+
+
+@dataclass
+class WeightsConfig:
+    """Where a model's weights are and how they are checked."""
+
+    file: str | None = None
+    """Path of the weights file; goes before every other source."""
+    url: str | None = None
+    """Where the file can be had; its last part is the file name that is looked for."""
+    hash: str | None = None
+    """`sha256:<hex>` or `md5:<hex>`, whole or a prefix."""
+    license: str | None = None
+    package: str | None = None
+    """`module:callable` of an installed package that returns the path."""
+    hub: str | None = None
+    """Hugging Face repository that holds `model.safetensors`."""
+    layout: str = "plain"
+    """plain, positional (tensors matched by order) or moco_v2."""
+    head_file: str | None = None
+    """MoCo v2: file of the linear classifier."""
+    head_hash: str | None = None
+    identity: str | None = None
+    """Name that the user vouches for, for a network that has no weights file."""
+    random_seed: int | None = None
+    """Random weights from this seed, for tests."""
+
+
+@dataclass
+class ModelConfig:
+    """A classifier with 1000 classes."""
+
+    name: str = MISSING
+    family: str = "default"
+    """Which published preprocessing applies: default or tf_efficientnet."""
+    input_size: int = 224
+    """Native side in pixels."""
+    crop_pct: float = 0.875
+    interpolation: str = "bilinear"
+    mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])
+    std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
+    parameters: float | None = None
+    """Millions of parameters, checked after building."""
+    timm_name: str | None = None
+    arch: str | None = None
+    network: dict[str, Any] = field(default_factory=dict)
+    weights: WeightsConfig = field(default_factory=WeightsConfig)
+
+
+@dataclass
+class PipelineConfig:
+    """Fields of `oodbench.preprocessing.Preprocessing`, in the order in which they apply."""
+
+    square_crop: bool = False
+    resize: Any = None
+    crop: int | None = None
+    resize_after_crop: int | None = None
+    interpolation: str = "bilinear"
+    extension: bool = False
+    """The published run did not evaluate this family on this benchmark."""
+
+
+@dataclass
+class BenchmarkConfig:
+    """What is measured."""
+
+    name: str = MISSING
+    version: int = 1
+    """Goes up when records of the same data would differ."""
+    root: str = MISSING
+    chunk_size: int = 512
+    """Items a Parquet file; what a kill can lose at most."""
+    published_preprocessing: dict[str, PipelineConfig] = field(default_factory=dict)
+    protocol: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class EngineConfig:
+    """How a forward pass is computed; nothing here is part of the run key but precision."""
+
+    name: str = MISSING
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, …"""
+    precision: str = "fp32"
+    batch_size: int = 16
+    threads: int | None = None
+    """Threads of the network on the CPU; null: PyTorch's own choice."""
+    backend: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class DataConfig:
+    """Where pictures are and how they are read."""
+
+    root: str = "data"
+    allow_partial: bool = False
+    """Accept fewer pictures than the official count; the cell is marked."""
+    on_error: str = "stop"
+    """What a picture that cannot be read does: stop, or skip (counted and listed)."""
+    workers: int = 2
+    """Threads that decode."""
+
+
+@dataclass
+class WeightsDirectoryConfig:
+    """Where weights are looked for and put."""
+
+    dir: str = MISSING
+    file: str | None = None
+    """Weights file of `model=checkpoint`."""
+    download: bool = True
+
+
+@dataclass
+class ShardConfig:
+    """This job's part of the run's chunks: those whose number is `index` modulo `count`."""
+
+    index: int = 0
+    count: int = 1
+
+
+@dataclass
+class RunConfig:
+    """One cell of the table."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    attack: dict[str, Any] = field(default_factory=dict)
+    benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
+    preprocessing: dict[str, Any] = field(default_factory=dict)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    weights: WeightsDirectoryConfig = field(default_factory=WeightsDirectoryConfig)
+    shard: ShardConfig = field(default_factory=ShardConfig)
+    seed: int = 0
+    limit: int | None = None
+    """First pictures (clips) of every split, in the class-stratified order; null: all."""
+    output_root: str = "outputs"
+
+
+def register_schema() -> None:
+    """Make the schema known to Hydra under the name that config.yaml's defaults list uses."""
+    ConfigStore.instance().store(name="schema", node=RunConfig)
+
+
+def validate(config: DictConfig) -> RunConfig:
+    """The composed config as a checked RunConfig.
+
+    The plain container is merged into the schema, because Hydra accepts unknown keys that are
+    written with `+`.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type, a missing value or a value out of range.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        merged = OmegaConf.merge(OmegaConf.structured(RunConfig), plain)
+        run = OmegaConf.to_object(merged)
+    except ConfigKeyError as error:
+        raise ConfigError(_unknown_key(error)) from None
+    except OmegaConfBaseException as error:
+        raise ConfigError(_first_line(error)) from None
+    if not isinstance(run, RunConfig):
+        raise ConfigError("the config is not one of oodbench")
+    _check_values(run)
+    return run
+
+
+def _unknown_key(error: ConfigKeyError) -> str:
+    key = str(error.full_key or error.key)
+    owner = error.object_type
+    fields = sorted(getattr(owner, "__dataclass_fields__", {}))
+    leaf = key.rsplit(".", 1)[-1]
+    if not fields:
+        return _first_line(error)
+    close = get_close_matches(leaf, fields, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"unknown key {key}: {hint}available: {', '.join(fields)}"
+
+
+def _first_line(error: OmegaConfBaseException) -> str:
+    message = str(error).strip().splitlines()[0]
+    key = error.full_key
+    return f"{key}: {message}" if key and key not in message else message
+
+
+def _check_values(run: RunConfig) -> None:
+    _one_of("model.family", run.model.family, FAMILIES)
+    _one_of("data.on_error", run.data.on_error, ("stop", "skip"))
+    _one_of("engine.precision", run.engine.precision, ("fp32",))
+    _one_of("model.weights.layout", run.model.weights.layout, ("plain", "positional", "moco_v2"))
+    _at_least("engine.batch_size", run.engine.batch_size, 1)
+    _at_least("benchmark.chunk_size", run.benchmark.chunk_size, 1)
+    _at_least("data.workers", run.data.workers, 1)
+    _at_least("shard.count", run.shard.count, 1)
+    if run.limit is not None:
+        _at_least("limit", run.limit, 1)
+    if not 0 <= run.shard.index < run.shard.count:
+        raise ConfigError(f"shard.index={run.shard.index}: must be 0..{run.shard.count - 1}")
+    for name in ("name", "_target_"):
+        if name not in run.preprocessing:
+            raise ConfigError(f"preprocessing.{name} is missing")
+    if "name" not in run.attack:
+        raise ConfigError("attack.name is missing")
+
+
+def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{key}={value}: available: {', '.join(allowed)}")
+
+
+def _at_least(key: str, value: int, least: int) -> None:
+    if value < least:
+        raise ConfigError(f"{key}={value}: must be at least {least}")

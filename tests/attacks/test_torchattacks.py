@@ -1,0 +1,305 @@
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torchattacks
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from oodbench.attacks.checks import check_result
+from oodbench.attacks.torchattacks import TorchAttack
+from oodbench.building import build
+from oodbench.errors import AttackError, ConfigError
+from oodbench.resolvers import register_resolvers
+
+EPS, ALPHA, STEPS = 8 / 255, 2 / 255, 5
+COUNT, CLASSES = 24, 5
+PGD = {"eps": EPS, "alpha": ALPHA, "steps": STEPS, "random_start": True}
+
+
+class Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.Tanh(), nn.Flatten(), nn.Linear(216, CLASSES)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.as_tensor(self.body(images))
+
+
+def network(dtype: torch.dtype = torch.float32) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        return Network().eval().requires_grad_(False).to(dtype)
+
+
+def pictures(dtype: torch.dtype = torch.float32) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(COUNT, 3, 8, 8, generator=generator, dtype=torch.float64).to(dtype)
+
+
+def labels_of(model: nn.Module, images: Tensor) -> Tensor:
+    """Most are right; every fifth is wrong."""
+    labels = model(images).argmax(1)
+    labels[::5] = (labels[::5] + 1) % CLASSES
+    return torch.as_tensor(labels)
+
+
+def pgd(**arguments: Any) -> TorchAttack:
+    return TorchAttack(name="pgd_linf", attack="PGD", eps=EPS, arguments=PGD | arguments)
+
+
+def test_without_random_start_it_is_the_library() -> None:
+    model, images = network(), pictures()
+    labels = labels_of(model, images)
+    result = pgd(random_start=False)(model, images, labels, list(range(COUNT)))
+    library = torchattacks.PGD(model, eps=EPS, alpha=ALPHA, steps=STEPS, random_start=False)
+    expected = library(images, labels)
+    assert torch.equal(result.images, expected)
+    assert torch.equal(result.succeeded, model(expected).argmax(1) != labels)
+    assert result.iterations.tolist() == [STEPS] * COUNT
+    assert not result.images.requires_grad
+
+
+def test_images_that_are_wrong_anyway_count_as_successes() -> None:
+    model, images = network(), pictures()
+    labels = labels_of(model, images)
+    weak = TorchAttack(name="none", attack="VANILA", eps=0.0, arguments={})
+    result = weak(model, images, labels, list(range(COUNT)))
+    assert torch.equal(result.images, images)
+    assert result.succeeded.nonzero().flatten().tolist() == list(range(0, COUNT, 5))
+    assert result.iterations.tolist() == [0] * COUNT
+
+
+def test_random_start_is_shared_with_the_library() -> None:
+    """The start comes from the images' generators; from it on it is the library's own loop."""
+    model, images = network(torch.float64), pictures(torch.float64)
+    labels, seeds = labels_of(model, images), list(range(40, 40 + COUNT))
+    result = pgd()(model, images, labels, seeds)
+    starts = [
+        torch.empty(3, 8, 8, dtype=torch.float64).uniform_(
+            -EPS, EPS, generator=torch.Generator().manual_seed(seed)
+        )
+        for seed in seeds
+    ]
+    iterate = (images + torch.stack(starts)).clamp(0, 1)
+    for _ in range(STEPS):
+        iterate.requires_grad_()
+        loss = nn.functional.cross_entropy(model(iterate), labels)
+        (gradient,) = torch.autograd.grad(loss, iterate)
+        iterate = iterate.detach() + ALPHA * gradient.sign()
+        iterate = (images + (iterate - images).clamp(-EPS, EPS)).clamp(0, 1)
+    torch.testing.assert_close(result.images, iterate, atol=1e-12, rtol=0)
+
+
+RANDOM: dict[str, dict[str, Any]] = {
+    "PGD": PGD,
+    "PGDL2": {"eps": 0.5, "alpha": 0.1, "steps": 4},
+    "FFGSM": {},
+    "RFGSM": {"steps": 3},
+    "TPGD": {"steps": 3},
+    "EOTPGD": {"steps": 3},
+    "GN": {},
+    "APGD": {"eps": 0.1, "steps": 6},  # some images leave the batch before it draws
+    "DIFGSM": {"steps": 3, "resize_rate": 0.5},  # draws one size for the whole batch
+    "Square": {"eps": 0.1, "n_queries": 15},  # likewise
+    "SPSA": {"nb_iter": 2, "nb_sample": 4, "max_batch_size": 4},  # bernoulli_
+    "Pixle": {"max_iterations": 2, "restarts": 2},  # draws from NumPy
+}
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_does_not_depend_on_the_batch(name: str) -> None:
+    model, images = network(), pictures()
+    labels, seeds = labels_of(model, images), list(range(COUNT))
+    attack = TorchAttack(name=name, attack=name, eps=None, arguments=RANDOM[name])
+    found = []
+    for size in (COUNT, 5, 1):
+        torch.manual_seed(size)
+        parts = [
+            attack(model, images[i : i + size], labels[i : i + size], seeds[i : i + size])
+            for i in range(0, COUNT, size)
+        ]
+        found.append(torch.cat([part.images for part in parts]))
+    # Some attacks give clean images back where they fail: agreement on those would mean nothing.
+    changed = (found[0] != images).flatten(1).any(1)
+    assert changed.sum() >= 5
+    for other in found[1:]:
+        # Rounding can turn the sign of a vanishing gradient: nearly all pixels, not all.
+        assert ((found[0] - other)[changed].abs() < 1e-5).float().mean() > 0.99
+
+
+def test_pgd_does_not_depend_on_the_batch_in_float64() -> None:
+    model, images = network(torch.float64), pictures(torch.float64)
+    labels, seeds = labels_of(model, images), list(range(COUNT))
+    whole = pgd()(model, images, labels, seeds)
+    assert whole.images.dtype == torch.float64
+    order = torch.randperm(COUNT, generator=torch.Generator().manual_seed(3)).tolist()
+    for chosen in (order[:7], order[7:8], order[8:11]):  # three: as many images as channels
+        part = pgd()(model, images[chosen], labels[chosen], [seeds[i] for i in chosen])
+        torch.testing.assert_close(part.images, whole.images[chosen], atol=1e-12, rtol=0)
+        assert torch.equal(part.succeeded, whole.succeeded[chosen])
+
+
+def test_other_seeds_other_images() -> None:
+    model, images = network(), pictures()
+    labels = labels_of(model, images)
+    one = pgd()(model, images, labels, list(range(COUNT)))
+    other = pgd()(model, images, labels, list(range(COUNT, 2 * COUNT)))
+    assert (one.images != other.images).flatten(1).any(1).all()
+
+
+def test_result_is_in_the_ball_and_the_clean_images_stay() -> None:
+    model, images = network(), pictures()
+    before, labels = images.clone(), labels_of(model, images)
+    result = pgd()(model, images, labels, list(range(COUNT)))
+    assert check_result(images, result, EPS).max() > EPS / 2
+    assert torch.equal(images, before)
+
+
+def test_wrong_radius_is_found_by_the_check() -> None:
+    model, images = network(), pictures()
+    labels = labels_of(model, images)
+    attack = TorchAttack(name="pgd", attack="PGD", eps=0.01, arguments=PGD)
+    result = attack(model, images, labels, list(range(COUNT)))
+    with pytest.raises(AttackError, match=r"attack\.eps=0\.01"):
+        check_result(images, result, attack.eps)
+
+
+def test_zero_eps_changes_nothing() -> None:
+    model, images = network(), pictures()
+    labels = labels_of(model, images)
+    result = pgd(eps=0.0)(model, images, labels, list(range(COUNT)))
+    assert torch.equal(result.images, images)
+
+
+class Wrapper(nn.Module):
+    """As freshly constructed: its own flag says training, though the network inside is in eval."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.as_tensor(self.inner(images))
+
+
+def statistics_of(model: nn.Module) -> list[Tensor]:
+    return [buffer.clone() for buffer in model.buffers()]
+
+
+def test_the_library_has_the_train_mode_trap() -> None:
+    wrapper = Wrapper(network())
+    images = pictures()
+    torchattacks.PGD(wrapper, steps=1)(images, labels_of(wrapper, images))
+    assert wrapper.inner.training
+
+
+def test_network_stays_in_evaluation_mode() -> None:
+    wrapper, images = Wrapper(network()), pictures()
+    labels, statistics, clean = labels_of(wrapper, images), statistics_of(wrapper), wrapper(images)
+    assert wrapper.training
+    for _ in range(2):
+        pgd()(wrapper, images, labels, list(range(COUNT)))
+        assert not any(module.training for module in wrapper.modules())
+    for before, after in zip(statistics, statistics_of(wrapper), strict=True):
+        assert torch.equal(before, after)
+    assert torch.equal(wrapper(images), clean)
+
+
+def test_training_mode_left_by_an_attack_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forward(self: Any, images: Tensor, labels: Tensor) -> Tensor:
+        self.model.train()
+        return images
+
+    monkeypatch.setattr(torchattacks.VANILA, "forward", forward)
+    attack = TorchAttack(name="sly", attack="VANILA", eps=None, arguments={})
+    images = pictures()
+    with pytest.raises(AttackError, match="sly left the network in training mode"):
+        attack(network(), images, torch.zeros(COUNT, dtype=torch.int64), list(range(COUNT)))
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.enable_grad])
+def test_works_without_gradients_around_it(context: Any) -> None:
+    model, images = network(), pictures()
+    labels = labels_of(model, images)
+    with context():
+        result = pgd()(model, images, labels, list(range(COUNT)))
+    assert (result.images != images).any()
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.filterwarnings(
+    # foolbox 3.3.4 imports gaussian_filter from the namespace that SciPy has moved it out of.
+    "ignore:Please import `gaussian_filter`:DeprecationWarning"
+)
+def test_agrees_with_foolbox() -> None:
+    from foolbox import PyTorchModel
+    from foolbox.attacks import LinfPGD
+
+    model, images = network(torch.float64), pictures(torch.float64)
+    labels = labels_of(model, images)
+    result = pgd(random_start=False)(model, images, labels, list(range(COUNT)))
+    foolbox = LinfPGD(abs_stepsize=ALPHA, steps=STEPS, random_start=False)
+    foreign = PyTorchModel(model, bounds=(0, 1), device="cpu")
+    _, adversarial, fooled = foolbox(foreign, images, labels, epsilons=EPS)
+    torch.testing.assert_close(result.images, adversarial, atol=1e-9, rtol=0)
+    assert torch.equal(result.succeeded, fooled)
+    assert len(Counter(fooled.tolist())) == 2
+
+
+def test_unknown_attack_lists_the_alternatives() -> None:
+    with pytest.raises(ConfigError, match=r"attack\.attack=APDG: did you mean APGD\? .*, PGD,"):
+        TorchAttack(name="x", attack="APDG", eps=None, arguments={})
+
+
+@pytest.mark.parametrize("attack", ["MultiAttack", "LGV", "Attack", "attack"])
+def test_what_a_config_cannot_build_is_no_attack(attack: str) -> None:
+    with pytest.raises(ConfigError, match="unknown"):
+        TorchAttack(name="x", attack=attack, eps=None, arguments={})
+
+
+@pytest.mark.parametrize("key", ["stepz", "model"])
+def test_unknown_argument_lists_the_alternatives(key: str) -> None:
+    expected = rf"attack\.arguments\.{key}: .*available: eps, alpha, steps, random_start"
+    with pytest.raises(ConfigError, match=expected):
+        pgd(**{key: 3})
+
+
+def test_steps_of_the_library_count_where_none_are_given() -> None:
+    model, images = network(), pictures()
+    attack = TorchAttack(name="x", attack="PGD", eps=None, arguments={"eps": 0.01})
+    result = attack(model, images, labels_of(model, images), list(range(COUNT)))
+    assert set(result.iterations.tolist()) == {10}  # its documented default
+
+
+@pytest.mark.parametrize("override", [None, 0.03])
+def test_config(override: float | None) -> None:
+    register_resolvers()
+    file = Path(__file__).parents[2] / "conf" / "attack" / "pgd_linf.yaml"
+    config = OmegaConf.create({"attack": OmegaConf.load(file)})
+    if override is not None:
+        OmegaConf.update(config, "attack.eps", override)
+    node = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(node, dict)
+    radius = override or 8 / 255
+    assert node["attack"]["arguments"] == {
+        "eps": radius,
+        "alpha": 2 / 255,
+        "steps": 10,
+        "random_start": True,
+    }
+    built = build(node["attack"], "attack")
+    assert (built.name, built.eps) == ("pgd_linf", radius)
+
+
+def test_library_is_imported_late() -> None:
+    program = (
+        "import sys; import oodbench.attacks.torchattacks; sys.exit('torchattacks' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

