@@ -41,15 +41,38 @@ def check_arguments(node: dict[str, Any], key: str) -> None:
         constructor = get_object(target)
     except Exception as error:
         raise ConfigError(f"{key}._target_={target}: cannot be imported: {error}") from error
-    parameters = inspect.signature(constructor).parameters
-    names = [name for name in parameters if name != "self"]
+    try:
+        parameters = inspect.signature(constructor).parameters
+    except ValueError:
+        raise ConfigError(f"{key}._target_={target}: takes no named arguments") from None
     given = {name for name in node if not (name.startswith("_") and name.endswith("_"))}
+    kinds = {parameter.kind for parameter in parameters.values()}
+    names = [
+        name
+        for name, parameter in parameters.items()
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if inspect.Parameter.VAR_KEYWORD not in kinds:
+        _refuse_unknown(key, given, names)
+    for name in names:
+        if parameters[name].default is inspect.Parameter.empty and name not in given:
+            raise ConfigError(f"{key}.{name} is missing: {target} needs it")
+
+
+def _refuse_unknown(key: str, given: set[str], names: list[str]) -> None:
     for name in sorted(given - set(names)):
         close = get_close_matches(name, names, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         raise ConfigError(f"unknown key {key}.{name}: {hint}available: {', '.join(names)}")
-    for name in names:
-        parameter = parameters[name]
-        required = parameter.default is inspect.Parameter.empty
-        if required and parameter.kind is not parameter.VAR_POSITIONAL and name not in given:
-            raise ConfigError(f"{key}.{name} is missing: {target} needs it")
+
+
+def bound_arguments(node: dict[str, Any], key: str) -> dict[str, Any]:
+    """Arguments of a node with the target's defaults filled in, so that two spellings are equal."""
+    check_arguments(node, key)
+    parameters = inspect.signature(get_object(node["_target_"])).parameters
+    defaults = {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    return {**defaults, **node}

@@ -85,6 +85,8 @@ class BenchmarkConfig:
     version: int = 1
     """Goes up when records of the same data would differ."""
     root: str = MISSING
+    attack: str = "none"
+    """Name of the attack that belongs to the benchmark."""
     chunk_size: int = 512
     """Items a Parquet file; what a kill can lose at most."""
     published_preprocessing: dict[str, PipelineConfig] = field(default_factory=dict)
@@ -196,6 +198,7 @@ def _unknown_key(error: ConfigKeyError) -> str:
 
 def _first_line(error: OmegaConfBaseException) -> str:
     message = str(error).strip().splitlines()[0]
+    message = message.removeprefix("ConfigError raised while resolving interpolation: ")
     key = error.full_key
     return f"{key}: {message}" if key and key not in message else message
 

@@ -150,8 +150,17 @@ def test_cue_conflict_names_say_shape_and_texture(root: Path) -> None:
 
 
 def test_everything_says_that_it_is_demo_data(root: Path) -> None:
-    roots = "imagenet/val imagenet-a imagenet-c imagenet-p imagenet-sketch cue-conflict".split()
-    for folder in [*roots, "imagenet-sketch/sketch"]:
+    notices = [path.relative_to(root).parent.as_posix() for path in root.rglob("DEMO.txt")]
+    assert sorted(notices) == [
+        "cue-conflict",
+        "imagenet-a",
+        "imagenet-c",
+        "imagenet-p",
+        "imagenet-sketch",
+        "imagenet-sketch/sketch",
+        "imagenet/val",
+    ]
+    for folder in notices:
         assert (root / folder / "DEMO.txt").read_text() == NOTICE + "\n"
     assert (root / "README.txt").read_text().startswith(NOTICE)
 
@@ -167,11 +176,9 @@ def test_nothing_else_is_there_and_it_is_small(root: Path) -> None:
 
 def test_a_second_build_in_another_process_has_the_same_bytes(root: Path, tmp_path: Path) -> None:
     code = "import sys; from oodbench.data.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "demo", "--out", "again"]
+    command = [sys.executable, "-c", code, "demo", "--out", str(tmp_path / "again")]
     environment = os.environ | {"PYTHONHASHSEED": "7"}
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     assert hashes(tmp_path / "again") == hashes(root)
     lines = done.stdout.splitlines()
     assert len(lines) == 7

@@ -19,11 +19,13 @@ def test_names_are_the_15_test_corruptions_of_the_reference() -> None:
 
 @pytest.fixture(scope="module")
 def scene() -> Pixels:
-    """Stripes and a disc: edges, flat parts and colours, none of them at the ends of the range."""
-    rows, columns = np.indices((96, 128))
-    stripes = 0.4 + 0.2 * ((columns // 9) % 2)
-    disc = np.hypot(rows - 48, columns - 64) < 30
-    return np.stack([stripes, 0.3 + 0.3 * disc, 0.25 + 0.003 * rows], axis=-1)
+    """Blocks of 2 to 32 pixels, the larger the stronger, as in natural pictures; in [0.2, 0.8]."""
+    generator = np.random.default_rng(0)
+    layers = [
+        side * np.kron(generator.random((96 // side, 128 // side, 3)), np.ones((side, side, 1)))
+        for side in (2, 4, 8, 16, 32)
+    ]
+    return 0.2 + 0.6 * sum(layers) / (2 + 4 + 8 + 16 + 32)
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)

@@ -9,10 +9,11 @@ from oodbench.reference import read_table
 
 @pytest.fixture(scope="module")
 def picture() -> Image.Image:
-    """256x256, smooth, bright at one spot right of the centre."""
+    """256x256, bright at one spot right of the centre; the blue channel is rough."""
     rows, columns = np.indices((256, 256))
+    rough = np.random.default_rng(0).uniform(80, 160, (256, 256))
     spot = 150 * np.exp(-((rows - 128) ** 2 + (columns - 150) ** 2) / 800)
-    return Image.fromarray(np.stack([spot + 40, spot + 60, spot + 80], -1).astype(np.uint8))
+    return Image.fromarray(np.stack([spot + 40, spot + 60, rough], -1).astype(np.uint8))
 
 
 @pytest.fixture(scope="module")

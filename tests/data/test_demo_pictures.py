@@ -65,8 +65,11 @@ def test_sketch_is_dark_where_a_disc_has_its_border_and_white_elsewhere() -> Non
     disc = np.where(radius < 80, 60, 200).astype(np.uint8)
     drawn = np.asarray(sketch(Image.fromarray(disc).convert("RGB")))
     assert drawn.shape == (256, 256, 3)
-    assert drawn[np.abs(radius - 80) < 1].max() < 100
+    dark = drawn.max(axis=-1) < 100
+    assert np.abs(radius[dark] - 80).max() < 4
     assert drawn[np.abs(radius - 80) > 8].min() == 255
+    sectors = np.floor(np.degrees(np.arctan2(rows, columns)[dark]) / 10)
+    assert len(np.unique(sectors)) >= 36
 
 
 def test_cue_conflict_has_the_colour_of_the_texture_and_the_edges_of_the_shape() -> None:
@@ -76,6 +79,6 @@ def test_cue_conflict_has_the_colour_of_the_texture_and_the_edges_of_the_shape()
     mixed = pixels_of(cue_conflict(Image.fromarray(half), red, random_generator("mix")))
     assert mixed.shape == (224, 224, 3)
     assert mixed[..., 1:].max() == 0
-    edge = mixed[:, 110:114, 0].mean()
-    assert edge < 0.5 * mixed[:, 30:80, 0].mean() < mixed[:, 30:80, 0].mean()
-    assert mixed[:, 150:190, 0].mean() > mixed[:, 30:80, 0].mean()
+    darkest_at_edge = mixed[:, 106:118, 0].min(axis=1)
+    assert darkest_at_edge.max() < 0.3 * mixed[:, 30:80, 0].min()
+    assert mixed[:, 150:190, 0].min() > mixed[:, 30:80, 0].max()

@@ -14,10 +14,12 @@ FRAMES_PER_SECOND = Fraction(1)
 """As in the published clips, whose frames are steps of a perturbation and not moments in time."""
 
 # One thread: x264 decides otherwise when it has more, and writes their number into the file.
+# cpu-independent: without it the same frames gave other bytes from one call to the next (macroblock
+# tree and B-frames, seen with libx264 of PyAV 18.1), and bytes may depend on the processor.
 _ENCODER_OPTIONS = {
     "preset": "veryfast",
     "crf": "20",
-    "x264-params": "threads=1:lookahead-threads=1:sliced-threads=0",
+    "x264-params": "threads=1:lookahead-threads=1:sliced-threads=0:cpu-independent=1",
 }
 
 

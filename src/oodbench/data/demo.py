@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=Path("demo-data"),
         metavar="DIR",
         help="an empty or new folder, or one made by an earlier run, which is continued "
-        "(default: %(default)s; about 12 MB)",
+        "(default: %(default)s; 16 MB)",
     )
 
 
@@ -114,7 +114,7 @@ def _claim(directory: Path, manifest: dict[str, Any]) -> None:
     if not ours and directory.exists() and not _is_empty(directory):
         raise DataError(
             f"{directory} is not empty and was not made by version {VERSION} of the demo: "
-            "choose a new folder with --out, or delete this one"
+            "choose a new or empty folder with --out"
         )
     write_text(readme, _README)
     (directory / "demo.json").unlink(missing_ok=True)

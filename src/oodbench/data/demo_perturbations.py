@@ -59,8 +59,9 @@ def _shot_noise(picture: Image.Image, generator: Generator) -> Frames:
 
 def _motion_blur(picture: Image.Image, generator: Generator) -> Frames:
     clean = pixels_of(picture)
-    for angle in np.deg2rad(4.0 * np.arange(FRAMES)):
-        steps = np.arange(-4, 5)
+    # From 2 degrees on: 88 and 92 round to the same pixels.
+    for angle in np.deg2rad(2 + 4.0 * np.arange(FRAMES)):
+        steps = np.arange(-10, 11, 2)
         copies = [displaced(clean, s * np.sin(angle), s * np.cos(angle)) for s in steps]
         yield picture_of(mean_of(copies))
 

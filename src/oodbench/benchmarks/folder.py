@@ -1,0 +1,155 @@
+"""Benchmarks that are one tree of synset-id folders: ImageNet, ImageNet-A, Sketch, adversarial."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+from hydra.utils import get_method
+from PIL import Image
+
+from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
+from oodbench.benchmarks.listing import (
+    PICTURE_SUFFIXES,
+    Folder,
+    Summary,
+    cached_summary,
+    even_positions,
+    folder_names,
+    list_folders,
+    round_robin,
+    summarise,
+)
+from oodbench.benchmarks.pictures import load_picture
+from oodbench.errors import ConfigError, DataError
+from oodbench.readouts import Standard
+from oodbench.reference import imagenet_a_wnids, imagenet_wnids
+
+log = logging.getLogger(__name__)
+
+CLASS_LISTS: dict[str, Callable[[], list[str]]] = {
+    "imagenet": imagenet_wnids,
+    "imagenet_a": imagenet_a_wnids,
+}
+
+
+class FolderBenchmark:
+    """Pictures in class folders named by synset id; labels come from the ids, never from positions.
+
+    Args:
+        root: folder that holds the class folders, or one of `inside` that does.
+        n_expected: official number of pictures.
+        scores: dotted names of functions records -> dict of Score.
+        classes: imagenet (1000) or imagenet_a (200): other ImageNet classes are left out, with a notice.
+        positions: all, or even: every second picture of the folder order (published attack run).
+        inside: folders below root where archives put the class folders.
+        headline: metric that stands for the benchmark in the wide table.
+        readout: columns to record; the standard ones unless named.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        n_expected: int,
+        scores: Sequence[str],
+        classes: str = "imagenet",
+        positions: str = "all",
+        inside: Sequence[str] = (),
+        headline: str = "top1",
+        readout: Readout | None = None,
+    ) -> None:
+        if classes not in CLASS_LISTS:
+            raise ConfigError(f"benchmark.protocol.classes={classes}: available: {', '.join(CLASS_LISTS)}")
+        if positions not in ("all", "even"):
+            raise ConfigError(f"benchmark.protocol.positions={positions}: available: all, even")
+        self.root = Path(root)
+        self.n_expected = n_expected
+        self.classes = CLASS_LISTS[classes]()
+        self.positions = positions
+        self.inside = inside
+        self.headline = headline
+        self.readout: Readout = readout or Standard()
+        self._scores = [get_method(name) for name in scores]
+
+    def splits(self) -> Sequence[Split]:
+        """The one split of the benchmark.
+
+        Raises:
+            DataError: folder missing, flat, empty, or with a folder that is no synset.
+        """
+        root = tree_below(self.root, self.inside)
+        names = wnid_folders(root, self.classes)
+        variant = f"{len(self.classes)} classes, {self.positions} positions"
+        summary = cached_summary(root, names, variant, lambda: self._summary(root))
+        return [
+            Split(
+                name="",
+                root=root,
+                n_expected=self.n_expected,
+                n_items=summary.n_files,
+                fingerprint=summary.fingerprint,
+                list_items=lambda: labelled(round_robin(self._folders(root))),
+            )
+        ]
+
+    def missing_splits(self) -> Sequence[str]:
+        """None: there is one split."""
+        return ()
+
+    def load(self, path: Path) -> list[Image.Image]:
+        """The picture, RGB."""
+        return load_picture(path)
+
+    def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:
+        """Every named score of the records."""
+        return {
+            name: {key: value for score in self._scores for key, value in score(records).items()}
+            for name, records in splits
+        }
+
+    def _folders(self, root: Path) -> list[Folder]:
+        kept = set(self.classes)
+        folders = [folder for folder in list_folders(root, PICTURE_SUFFIXES) if folder.name in kept]
+        return even_positions(folders) if self.positions == "even" else folders
+
+    def _summary(self, root: Path) -> Summary:
+        return summarise(self._folders(root))
+
+
+def tree_below(root: Path, inside: Sequence[str]) -> Path:
+    """`root`, or the folder in it that an archive unpacks to."""
+    for name in inside:
+        if (root / name).is_dir():
+            return root / name
+    return root
+
+
+def wnid_folders(root: Path, classes: Sequence[str]) -> list[str]:
+    """Class folders of `root` that are among `classes`.
+
+    Raises:
+        DataError: root is missing or flat, or a folder is no synset of ImageNet-1k.
+    """
+    names = folder_names(root)
+    if not names:
+        list_folders(root, PICTURE_SUFFIXES)
+    known = set(imagenet_wnids())
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise DataError(
+            f"{root / unknown[0]}: not a synset id of ImageNet-1k ({len(unknown)} such folders); "
+            "name class folders n01440764, …, and point benchmark.root at the folder that holds them"
+        )
+    kept = [name for name in names if name in set(classes)]
+    if not kept:
+        raise DataError(f"{root}: none of the benchmark's {len(classes)} classes; {len(names)} others")
+    if len(kept) < len(names):
+        log.info("%s: %d folders outside the benchmark's classes left out", root, len(names) - len(kept))
+    return kept
+
+
+def labelled(pairs: Sequence[tuple[str, str]], prefix: str = "") -> list[Item]:
+    """Items of (synset id, file name) pairs, labelled by the synset's class index."""
+    label = {wnid: index for index, wnid in enumerate(imagenet_wnids())}
+    return [Item(f"{prefix}{wnid}/{name}", label[wnid]) for wnid, name in pairs]

@@ -1,0 +1,176 @@
+"""Benchmarks that are many trees of synset-id folders: ImageNet-C and ImageNet-P."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
+from oodbench.benchmarks.folder import labelled, wnid_folders
+from oodbench.benchmarks.listing import (
+    CLIP_SUFFIXES,
+    PICTURE_SUFFIXES,
+    cached_summary,
+    folder_names,
+    list_folders,
+    round_robin,
+    summarise,
+)
+from oodbench.benchmarks.pictures import load_clip, load_picture
+from oodbench.errors import DataError
+from oodbench.metrics import corruption, perturbation
+from oodbench.metrics.accuracy import error, top1
+from oodbench.readouts import Standard
+from oodbench.reference import alexnet_corruption_errors, imagenet_wnids
+
+
+def find_trees(root: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Folders called `names`, directly below root or one level down (archive folders)."""
+    places = [root, *(root / name for name in folder_names(root) if name not in names)]
+    found = {}
+    for name in names:
+        for place in places:
+            if (place / name).is_dir():
+                found[name] = place / name
+                break
+    return found
+
+
+def tree_split(name: str, tree: Path, root: Path, n_expected: int, suffixes: frozenset[str]) -> Split:
+    """One tree of class folders as a split; items are named below `root`."""
+    summary = cached_summary(
+        tree, wnid_folders(tree, imagenet_wnids()), "tree", lambda: summarise(list_folders(tree, suffixes))
+    )
+    return Split(
+        name=name,
+        root=root,
+        n_expected=n_expected,
+        n_items=summary.n_files,
+        fingerprint=summary.fingerprint,
+        list_items=partial(_tree_items, tree, root, suffixes),
+    )
+
+
+def _tree_items(tree: Path, root: Path, suffixes: frozenset[str]) -> list[Item]:
+    prefix = tree.relative_to(root).as_posix() + "/"
+    return labelled(round_robin(list_folders(tree, suffixes)), prefix)
+
+
+class ImageNetC:
+    """15 corruptions and the 4 held-out ones where present, five severities each.
+
+    Hendrycks & Dietterich 2019. Accepts `<root>/<corruption>/…` and `<root>/<archive>/<corruption>/…`.
+
+    Args:
+        root: folder of the corruptions or of the archives' folders.
+        n_expected: pictures of one corruption at one severity.
+    """
+
+    headline = "mce"
+    severities = (1, 2, 3, 4, 5)
+
+    def __init__(self, *, root: str, n_expected: int) -> None:
+        self.root = Path(root)
+        self.n_expected = n_expected
+        self.readout: Readout = Standard()
+
+    def splits(self) -> Sequence[Split]:
+        """`<corruption>/<severity>` of every tree on disk.
+
+        Raises:
+            DataError: no corruption at all below root.
+        """
+        trees = find_trees(self.root, list(alexnet_corruption_errors()))
+        found = [
+            tree_split(f"{name}/{severity}", tree / str(severity), self.root, self.n_expected, PICTURE_SUFFIXES)
+            for name, tree in trees.items()
+            for severity in self.severities
+            if (tree / str(severity)).is_dir()
+        ]
+        if not found:
+            raise DataError(
+                f"{self.root}: no ImageNet-C corruption; looked for gaussian_noise/1 … here and one "
+                f"folder down, found: {', '.join(folder_names(self.root)[:8]) or 'no folders'}"
+            )
+        return found
+
+    def missing_splits(self) -> Sequence[str]:
+        """Cells of the 15 test corruptions that are not on disk."""
+        trees = find_trees(self.root, corruption.TEST_CORRUPTIONS)
+        return [
+            f"{name}/{severity}"
+            for name in corruption.TEST_CORRUPTIONS
+            for severity in self.severities
+            if name not in trees or not (trees[name] / str(severity)).is_dir()
+        ]
+
+    def load(self, path: Path) -> list[Image.Image]:
+        """The picture, RGB."""
+        return load_picture(path)
+
+    def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:
+        """Error of every cell, mean error and CE of every corruption, mean error and mCE of all."""
+        scores: dict[str, SplitScores] = {}
+        errors = {}
+        for name, records in splits:
+            scores[name] = {**error(records), **top1(records)}
+            kind, severity = name.split("/")
+            errors[kind, int(severity)] = corruption.errors_of(records)
+        return {**corruption.corruption_scores(errors), **scores}
+
+
+class ImageNetP:
+    """Ten perturbation sequences and the validation ones where present: mp4 clips.
+
+    Hendrycks & Dietterich 2019, difficulty 1.
+
+    Args:
+        root: folder of the perturbations or of the archives' folders.
+        n_expected: clips of one perturbation.
+        validation: names of the perturbations that are scored where present, never expected.
+    """
+
+    headline = "flip_probability"
+
+    def __init__(self, *, root: str, n_expected: int, validation: Sequence[str] = ()) -> None:
+        self.root = Path(root)
+        self.n_expected = n_expected
+        self.validation = tuple(validation)
+        self.readout: Readout = Standard()
+
+    def splits(self) -> Sequence[Split]:
+        """Every perturbation on disk.
+
+        Raises:
+            DataError: no perturbation at all below root.
+        """
+        trees = find_trees(self.root, (*perturbation.TEST_PERTURBATIONS, *self.validation))
+        if not trees:
+            raise DataError(
+                f"{self.root}: no ImageNet-P perturbation; looked for gaussian_noise, … here and one "
+                f"folder down, found: {', '.join(folder_names(self.root)[:8]) or 'no folders'}"
+            )
+        return [
+            tree_split(name, tree, self.root, self.n_expected, CLIP_SUFFIXES)
+            for name, tree in trees.items()
+        ]
+
+    def missing_splits(self) -> Sequence[str]:
+        """Test perturbations that are not on disk."""
+        trees = find_trees(self.root, perturbation.TEST_PERTURBATIONS)
+        return [name for name in perturbation.TEST_PERTURBATIONS if name not in trees]
+
+    def load(self, path: Path) -> list[Image.Image]:
+        """The frames, RGB."""
+        return load_clip(path)
+
+    def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:
+        """Flip probability and top-5 distance of every perturbation, and their means over the ten."""
+        scores: dict[str, SplitScores] = {}
+        clips = {}
+        for name, records in splits:
+            scores[name] = perturbation.perturbation(records)
+            clips[name] = perturbation.clip_scores(records)
+        return {"": perturbation.combine(clips), **scores}

@@ -1,0 +1,63 @@
+"""In which respect a run differs from the published one, in the words of the command line."""
+
+from importlib.resources import files
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from oodbench.building import bound_arguments
+from oodbench.schema import RunConfig
+
+PIPELINE = "oodbench.preprocessing.Preprocessing"
+PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interpolation")
+
+
+def difference(run: RunConfig) -> str:
+    """"" where preprocessing and attack are the benchmark's own, else for example
+    `preprocessing.interpolation=bilinear` or `attack=pgd_linf`, joined by commas.
+    """  # noqa: D200, D205, D210
+    return ", ".join([*_preprocessing(run), *_attack(run)])
+
+
+def _preprocessing(run: RunConfig) -> list[str]:
+    node = run.preprocessing
+    name = str(node["name"])
+    published = run.benchmark.published_preprocessing.get(run.model.family)
+    if published is None or node["_target_"] != PIPELINE:
+        return [f"preprocessing={name}"]
+    arguments = bound_arguments(node, "preprocessing")
+    changed = [
+        field
+        for field in PIPELINE_FIELDS
+        if arguments[field] != getattr(published, field) and not _idle(field, arguments, published)
+    ]
+    if not changed:
+        return []
+    if name != "published":
+        return [f"preprocessing={name}"]
+    return [f"preprocessing.{field}={arguments[field]}" for field in changed]
+
+
+def _idle(field: str, arguments: dict[str, Any], published: Any) -> bool:
+    """Interpolation does not matter where neither pipeline resizes."""
+    sizes = ("resize", "resize_after_crop")
+    return field == "interpolation" and all(
+        arguments[size] is None and getattr(published, size) is None for size in sizes
+    )
+
+
+def _attack(run: RunConfig) -> list[str]:
+    name = str(run.attack["name"])
+    changed = [] if name == run.benchmark.attack else [f"attack={name}"]
+    shipped = files("oodbench.conf").joinpath("attack", f"{name}.yaml")
+    if shipped.is_file():
+        stock = OmegaConf.to_container(OmegaConf.create(shipped.read_text("utf-8")), resolve=True)
+        if isinstance(stock, dict):
+            changed += [
+                f"attack.{field}={value}"
+                for field, value in sorted(run.attack.items())
+                if field not in stock or stock[field] != value
+            ]
+    if "_target_" in run.attack and run.seed != 0:
+        changed.append(f"seed={run.seed}")
+    return changed

@@ -1,0 +1,90 @@
+"""The run key: a hash of everything that changes numbers, and of nothing else."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from oodbench.benchmarks.base import Split
+from oodbench.building import bound_arguments
+from oodbench.schema import RunConfig
+
+KEY_DIGITS = 12
+SCHEMA = 1
+SCORING_ONLY = ("scores", "headline", "root", "inside", "n_expected", "validation")
+"""Arguments of a benchmark that change neither which pictures are evaluated nor what is recorded."""
+
+
+def key_document(
+    run: RunConfig, *, weights: str | None, splits: Sequence[Split], device_type: str
+) -> dict[str, Any]:
+    """Everything that the records depend on.
+
+    Not in it: names, batch size, workers, shards, limit, paths, and, without an attack, the engine
+    and the device. Adding a field here makes all runs on disk be computed again.
+
+    Args:
+        run: the validated config.
+        weights: identity of the weights, None where unknown.
+        splits: what is on disk.
+        device_type: cpu, cuda, …
+    """
+    protocol = {k: v for k, v in run.benchmark.protocol.items() if k not in SCORING_ONLY}
+    return {
+        "schema": SCHEMA,
+        "model": {
+            "network": run.model.network,
+            "mean": run.model.mean,
+            "std": run.model.std,
+            "weights": weights,
+        },
+        "preprocessing": _nameless(bound_arguments(run.preprocessing, "preprocessing")),
+        "benchmark": {
+            "protocol": protocol,
+            "version": run.benchmark.version,
+            "chunk_size": run.benchmark.chunk_size,
+            "dataset": dataset_fingerprint(splits),
+        },
+        "attack": _attack(run, device_type),
+        "precision": run.engine.precision,
+    }
+
+
+def dataset_fingerprint(splits: Sequence[Split]) -> str:
+    """sha256 over the names and fingerprints of all splits."""
+    digest = hashlib.sha256()
+    for split in sorted(splits, key=lambda split: split.name):
+        digest.update(f"{split.name}\0{split.fingerprint}\n".encode())
+    return digest.hexdigest()
+
+
+def run_key(document: dict[str, Any]) -> str:
+    """12 hex digits of the sha256 of the document as canonical JSON."""
+    canonical = json.dumps(_canonical(document), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_DIGITS]
+
+
+def _attack(run: RunConfig, device_type: str) -> dict[str, Any] | None:
+    if "_target_" not in run.attack:
+        return None
+    return {
+        **_nameless(run.attack),
+        "seed": run.seed,
+        "engine": run.engine.backend.get("_target_"),
+        "device": device_type,
+    }
+
+
+def _nameless(node: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in node.items() if key != "name"}
+
+
+def _canonical(value: Any) -> Any:
+    """Whole floats become integers: `crop: 224.0` and `crop: 224` are the same number."""
+    if isinstance(value, dict):
+        return {key: _canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

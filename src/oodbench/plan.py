@@ -1,0 +1,147 @@
+"""What a config asks for, found without importing torch: data, weights, key, and whether it is done."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from oodbench.benchmarks.base import Benchmark, Split
+from oodbench.building import build
+from oodbench.engines.devices import device_type, resolve_device
+from oodbench.errors import DataError
+from oodbench.files import read_json
+from oodbench.key import key_document, run_key
+from oodbench.models.weights import identity
+from oodbench.paths import RunPaths
+from oodbench.results import RunResult, read_result
+from oodbench.schema import RunConfig
+
+log = logging.getLogger(__name__)
+
+DEMO_MARK = "DEMO.txt"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run whose data and weights are found and whose key is known.
+
+    Attributes:
+        counts: items to evaluate of every split (after `limit`).
+        weights: identity of the weights; None: unknown, so nothing on disk may be reused.
+    """
+
+    run: RunConfig
+    benchmark: Benchmark
+    splits: Sequence[Split]
+    missing_splits: Sequence[str]
+    counts: dict[str, int]
+    weights: str | None
+    device: str
+    document: dict[str, Any]
+    key: str
+    paths: RunPaths
+    demo: bool
+
+    @staticmethod
+    def cell_of(run: RunConfig) -> str:
+        """`model × benchmark`, with preprocessing and attack where they are not the usual ones."""
+        extras = []
+        if run.preprocessing["name"] != "published":
+            extras.append(f"preprocessing={run.preprocessing['name']}")
+        if run.attack["name"] != run.benchmark.attack:
+            extras.append(f"attack={run.attack['name']}")
+        return " ".join([f"{run.model.name} × {run.benchmark.name}", *extras])
+
+    @property
+    def cell(self) -> str:
+        """`model × benchmark`, for messages."""
+        return self.cell_of(self.run)
+
+
+def make_plan(run: RunConfig) -> Plan:
+    """Find data and weights and compute the key.
+
+    Raises:
+        DataError: data are missing or incomplete.
+        WeightsError: weights are missing or have the wrong hash.
+    """
+    benchmark: Benchmark = build(run.benchmark.protocol, "benchmark.protocol")
+    splits = benchmark.splits()
+    missing = benchmark.missing_splits()
+    _check_complete(run, splits, missing)
+    weights = identity(
+        run.model.name, run.model.weights, Path(run.weights.dir), download=run.weights.download
+    )
+    device = resolve_device(run.engine.device)
+    document = key_document(
+        run, weights=weights, splits=splits, device_type=device_type(device)
+    )
+    key = run_key(document)
+    return Plan(
+        run=run,
+        benchmark=benchmark,
+        splits=splits,
+        missing_splits=missing,
+        counts={
+            split.name: split.n_items if run.limit is None else min(run.limit, split.n_items)
+            for split in splits
+        },
+        weights=weights,
+        device=device,
+        document=document,
+        key=key,
+        paths=RunPaths.of(Path(run.output_root), run.benchmark.name, run.model.name, key),
+        demo=any((place / DEMO_MARK).is_file() for place in _roots(run, splits)),
+    )
+
+
+def is_done(plan: Plan) -> RunResult | None:
+    """The result on disk where it covers what is asked for, else None."""
+    if plan.weights is None:
+        log.warning(
+            "%s: identity of the weights unknown, nothing is reused; set model.weights.identity=NAME",
+            plan.cell,
+        )
+        return None
+    result = read_result(plan.paths.result)
+    if result is None or read_json(plan.paths.key_document) != plan.document:
+        return None
+    for name, count in plan.counts.items():
+        split = result.splits.get(name)
+        if split is None or split["n_items"] < count:
+            return None
+        if split["skipped"] and plan.run.data.on_error == "stop":
+            return None
+    return result
+
+
+def run_paths(run: RunConfig) -> RunPaths:
+    """Folder of a run; where its key cannot be known, one that says so."""
+    try:
+        return make_plan(run).paths
+    except Exception:
+        names = f"unidentified-{run.preprocessing['name']}-{run.attack['name']}"
+        return RunPaths.of(Path(run.output_root), run.benchmark.name, run.model.name, names)
+
+
+def _roots(run: RunConfig, splits: Sequence[Split]) -> set[Path]:
+    return {Path(run.benchmark.root), *(split.root for split in splits)}
+
+
+def _check_complete(run: RunConfig, splits: Sequence[Split], missing: Sequence[str]) -> None:
+    if run.data.allow_partial:
+        return
+    mend = "complete the data, or set data.allow_partial=true to accept and mark the cell"
+    if missing:
+        raise DataError(
+            f"{run.benchmark.root}: {len(missing)} parts of {run.benchmark.name} missing "
+            f"({', '.join(missing[:4])}{', …' if len(missing) > 4 else ''}); {mend}"
+        )
+    for split in splits:
+        if split.n_items != split.n_expected:
+            of = f" of {split.name}" if split.name else ""
+            raise DataError(
+                f"{split.root}: {split.n_items} files{of}, {run.benchmark.name} has "
+                f"{split.n_expected}; {mend}"
+            )

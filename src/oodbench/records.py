@@ -1,0 +1,102 @@
+"""Per-image records: Parquet chunks, the only thing that inference writes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from oodbench.files import atomic_path
+
+METADATA_KEY = b"oodbench"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An item that could not be read and was left out by data.on_error=skip."""
+
+    image: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ChunkInfo:
+    """What a chunk's file says of itself.
+
+    Attributes:
+        n_items: items that the chunk covers, those skipped included.
+        skipped: items without a row.
+        engine, device, batch_size: how the rows were computed.
+    """
+
+    n_items: int
+    skipped: tuple[Skipped, ...]
+    engine: str
+    device: str
+    batch_size: int
+
+
+def chunk_path(directory: Path, split: str, chunk: int) -> Path:
+    """File of a chunk: `<split with + for />-<number>.parquet`; `all-…` where there is one split."""
+    return directory / f"{(split or 'all').replace('/', '+')}-{chunk:05d}.parquet"
+
+
+def write_chunk(path: Path, columns: Mapping[str, NDArray[Any]], info: ChunkInfo) -> None:
+    """Write a chunk atomically; the same rows and info give the same bytes."""
+    arrays = {name: _arrow(values) for name, values in columns.items()}
+    metadata = {METADATA_KEY: json.dumps(asdict(info), sort_keys=True).encode()}
+    table = pa.table(arrays).replace_schema_metadata(metadata)
+    with atomic_path(path) as part:
+        pq.write_table(table, part, compression="zstd")
+
+
+def read_info(path: Path) -> ChunkInfo | None:
+    """What a chunk covers, or None where the file is missing or damaged."""
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+        stored = json.loads(metadata[METADATA_KEY])
+        skipped = tuple(Skipped(**item) for item in stored.pop("skipped"))
+        return ChunkInfo(skipped=skipped, **stored)
+    except (FileNotFoundError, pa.ArrowInvalid, KeyError, TypeError, json.JSONDecodeError):
+        return None
+
+
+def chunk_files(directory: Path, split: str) -> list[Path]:
+    """The chunks of a split, in order."""
+    name = chunk_path(directory, split, 0).name.removesuffix("00000.parquet")
+    return sorted(
+        path
+        for path in directory.glob("*.parquet")
+        if path.name.startswith(name) and path.name.removeprefix(name)[:-8].isdigit()
+    )
+
+
+def read_split(directory: Path, split: str, n_items: int | None = None) -> pd.DataFrame:
+    """Records of a split, in its order.
+
+    Args:
+        directory: the run's records.
+        split: its name, "" where there is one.
+        n_items: only the first so many items; None: all that are there.
+    """
+    frames = [pq.read_table(path).to_pandas() for path in chunk_files(directory, split)]
+    if not frames:
+        return pd.DataFrame()
+    records = pd.concat(frames, ignore_index=True)
+    if n_items is not None:
+        records = records[records["position"] < n_items]
+    return records.reset_index(drop=True)
+
+
+def _arrow(values: NDArray[Any]) -> pa.Array:
+    if values.ndim == 2:
+        return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+    if values.dtype == object or values.dtype.kind == "U":
+        return pa.array(values.tolist(), type=pa.string())
+    return pa.array(np.ascontiguousarray(values))

@@ -1,0 +1,124 @@
+"""One cell of the table: compose -> validate -> key -> skip -> build -> evaluate -> score.
+
+oodbench model=resnet50 benchmark=imagenet_a data.root=/data
+oodbench -m 'model=resnet50,moco_v2' 'benchmark=glob(*)'
+"""
+
+import importlib.util
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from oodbench.errors import OodbenchError
+from oodbench.launch import Outcome, RememberLaunch, outcomes, write_outcome
+from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.plan import Plan, is_done, make_plan, run_paths
+from oodbench.resolvers import register_resolvers
+from oodbench.results import write_failure
+from oodbench.schema import RunConfig, register_schema, validate
+
+log = logging.getLogger("oodbench")
+
+CONFIG = (
+    "pkg://oodbench.conf"
+    if importlib.util.find_spec("oodbench.conf")
+    else str(Path(__file__).resolve().parents[2] / "conf")
+)
+
+
+def run_cell(run: RunConfig) -> Outcome:
+    """Evaluate one model on one benchmark, or find that it is done already."""
+    from oodbench.report import describe
+
+    plan = make_plan(run)
+    if (result := is_done(plan)) is not None:
+        log.info("%s: done already: %s", plan.cell, plan.paths.directory)
+        return Outcome("skipped", plan.cell, describe(result))
+    from oodbench.execute import execute
+
+    result = execute(plan)
+    if result is None:
+        log.info("%s: this shard is done; other shards have still to run", plan.cell)
+        return Outcome("waiting", plan.cell)
+    return Outcome("done", plan.cell, describe(result))
+
+
+def task(config: DictConfig) -> None:
+    """Hydra's task: never raises, so that one failing job does not stop a sweep."""
+    cell = "?"
+    run: RunConfig | None = None
+    try:
+        run = validate(config)
+        cell = Plan.cell_of(run)
+        outcome = run_cell(run)
+    except Exception as error:
+        outcome = Outcome("failed", cell, _reason(error))
+        if run is not None:
+            _keep_failure(run, outcome.message)
+        log.error("%s: %s", cell, outcome.message, exc_info=not isinstance(error, OodbenchError))
+    write_outcome(Path(HydraConfig.get().runtime.output_dir), outcome)
+    if outcome.message and outcome.state != "failed":
+        print(outcome.message, flush=True)
+
+
+def _reason(error: Exception) -> str:
+    first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+    return first if isinstance(error, OodbenchError) else f"{type(error).__name__}: {first}"
+
+
+def _keep_failure(run: RunConfig, message: str) -> None:
+    """Leave error.json where the table finds it; a full disk must not hide the reason."""
+    paths = run_paths(run)
+    failure = {
+        "model": run.model.name,
+        "benchmark": run.benchmark.name,
+        "preprocessing": str(run.preprocessing["name"]),
+        "attack": str(run.attack["name"]),
+        "key": paths.directory.name,
+        "error": message,
+    }
+    try:
+        write_failure(paths, failure)
+    except OSError as error:
+        log.warning("error.json could not be written: %s", error)
+
+
+def main() -> None:
+    """Command line. Exit codes: 0 all well, 1 a job failed, 2 a sweep matched nothing, 130 Ctrl-C."""
+    register_schema()
+    register_resolvers()
+    register_model_facts()
+    launch = hydra.main(version_base="1.3", config_path=CONFIG, config_name="config")(task)
+    started = time.monotonic()
+    try:
+        launch()
+    except KeyboardInterrupt:
+        print("\ninterrupted: whole chunks are kept, the same command goes on", file=sys.stderr)
+        sys.stdout.flush()
+        os._exit(130)
+    if RememberLaunch.directory is not None:
+        sys.exit(_report(outcomes(RememberLaunch.directory), time.monotonic() - started))
+
+
+def _report(ended: list[Outcome], seconds: float) -> int:
+    if not ended:
+        print("no job: the sweep matched no config; oodbench --help lists them", file=sys.stderr)
+        return 2
+    failed = [outcome for outcome in ended if outcome.state == "failed"]
+    if RememberLaunch.multirun:
+        states = {state: sum(o.state == state for o in ended) for state in ("done", "skipped", "waiting")}
+        counts = ", ".join(f"{n} {state}" for state, n in states.items() if n)
+        print(f"{len(ended)} jobs in {seconds:.0f} s: {counts or 'none done'}, {len(failed)} failed")
+        for outcome in failed:
+            print(f"failed: {outcome.cell}: {outcome.message}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    main()
