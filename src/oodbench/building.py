@@ -28,8 +28,10 @@ def build(node: dict[str, Any], key: str) -> Any:
         if isinstance(error.__cause__, OodbenchError):
             raise error.__cause__ from None
         reason = error.__cause__ or error
-        message = f"{key}: {node['_target_']} failed: {type(reason).__name__}: {reason}"
-        raise ConfigError(message.splitlines()[0]) from error
+        said = " ".join(str(reason).split())
+        raise ConfigError(
+            f"{key}: {node['_target_']} failed: {type(reason).__name__}: {said}"
+        ) from error
 
 
 def check_arguments(node: dict[str, Any], key: str) -> None:
@@ -40,7 +42,8 @@ def check_arguments(node: dict[str, Any], key: str) -> None:
     try:
         constructor = get_object(target)
     except Exception as error:
-        raise ConfigError(f"{key}._target_={target}: cannot be imported: {error}") from error
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ConfigError(f"{key}._target_={target}: cannot be imported: {reason}") from error
     try:
         parameters = inspect.signature(constructor).parameters
     except ValueError:

@@ -13,7 +13,7 @@ PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interp
 
 
 def difference(run: RunConfig) -> str:
-    """"" where preprocessing and attack are the benchmark's own, else for example
+    """ "" where preprocessing and attack are the benchmark's own, else for example
     `preprocessing.interpolation=bilinear` or `attack=pgd_linf`, joined by commas.
     """  # noqa: D200, D205, D210
     return ", ".join([*_preprocessing(run), *_attack(run)])

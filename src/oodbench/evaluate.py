@@ -122,7 +122,9 @@ def _evaluate_chunk(
     parts: list[Columns] = []
     for batch in _batches(stream, setting.batch_size, skipped, progress):
         parts.append(runner.columns(batch, chunk.split.name))
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+    columns = (
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+    )
     info = ChunkInfo(
         n_items=chunk.stop - chunk.start,
         skipped=tuple(skipped),
@@ -180,8 +182,8 @@ class _Runner:
         sizes = {frame.pixels.shape for frame in batch}
         if len(sizes) > 1:
             raise DataError(
-                f"{batch[0].loaded.item.image}: pictures of one batch have {len(sizes)} sizes; choose "
-                "a preprocessing that crops or resizes, such as preprocessing=resize256_crop224"
+                f"{batch[0].loaded.item.image}: pictures of one batch have {len(sizes)} sizes; "
+                "choose a preprocessing that crops or resizes, such as preprocessing=resize256_crop224"
             )
         pixels = torch.from_numpy(np.stack([frame.pixels for frame in batch]))
         if self.setting.device != "cpu":

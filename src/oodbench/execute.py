@@ -46,7 +46,9 @@ def execute(plan: Plan) -> RunResult | None:
     started = datetime.now(UTC)
     clock = time.monotonic()
     n_items = sum(chunk.stop - chunk.start for chunk in todo)
-    log.info("%s: %d items to evaluate on %s: %s", plan.cell, n_items, plan.device, plan.paths.directory)
+    log.info(
+        "%s: %d items to evaluate on %s: %s", plan.cell, n_items, plan.device, plan.paths.directory
+    )
     if todo:
         setting = _setting(plan)
         with Progress(n_items, plan.cell) as progress:
@@ -76,7 +78,7 @@ def _own_chunks(plan: Plan) -> list[Chunk]:
 
 
 def _is_whole(plan: Plan, chunk: Chunk) -> bool:
-    """Whether the file covers the chunk; one that lacks unreadable items is tried again on `stop`."""
+    """Whether the file covers the chunk; one with unreadable items is tried again on `stop`."""
     info = read_info(chunk_path(plan.paths.records, chunk.split.name, chunk.number))
     if info is None or info.n_items < chunk.stop - chunk.start:
         return False

@@ -51,7 +51,7 @@ def read_json(path: Path) -> Any:
 
 
 def cached_json(path: Path, make: Callable[[], Any]) -> Any:
-    """Content of a cache file; made and stored where it is missing. An unwritable cache is no error."""
+    """Content of a cache file, made where it is missing. An unwritable cache is no error."""
     found = read_json(path)
     if found is not None:
         return found

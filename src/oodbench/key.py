@@ -12,7 +12,7 @@ from oodbench.schema import RunConfig
 KEY_DIGITS = 12
 SCHEMA = 1
 SCORING_ONLY = ("scores", "headline", "root", "inside", "n_expected", "validation")
-"""Arguments of a benchmark that change neither which pictures are evaluated nor what is recorded."""
+"""Arguments of a benchmark that change neither which pictures are read nor what is recorded."""
 
 
 def key_document(

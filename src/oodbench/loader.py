@@ -9,7 +9,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def load_ahead(load: Callable[[T], R], items: Iterable[T], *, workers: int, ahead: int) -> Iterator[R]:
+def load_ahead(
+    load: Callable[[T], R], items: Iterable[T], *, workers: int, ahead: int
+) -> Iterator[R]:
     """Results of `load` in the order of `items`.
 
     Threads rather than processes: decoding and resizing release the interpreter lock, nothing is

@@ -1,4 +1,4 @@
-"""What a config asks for, found without importing torch: data, weights, key, and whether it is done."""
+"""What a config asks for, found without torch: data, weights, key, and whether it is done."""
 
 import logging
 from collections.abc import Sequence
@@ -74,9 +74,7 @@ def make_plan(run: RunConfig) -> Plan:
         run.model.name, run.model.weights, Path(run.weights.dir), download=run.weights.download
     )
     device = resolve_device(run.engine.device)
-    document = key_document(
-        run, weights=weights, splits=splits, device_type=device_type(device)
-    )
+    document = key_document(run, weights=weights, splits=splits, device_type=device_type(device))
     key = run_key(document)
     return Plan(
         run=run,
@@ -100,7 +98,7 @@ def is_done(plan: Plan) -> RunResult | None:
     """The result on disk where it covers what is asked for, else None."""
     if plan.weights is None:
         log.warning(
-            "%s: identity of the weights unknown, nothing is reused; set model.weights.identity=NAME",
+            "%s: weights unknown, so nothing is reused; set model.weights.identity=NAME",
             plan.cell,
         )
         return None

@@ -1,4 +1,4 @@
-"""From a decoded picture to the pixels that a model sees. Neither mean nor std: those are the model's."""
+"""From a decoded picture to the pixels that a model sees; mean and std are the model's."""
 
 from collections.abc import Sequence
 
@@ -20,13 +20,13 @@ INTERPOLATIONS = {
 class Preprocessing:
     """Centre-crop to a square, resize, centre-crop, resize again: each step where it is asked for.
 
-    Sizes, rounding and interpolation are those of torchvision's Resize and CenterCrop on PIL pictures
-    (antialiased), which the published run used.
+    Sizes, rounding and interpolation are those of torchvision's Resize and CenterCrop on PIL
+    pictures (antialiased), which the published run used.
 
     Args:
         square_crop: first take the centred square whose side is the shorter side.
         resize: pixels of the shorter side (int), or `[height, width]` whatever the aspect ratio.
-        crop: side in pixels of the centred square that is kept; a smaller picture is padded with black.
+        crop: side in pixels of the centred square that is kept; a smaller picture is padded black.
         resize_after_crop: side in pixels to which the (square) crop is scaled.
         interpolation: nearest, bilinear, bicubic, lanczos or box, for every resize.
         name: the config's name, for the table.
@@ -85,7 +85,7 @@ def resized_size(size: tuple[int, int], resize: int | tuple[int, int]) -> tuple[
 
 
 def centre_crop(picture: Image.Image, side: int) -> Image.Image:
-    """The centred square; halves are rounded as torchvision does (to even), the rest padded black."""
+    """The centred square; halves are rounded to even, as torchvision does; padded black."""
     width, height = picture.size
     if width >= side and height >= side:
         left = round((width - side) / 2.0)

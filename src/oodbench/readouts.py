@@ -24,7 +24,7 @@ class Standard:
     """prediction, confidence and top5 over all classes: what every benchmark records."""
 
     def __call__(self, logits: Logits) -> Columns:
-        """Columns of logits `(N, 1000)`: prediction int16, confidence float32, top5 int16 `(N, 5)`."""
+        """Of logits `(N, 1000)`: prediction int16, confidence float32, top5 int16 `(N, 5)`."""
         best = np.argsort(-logits, axis=1, kind="stable")[:, :TOP]
         return {
             "prediction": best[:, 0].astype(np.int16),

@@ -43,7 +43,7 @@ class ChunkInfo:
 
 
 def chunk_path(directory: Path, split: str, chunk: int) -> Path:
-    """File of a chunk: `<split with + for />-<number>.parquet`; `all-…` where there is one split."""
+    """File of a chunk: `<split, + for />-<number>.parquet`; `all-…` where there is one split."""
     return directory / f"{(split or 'all').replace('/', '+')}-{chunk:05d}.parquet"
 
 
@@ -91,7 +91,8 @@ def read_split(directory: Path, split: str, n_items: int | None = None) -> pd.Da
     records = pd.concat(frames, ignore_index=True)
     if n_items is not None:
         records = records[records["position"] < n_items]
-    return records.reset_index(drop=True)
+    whole: pd.DataFrame = records.reset_index(drop=True)
+    return whole
 
 
 def _arrow(values: NDArray[Any]) -> pa.Array:

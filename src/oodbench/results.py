@@ -93,7 +93,8 @@ def write_failure(paths: RunPaths, failure: dict[str, str]) -> None:
 
 def _score(stored: dict[str, Any]) -> Score:
     numbers = {
-        name: math.nan if stored[name] is None else stored[name] for name in ("value", "low", "high")
+        name: math.nan if stored[name] is None else stored[name]
+        for name in ("value", "low", "high")
     }
     return Score(**{**stored, **numbers})
 

@@ -90,7 +90,7 @@ def _keep_failure(run: RunConfig, message: str) -> None:
 
 
 def main() -> None:
-    """Command line. Exit codes: 0 all well, 1 a job failed, 2 a sweep matched nothing, 130 Ctrl-C."""
+    """Exit codes: 0 all well, 1 a job failed, 2 a sweep matched nothing, 130 Ctrl-C."""
     register_schema()
     register_resolvers()
     register_model_facts()
@@ -112,9 +112,13 @@ def _report(ended: list[Outcome], seconds: float) -> int:
         return 2
     failed = [outcome for outcome in ended if outcome.state == "failed"]
     if RememberLaunch.multirun:
-        states = {state: sum(o.state == state for o in ended) for state in ("done", "skipped", "waiting")}
+        states = {
+            state: sum(o.state == state for o in ended) for state in ("done", "skipped", "waiting")
+        }
         counts = ", ".join(f"{n} {state}" for state, n in states.items() if n)
-        print(f"{len(ended)} jobs in {seconds:.0f} s: {counts or 'none done'}, {len(failed)} failed")
+        print(
+            f"{len(ended)} jobs in {seconds:.0f} s: {counts or 'none done'}, {len(failed)} failed"
+        )
         for outcome in failed:
             print(f"failed: {outcome.cell}: {outcome.message}", file=sys.stderr)
     return 1 if failed else 0

@@ -17,7 +17,7 @@ from oodbench.results import RunResult, write_result
 def score_records(
     benchmark: Benchmark, records: Path, counts: Mapping[str, int]
 ) -> dict[str, dict[str, Score]]:
-    """All scores of the first `counts[split]` items of every split, one split in memory at a time."""
+    """Scores of the first `counts[split]` items of every split, one split in memory at a time."""
 
     def splits() -> Iterator[tuple[str, pd.DataFrame]]:
         for name, n_items in counts.items():

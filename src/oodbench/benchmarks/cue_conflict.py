@@ -90,7 +90,7 @@ def _stimuli(root: Path) -> list[tuple[str, int]]:
             ]
     if not found:
         raise DataError(
-            f"{root}: no stimuli; expected <shape category>/<shape><i>-<texture><j>.png or one flat "
+            f"{root}: no stimuli; expected <shape category>/<shape><i>-<texture><j>.png or a flat "
             f"folder of them, found: {', '.join(folder_names(root)[:8]) or 'no folders'}"
         )
     return sorted(found)

@@ -40,7 +40,8 @@ class FolderBenchmark:
         root: folder that holds the class folders, or one of `inside` that does.
         n_expected: official number of pictures.
         scores: dotted names of functions records -> dict of Score.
-        classes: imagenet (1000) or imagenet_a (200): other ImageNet classes are left out, with a notice.
+        classes: imagenet (1000) or imagenet_a (200); other ImageNet classes are left out, with a
+            notice.
         positions: all, or even: every second picture of the folder order (published attack run).
         inside: folders below root where archives put the class folders.
         headline: metric that stands for the benchmark in the wide table.
@@ -60,7 +61,9 @@ class FolderBenchmark:
         readout: Readout | None = None,
     ) -> None:
         if classes not in CLASS_LISTS:
-            raise ConfigError(f"benchmark.protocol.classes={classes}: available: {', '.join(CLASS_LISTS)}")
+            raise ConfigError(
+                f"benchmark.protocol.classes={classes}: available: {', '.join(CLASS_LISTS)}"
+            )
         if positions not in ("all", "even"):
             raise ConfigError(f"benchmark.protocol.positions={positions}: available: all, even")
         self.root = Path(root)
@@ -139,13 +142,17 @@ def wnid_folders(root: Path, classes: Sequence[str]) -> list[str]:
     if unknown:
         raise DataError(
             f"{root / unknown[0]}: not a synset id of ImageNet-1k ({len(unknown)} such folders); "
-            "name class folders n01440764, …, and point benchmark.root at the folder that holds them"
+            "name class folders n01440764, …, and point benchmark.root at their folder"
         )
     kept = [name for name in names if name in set(classes)]
     if not kept:
-        raise DataError(f"{root}: none of the benchmark's {len(classes)} classes; {len(names)} others")
+        raise DataError(
+            f"{root}: none of the benchmark's {len(classes)} classes; {len(names)} others"
+        )
     if len(kept) < len(names):
-        log.info("%s: %d folders outside the benchmark's classes left out", root, len(names) - len(kept))
+        log.info(
+            "%s: %d folders outside the benchmark's classes left out", root, len(names) - len(kept)
+        )
     return kept
 
 

@@ -57,7 +57,9 @@ def summarise(folders: Sequence[Folder]) -> Summary:
     """Number of files and sha256 over the sorted relative paths and sizes."""
     digest = hashlib.sha256()
     n_files = 0
-    lines = sorted(f"{folder.name}/{name}\0{size}\n" for folder in folders for name, size in folder.files)
+    lines = sorted(
+        f"{folder.name}/{name}\0{size}\n" for folder in folders for name, size in folder.files
+    )
     for line in lines:
         digest.update(line.encode("utf-8", "surrogateescape"))
         n_files += 1
@@ -105,7 +107,7 @@ def round_robin(folders: Sequence[Folder]) -> list[tuple[str, str]]:
 
 
 def even_positions(folders: Sequence[Folder]) -> list[Folder]:
-    """Files at positions 0, 2, 4, … of the folder order: the published run's pictures for attacks."""
+    """Files at positions 0, 2, 4, … of the folder order, as the published attack took them."""
     kept = []
     position = 0
     for folder in folders:

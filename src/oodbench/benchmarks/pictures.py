@@ -31,7 +31,10 @@ def load_clip(path: Path) -> list[Image.Image]:
         with av.open(str(path)) as container:
             if not container.streams.video:
                 raise DataError(f"{path}: no video in it; unpack the archive again")
-            frames = [frame.to_image() for frame in container.decode(video=0)]
+            frames = [
+                Image.fromarray(frame.to_ndarray(format="rgb24"))
+                for frame in container.decode(video=0)
+            ]
     except (av.FFmpegError, OSError) as error:
         raise DataError(f"{path}: cannot be read as a clip: {_reason(error)}") from error
     if len(frames) < 2:
@@ -41,7 +44,9 @@ def load_clip(path: Path) -> list[Image.Image]:
 
 def clip_decoder() -> str:
     """Name and version of the decoder, because H.264 decoders differ slightly."""
-    return f"PyAV {av.__version__}, libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}"
+    return (
+        f"PyAV {av.__version__}, libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}"
+    )
 
 
 def _reason(error: Exception) -> str:

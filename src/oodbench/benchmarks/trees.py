@@ -38,10 +38,15 @@ def find_trees(root: Path, names: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def tree_split(name: str, tree: Path, root: Path, n_expected: int, suffixes: frozenset[str]) -> Split:
+def tree_split(
+    name: str, tree: Path, root: Path, n_expected: int, suffixes: frozenset[str]
+) -> Split:
     """One tree of class folders as a split; items are named below `root`."""
     summary = cached_summary(
-        tree, wnid_folders(tree, imagenet_wnids()), "tree", lambda: summarise(list_folders(tree, suffixes))
+        tree,
+        wnid_folders(tree, imagenet_wnids()),
+        "tree",
+        lambda: summarise(list_folders(tree, suffixes)),
     )
     return Split(
         name=name,
@@ -61,7 +66,8 @@ def _tree_items(tree: Path, root: Path, suffixes: frozenset[str]) -> list[Item]:
 class ImageNetC:
     """15 corruptions and the 4 held-out ones where present, five severities each.
 
-    Hendrycks & Dietterich 2019. Accepts `<root>/<corruption>/…` and `<root>/<archive>/<corruption>/…`.
+    Hendrycks & Dietterich 2019. Accepts both trees: `<root>/<corruption>/…` and
+    `<root>/<archive>/<corruption>/…`.
 
     Args:
         root: folder of the corruptions or of the archives' folders.
@@ -84,15 +90,21 @@ class ImageNetC:
         """
         trees = find_trees(self.root, list(alexnet_corruption_errors()))
         found = [
-            tree_split(f"{name}/{severity}", tree / str(severity), self.root, self.n_expected, PICTURE_SUFFIXES)
+            tree_split(
+                f"{name}/{severity}",
+                tree / str(severity),
+                self.root,
+                self.n_expected,
+                PICTURE_SUFFIXES,
+            )
             for name, tree in trees.items()
             for severity in self.severities
             if (tree / str(severity)).is_dir()
         ]
         if not found:
             raise DataError(
-                f"{self.root}: no ImageNet-C corruption; looked for gaussian_noise/1 … here and one "
-                f"folder down, found: {', '.join(folder_names(self.root)[:8]) or 'no folders'}"
+                f"{self.root}: no ImageNet-C corruption; looked for gaussian_noise/1 … here and "
+                f"one folder down, found: {', '.join(folder_names(self.root)[:8]) or 'no folders'}"
             )
         return found
 
@@ -149,8 +161,8 @@ class ImageNetP:
         trees = find_trees(self.root, (*perturbation.TEST_PERTURBATIONS, *self.validation))
         if not trees:
             raise DataError(
-                f"{self.root}: no ImageNet-P perturbation; looked for gaussian_noise, … here and one "
-                f"folder down, found: {', '.join(folder_names(self.root)[:8]) or 'no folders'}"
+                f"{self.root}: no ImageNet-P perturbation; looked for gaussian_noise, … here and "
+                f"one folder down, found: {', '.join(folder_names(self.root)[:8]) or 'no folders'}"
             )
         return [
             tree_split(name, tree, self.root, self.n_expected, CLIP_SUFFIXES)
@@ -167,7 +179,7 @@ class ImageNetP:
         return load_clip(path)
 
     def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:
-        """Flip probability and top-5 distance of every perturbation, and their means over the ten."""
+        """Flip probability and top-5 distance of every perturbation, and means over the ten."""
         scores: dict[str, SplitScores] = {}
         clips = {}
         for name, records in splits:

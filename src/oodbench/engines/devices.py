@@ -19,7 +19,9 @@ def resolve_device(device: str) -> str:
     if device == "auto":
         return "cuda" if usable else "cpu"
     if device.startswith("cuda") and not usable:
-        raise ConfigError(f"engine.device={device}: PyTorch finds no CUDA device; use engine.device=cpu")
+        raise ConfigError(
+            f"engine.device={device}: PyTorch finds no CUDA device; use engine.device=cpu"
+        )
     return device
 
 

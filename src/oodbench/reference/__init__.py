@@ -1,4 +1,4 @@
-"""Facts that the protocols rest on, shipped as data: class lists, normalisers, published results."""
+"""Facts that the protocols rest on, as data: class lists, normalisers, published results."""
 
 import csv
 import json

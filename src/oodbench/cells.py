@@ -1,0 +1,67 @@
+"""Text of one cell of the wide table."""
+
+import math
+
+from oodbench.metrics.score import Score
+from oodbench.published import PUBLISHED, Published, published_value
+from oodbench.report import SCALE
+from oodbench.results import RunResult
+
+ABSENT = "–"
+FAILED = "failed"
+
+_DECIMALS = {"fraction": 1, "percent": 1, "distance": 2}
+
+
+def cell_text(result: RunResult, metric: str, score: Score | None) -> str:
+    """Value, interval, what was published, and marks: `76.1 [75.7, 76.5] (pub. 76.1, +0.0)`.
+
+    Args:
+        result: the run.
+        metric: name of the score.
+        score: None or NaN where there is no value, which shows as a dash, never as 0.
+    """
+    parts = [ABSENT]
+    if score is not None and not math.isnan(score.value):
+        parts = [_value(score), _beside(score, comparison(result, metric))]
+    return " ".join(filter(None, [*parts, *_marks(result)]))
+
+
+def comparison(result: RunResult, metric: str) -> Published | None:
+    """What others found doing the same; None for demo data and for a run that did otherwise."""
+    if result.demo or result.difference:
+        return None
+    return published_value(result.model, result.benchmark, metric)
+
+
+def _value(score: Score) -> str:
+    scale, decimals = SCALE[score.unit], _DECIMALS[score.unit]
+    text = f"{score.value * scale:.{decimals}f}"
+    if math.isnan(score.low):
+        return text
+    return f"{text} [{score.low * scale:.{decimals}f}, {score.high * scale:.{decimals}f}]"
+
+
+def _beside(score: Score, published: Published | None) -> str:
+    if published is None:
+        return ""
+    scale, decimals = SCALE[score.unit], _DECIMALS[score.unit]
+    name = "pub." if published.source == PUBLISHED else "testbed"
+    value = f"{published.value * scale:.{decimals}f}"
+    if not published.comparable:
+        return f"({name} {value}, other protocol)"
+    # Adding 0.0 turns the -0.0 of a rounded small difference into 0.0.
+    difference = round((score.value - published.value) * scale, decimals) + 0.0
+    return f"({name} {value}, {difference:+.{decimals}f})"
+
+
+def _marks(result: RunResult) -> list[str]:
+    """Demo data are never whole, so they carry no count."""
+    marks = []
+    if result.demo:
+        marks.append("demo")
+    elif result.status == "partial":
+        marks.append(f"partial {result.n_images}/{result.n_expected}")
+    if result.extension:
+        marks.append("ext.")
+    return marks

@@ -1,0 +1,113 @@
+"""The long table: one row a score."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from oodbench.cells import comparison
+from oodbench.derived import Derived
+from oodbench.metrics.score import Score
+from oodbench.results import RunResult
+
+COLUMNS = (
+    "model",
+    "benchmark",
+    "preprocessing",
+    "attack",
+    "split",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "n_expected",
+    "unit",
+    "published",
+    "source",
+    "key",
+    "status",
+    "difference",
+)
+
+_ORDER = ["model", "benchmark", "preprocessing", "attack", "difference", "key", "split", "metric"]
+
+
+def long_table(
+    results: Sequence[RunResult], failures: Sequence[dict[str, str]], derived: Derived
+) -> pd.DataFrame:
+    """All scores of all runs, sorted; it depends on nothing but the arguments.
+
+    Returns:
+        Columns `COLUMNS`. `value`, `low`, `high` and `published` are in `unit`; `n` is what a score
+        rests on (pictures, decisions, clips), `n_expected` the official count of its split, empty
+        for groups of pictures that are no split. `published` is there where the run did what the
+        published one did. `status`: complete, partial, failed (one row without a value), demo
+        (never complete) or extension (complete, but the published run did not support it).
+    """
+    rows = [row for result in results for row in _rows(result, derived)]
+    rows += [_failed(failure) for failure in failures]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = table.astype(dict.fromkeys(("n", "n_expected"), "Int64"))
+    return table.sort_values(_ORDER, kind="stable", ignore_index=True)
+
+
+def status(result: RunResult) -> str:
+    """The one word that says most about a run."""
+    if result.demo:
+        return "demo"
+    if result.status == "complete" and result.extension:
+        return "extension"
+    return result.status
+
+
+def _rows(result: RunResult, derived: Derived) -> Iterator[dict[str, Any]]:
+    for split, scores in result.scores.items():
+        for metric, score in scores.items():
+            yield _row(result, split, metric, score)
+    for metric, score in derived.get(result.directory, {}).items():
+        yield _row(result, "", metric, score)
+
+
+def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, Any]:
+    published = comparison(result, metric) if split == "" else None
+    row = {
+        "model": result.model,
+        "benchmark": result.benchmark,
+        "preprocessing": result.preprocessing,
+        "attack": result.attack,
+        "split": split,
+        "metric": metric,
+        "value": score.value,
+        "low": score.low,
+        "high": score.high,
+        "n": score.n,
+        "n_expected": _expected(result, split),
+        "unit": score.unit,
+        "key": result.key,
+        "status": status(result),
+        "difference": result.difference,
+        "source": "",
+    }
+    if published is not None:
+        other = "" if published.comparable else ", other protocol"
+        row |= {"published": published.value, "source": published.source + other}
+    return row
+
+
+def _failed(failure: dict[str, str]) -> dict[str, Any]:
+    named = ("model", "benchmark", "preprocessing", "attack", "key")
+    empty = dict.fromkeys(("split", "metric", "unit", "source", "difference"), "")
+    return {**empty, **{name: failure[name] for name in named}, "status": "failed"}
+
+
+def _expected(result: RunResult, split: str) -> int | None:
+    """Official count: of the split, or of the largest one that a score combines."""
+    if split in result.splits:
+        return int(result.splits[split]["n_expected"])
+    inside = [
+        int(counts["n_expected"])
+        for name, counts in result.splits.items()
+        if split == "" or name.startswith(f"{split}/")
+    ]
+    return max(inside, default=None)

@@ -1,0 +1,141 @@
+"""`oodbench-table`: the tables of all runs on disk."""
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from oodbench.derived import derive
+from oodbench.errors import DataError, OodbenchError
+from oodbench.files import write_text
+from oodbench.long_table import long_table
+from oodbench.paths import runs_directory, tables_directory
+from oodbench.results import read_failures, read_results
+from oodbench.wide_table import WideTable, wide_table
+
+
+@dataclass(frozen=True)
+class Written:
+    """What `write_tables` has made.
+
+    Attributes:
+        text: content of table.md.
+        files: results.csv, table.csv, table.md.
+    """
+
+    text: str
+    files: tuple[Path, ...]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write and print the tables.
+
+    Args:
+        arguments: command line without the program's name; `sys.argv` by default.
+
+    Returns:
+        Exit code: 0, or 1 after an error that the user can mend, such as no run at all. Wrong
+        arguments exit with 2, as argparse does.
+    """
+    chosen = _parser().parse_args(arguments)
+    try:
+        if chosen.rescore:
+            rescore_all(chosen.output_root)
+        written = write_tables(chosen.output_root, chosen.normaliser)
+    except OodbenchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if not chosen.quiet:
+        print(written.text)
+        for file in written.files:
+            print(file)
+    return 0
+
+
+def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
+    """Make `<output_root>/tables/` anew; the same runs give the same bytes.
+
+    Args:
+        output_root: holds `runs/`.
+        normaliser: AlexNet's scores on ImageNet-P, see `oodbench.derived.read_normaliser`.
+
+    Raises:
+        DataError: there is no run, or the normaliser file is damaged.
+    """
+    results, failures = read_results(output_root), read_failures(output_root)
+    if not results and not failures:
+        raise DataError(
+            f"no finished run below {runs_directory(output_root)}; run oodbench model=… first"
+        )
+    derived = derive(results, normaliser)
+    wide = wide_table(results, failures, derived)
+    text = markdown(wide)
+    contents = {
+        "results.csv": long_table(results, failures, derived).to_csv(index=False),
+        "table.csv": wide.frame.to_csv(index=False),
+        "table.md": text,
+    }
+    for name, content in contents.items():
+        write_text(tables_directory(output_root) / name, content)
+    return Written(text, tuple(tables_directory(output_root) / name for name in contents))
+
+
+def rescore_all(output_root: Path) -> None:
+    """Score every finished run again from its records.
+
+    The results keep their times of change: a run does not become the newest by being rescored.
+    """
+    from oodbench.scoring import rescore  # it imports torch, which the tables do without
+
+    for result in read_results(output_root):
+        file = result.directory / "result.json"
+        times = file.stat()
+        rescore(result)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def markdown(table: WideTable) -> str:
+    """The table in Markdown, its columns aligned so that it reads well as plain text too."""
+    rows = [list(table.frame.columns), *table.frame.to_numpy().tolist()]
+    cells = pd.DataFrame(rows).map(lambda cell: str(cell).replace("|", r"\|"))
+    widths = [int(cells[column].str.len().max()) for column in cells]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
+        for row in cells.to_numpy().tolist()
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    body = "\n".join([lines[0], rule, *lines[1:]])
+    return "\n\n".join(filter(None, [table.warning, body, table.caption])) + "\n"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="oodbench-table", description="Tables of all runs on disk, beside published values."
+    )
+    parser.add_argument(
+        "--output-root",
+        "--outputs",
+        type=Path,
+        default=Path("outputs"),
+        metavar="DIR",
+        help="where oodbench wrote its runs (default: outputs)",
+    )
+    parser.add_argument(
+        "--normaliser",
+        type=Path,
+        metavar="FILE",
+        help="CSV of AlexNet's scores on ImageNet-P (perturbation, flip_probability, "
+        "top5_distance), for mFR; default: an imagenet_p run of the model alexnet",
+    )
+    parser.add_argument(
+        "--rescore", action="store_true", help="first score all runs again from their records"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+from dataclasses import replace
+from math import nan
+from pathlib import Path
+
+import pytest
+from run_factory import failure, run_result, score
+
+from oodbench.long_table import long_table
+
+COLUMNS = (
+    "model,benchmark,preprocessing,attack,split,metric,value,low,high,n,n_expected,unit,"
+    "published,source,key,status,difference"
+)
+
+
+def test_bytes_by_hand() -> None:
+    result = run_result(scores={"top1": score(0.1 + 0.2, 0.25, 0.35), "top5": score(nan, n=0)})
+    text = long_table([result], [failure("mynet", key="0f")], {}).to_csv(index=False)
+    assert text.splitlines() == [
+        COLUMNS,
+        "mynet,imagenet,published,none,,,,,,,,,,,0f,failed,",
+        "resnet50,imagenet,published,none,,top1,0.30000000000000004,0.25,0.35,10,10,fraction,"
+        "0.761,published,000000000001,complete,",
+        "resnet50,imagenet,published,none,,top5,,,,0,10,fraction,,,000000000001,complete,",
+    ]
+
+
+def test_order_of_the_runs_does_not_matter() -> None:
+    results = [
+        run_result(model, benchmark, key=key, difference=difference)
+        for model in ("b", "a")
+        for benchmark in ("imagenet_a", "imagenet")
+        for key in ("2", "1")
+        for difference in ("preprocessing=timm", "")
+    ]
+    failures = [failure("b"), failure("a")]
+    one = long_table(results, failures, {})
+    other = long_table(results[::-1], failures[::-1], {})
+    assert one.to_csv(index=False) == other.to_csv(index=False)
+    assert one["model"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize(
+    ("changed", "status"),
+    [
+        ({}, "complete"),
+        ({"status": "partial"}, "partial"),
+        ({"status": "partial", "demo": True, "extension": True}, "demo"),
+        ({"extension": True}, "extension"),
+        ({"status": "partial", "extension": True}, "partial"),
+    ],
+)
+def test_status(changed: dict[str, object], status: str) -> None:
+    assert long_table([run_result(**changed)], [], {})["status"].tolist() == [status]
+
+
+@pytest.mark.parametrize("changed", [{"demo": True}, {"difference": "attack=pgd"}])
+def test_nothing_published_beside_what_was_done_otherwise(changed: dict[str, object]) -> None:
+    table = long_table([run_result(**changed)], [], {})
+    assert table["published"].isna().all()
+    assert table["source"].tolist() == [""]
+
+
+def test_splits_and_their_counts() -> None:
+    splits = {f"fog/{severity}": {"n_expected": 50} for severity in (1, 2)}
+    scores = {
+        "": {"mce": score(70.0, unit="percent")},
+        "fog": {"ce": score(71.0, unit="percent")},
+        "fog/1": {"error": score(0.5)},
+        "cat": {"shape_bias": score(0.5)},
+    }
+    result = replace(run_result("resnet50", "imagenet_c", splits=splits), scores=scores)
+    table = long_table([result], [], {}).set_index("split")
+    assert table["n_expected"].isna().to_dict() == {
+        "": False,
+        "cat": True,
+        "fog": False,
+        "fog/1": False,
+    }
+    assert table["n_expected"].dropna().tolist() == [50, 50, 50]
+    assert table.loc["", "published"] == pytest.approx(78.2017, abs=1e-4)
+    assert table.loc["", "source"] == "imagenet-testbed, other protocol"
+    assert table["published"].notna().sum() == 1
+
+
+def test_derived_scores_stand_beside_the_run_s_own() -> None:
+    result = run_result("mynet", "imagenet_c", {"mce": score(70.0, unit="percent")})
+    derived = {result.directory: {"relative_mce": score(90.0, unit="percent")}}
+    table = long_table([result, run_result("other", directory=Path("x"))], [], derived)
+    mine = table[table["model"] == "mynet"]
+    assert mine.set_index("metric")["value"].to_dict() == {"mce": 70.0, "relative_mce": 90.0}
+    assert mine["split"].tolist() == ["", ""]

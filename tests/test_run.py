@@ -1,0 +1,280 @@
+"""The command line as a subprocess: single, sweep, failing jobs, kills, reruns."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import WNIDS, Cli, command
+
+from oodbench.records import read_split
+
+PIPELINE = "preprocessing=timm"
+
+
+def run_folder(root: Path, benchmark: str = "imagenet") -> Path:
+    """The one finished run of a benchmark."""
+    (path,) = (root / "runs" / benchmark).glob("*/*/result.json")
+    return path.parent
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Bytes of everything that must not differ from run to run."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "run.json"
+    }
+
+
+def test_one_cell_prints_scores_and_where_they_are(toy: Path, cli: Cli) -> None:
+    done = cli("model=toy", PIPELINE)
+    assert done.returncode == 0, done.stderr
+    folder = run_folder(toy / "outputs")
+    assert "top1" in done.stdout
+    assert "partial: 60 of 50000" in done.stdout
+    assert str(folder.relative_to(toy)) in done.stdout
+    records = read_split(folder / "records", "")
+    assert set(records.columns) >= {"image", "split", "label", "prediction", "confidence", "top5"}
+    # Labels come from the synset ids, the order is round-robin over the classes.
+    assert list(records["image"][:6]) == [
+        *(f"{wnid}/{wnid}_000.JPEG" for wnid in WNIDS),
+        f"{WNIDS[0]}/{WNIDS[0]}_001.JPEG",
+    ]
+    # tench, goldfish, great white shark, tiger shark, stingray (4 and 5 have no folder here)
+    assert list(records["label"][:5]) == [0, 1, 2, 3, 6]
+    result = json.loads((folder / "result.json").read_text())
+    top1 = result["scores"][""]["top1"]
+    assert top1["value"] == (records["prediction"] == records["label"]).mean()
+    assert result["n_images"] == 60
+
+
+def test_a_rerun_is_skipped_without_torch(toy: Path, cli: Cli) -> None:
+    assert cli("model=toy", PIPELINE).returncode == 0
+    before = contents(run_folder(toy / "outputs"))
+    line, environment = command(toy, "model=toy", PIPELINE)
+    line[1:3] = ["-X", "importtime", "-m", "oodbench.run"]
+    again = subprocess.run(
+        line, cwd=toy, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert again.returncode == 0, again.stderr
+    assert "done already" in again.stdout
+    imported = {entry.rsplit("|", 1)[-1].strip() for entry in again.stderr.splitlines()}
+    assert not imported & {"torch", "torchvision", "timm"}
+    assert contents(run_folder(toy / "outputs")) == before
+
+
+def test_killed_and_continued_has_the_bytes_of_an_undisturbed_run(toy: Path, cli: Cli) -> None:
+    common = ("model=toy", PIPELINE, "benchmark.chunk_size=10", "engine.batch_size=4")
+    slow = (toy / "toy_network.py").read_text() + (
+        "\n\nclass Slow(Toy):\n    def forward(self, x):\n        import time\n"
+        "        time.sleep(0.1)\n        return super().forward(x)\n"
+    )
+    (toy / "toy_network.py").write_text(slow)
+    common = (*common, "model.network._target_=toy_network.Slow")
+    assert cli(*common, "output_root=undisturbed").returncode == 0
+    line, environment = command(toy, *common, "output_root=killed")
+    process = subprocess.Popen(
+        line, cwd=toy, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if len(list((toy / "killed").rglob("all-*.parquet"))) >= 2:
+            break
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    written = list((toy / "killed").rglob("all-*.parquet"))
+    assert 2 <= len(written) < 6
+    assert not list((toy / "killed").rglob("result.json"))
+    first = {path: path.stat().st_mtime_ns for path in written}
+    assert cli(*common, "output_root=killed").returncode == 0
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in first.items())
+    left = [path for path in (toy / "killed" / "runs").rglob("*.part")]
+    for path in left:  # what the kill left of a half-written file is never taken for a whole one
+        path.unlink()
+    assert contents(run_folder(toy / "killed")) == contents(run_folder(toy / "undisturbed"))
+
+
+def test_ctrl_c_keeps_whole_chunks_and_says_so(toy: Path) -> None:
+    (toy / "toy_network.py").write_text(
+        (toy / "toy_network.py").read_text()
+        + "\n\nclass Slow(Toy):\n    def forward(self, x):\n        import time\n"
+        "        time.sleep(0.3)\n        return super().forward(x)\n"
+    )
+    line, environment = command(
+        toy,
+        "model=toy",
+        PIPELINE,
+        "benchmark.chunk_size=5",
+        "model.network._target_=toy_network.Slow",
+    )
+    process = subprocess.Popen(
+        line, cwd=toy, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list((toy / "outputs").rglob("all-*.parquet")):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on" in errors
+    assert "Traceback" not in errors
+    assert not list((toy / "outputs" / "runs").rglob("*.part"))
+    assert not list((toy / "outputs").rglob("result.json"))
+
+
+@pytest.mark.parametrize(
+    "change", [("engine.batch_size=7",), ("data.workers=1", "engine.batch_size=1")]
+)
+def test_batch_size_and_workers_change_no_prediction(
+    toy: Path, cli: Cli, change: tuple[str, ...]
+) -> None:
+    assert cli("model=toy", PIPELINE, "output_root=a").returncode == 0
+    assert cli("model=toy", PIPELINE, "output_root=b", *change).returncode == 0
+    assert run_folder(toy / "a").name == run_folder(toy / "b").name
+    first, second = (read_split(run_folder(toy / name) / "records", "") for name in "ab")
+    assert first["image"].equals(second["image"])
+    assert first["prediction"].equals(second["prediction"])
+    assert np.abs(first["confidence"] - second["confidence"]).max() <= 1e-5
+
+
+def test_limit_is_a_prefix_that_can_be_raised(toy: Path, cli: Cli) -> None:
+    common = ("model=toy", PIPELINE, "benchmark.chunk_size=10")
+    assert cli(*common, "limit=25").returncode == 0
+    folder = run_folder(toy / "outputs")
+    assert json.loads((folder / "result.json").read_text())["n_images"] == 25
+    assert cli(*common).returncode == 0
+    assert json.loads((folder / "result.json").read_text())["n_images"] == 60
+    assert cli(*common, "output_root=whole").returncode == 0
+    assert contents(folder) == contents(run_folder(toy / "whole"))
+
+
+def test_shards_make_the_same_run(toy: Path, cli: Cli) -> None:
+    common = ("model=toy", PIPELINE, "benchmark.chunk_size=10")
+    first = cli(*common, "shard.count=2", "shard.index=0")
+    assert first.returncode == 0
+    assert not list((toy / "outputs").rglob("result.json"))
+    assert cli(*common, "shard.count=2", "shard.index=1").returncode == 0
+    assert cli(*common, "output_root=whole").returncode == 0
+    assert contents(run_folder(toy / "outputs")) == contents(run_folder(toy / "whole"))
+
+
+def test_in_a_sweep_the_others_go_on_and_every_failure_is_listed(toy: Path, cli: Cli) -> None:
+    swept = cli("-m", "model=toy,timm", "benchmark=imagenet,imagenet_a,imagenet_sketch", PIPELINE)
+    assert swept.returncode == 1
+    assert "6 jobs" in swept.stdout
+    assert "1 done" in swept.stdout
+    assert "5 failed" in swept.stdout
+    assert "toy × imagenet_a" in swept.stderr
+    assert "imagenet-sketch: no such folder" in swept.stderr
+    assert "model.timm_name" in swept.stderr
+    assert "Traceback" not in swept.stderr
+    failures = list((toy / "outputs" / "runs").rglob("error.json"))
+    assert {json.loads(path.read_text())["benchmark"] for path in failures} >= {"imagenet_sketch"}
+
+
+def test_a_sweep_that_matches_nothing_exits_2(cli: Cli) -> None:
+    swept = cli("-m", "model=glob(nothing*)")
+    assert swept.returncode == 2
+    assert "matched no config" in swept.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("+engine.batchsize=3", "batch_size"),
+        ("+preprocessing.interpolaton=bilinear", "did you mean interpolation"),
+        ("preprocessing.interpolation=cubic", "bicubic"),
+        ("model=toi", "toy"),
+        ("data.on_error=ignore", "skip"),
+        ("engine.device=cuda", "engine.device=cpu"),
+    ],
+)
+def test_a_typo_is_refused_by_name_with_the_alternatives(
+    cli: Cli, override: str, said: str
+) -> None:
+    refused = cli("model=toy", PIPELINE, override)
+    assert refused.returncode == 1
+    assert said in refused.stdout + refused.stderr
+    assert "Traceback" not in refused.stdout + refused.stderr
+
+
+def test_unreadable_pictures_stop_the_run_or_are_counted(toy: Path, cli: Cli) -> None:
+    broken = toy / "data" / "imagenet" / "val" / WNIDS[1] / f"{WNIDS[1]}_003.JPEG"
+    broken.write_bytes(broken.read_bytes()[:400])
+    stopped = cli("model=toy", PIPELINE)
+    assert stopped.returncode == 1
+    assert broken.name in stopped.stdout
+    assert "data.on_error=skip" in stopped.stdout
+    skipped = cli("model=toy", PIPELINE, "data.on_error=skip")
+    assert skipped.returncode == 0
+    result = json.loads((run_folder(toy / "outputs") / "result.json").read_text())
+    assert result["n_images"] == 59
+    assert result["status"] == "partial"
+    assert [item["image"] for item in result["splits"][""]["skipped"]] == [
+        f"{WNIDS[1]}/{broken.name}"
+    ]
+    assert not list((toy / "outputs" / "runs").rglob("error.json"))
+
+
+def test_incomplete_data_are_an_error_unless_allowed(toy: Path, cli: Cli) -> None:
+    refused = cli("model=toy", PIPELINE, "data.allow_partial=false")
+    assert refused.returncode == 1
+    assert "60 files, imagenet has 50000" in refused.stdout
+    assert "data.allow_partial=true" in refused.stdout
+
+
+def test_unknown_weights_are_never_reused(toy: Path, cli: Cli) -> None:
+    arguments = ("model=toy", PIPELINE, "model.weights.identity=null")
+    assert cli(*arguments).returncode == 0
+    again = cli(*arguments)
+    assert "set model.weights.identity=NAME" in again.stdout
+    assert "60 items to evaluate" in again.stdout
+
+
+def test_published_attack_scores_even_positions(toy: Path, cli: Cli) -> None:
+    done = cli("model=toy", "benchmark=adversarial", PIPELINE, "attack.iterations=2")
+    assert done.returncode == 0, done.stdout
+    folder = run_folder(toy / "outputs", "adversarial")
+    records = read_split(folder / "records", "")
+    # 12 pictures a class: positions 0, 2, 4, … of every folder.
+    assert len(records) == 30
+    assert {int(name[-8:-5]) % 2 for name in records["image"]} == {0}
+    assert (records["linf"] <= 0.06 + 1e-6).all()
+    failed = records[~records["attack_succeeded"]]
+    assert (failed["prediction"] == failed["clean_prediction"]).all()
+    assert (failed["linf"] == 0).all()
+    assert (records["target"] != records["label"]).all()
+    result = json.loads((folder / "result.json").read_text())
+    robust = ~records["attack_succeeded"] & (records["clean_prediction"] == records["label"])
+    assert result["scores"][""]["adversarial_accuracy"]["value"] == robust.mean()
+    assert "attack.iterations=2" in result["difference"]
+
+
+def test_another_attack_can_be_named(toy: Path, cli: Cli) -> None:
+    done = cli("model=toy", "benchmark=adversarial", PIPELINE, "attack=pgd_linf", "limit=6")
+    assert done.returncode == 0, done.stdout
+    result = json.loads((run_folder(toy / "outputs", "adversarial") / "result.json").read_text())
+    assert result["attack"] == "pgd_linf"
+    assert "attack=pgd_linf" in result["difference"]
+
+
+def test_the_same_attack_at_another_batch_size_has_the_same_randomness(toy: Path, cli: Cli) -> None:
+    for name, size in (("a", 16), ("b", 3)):
+        done = cli(
+            "model=toy",
+            "benchmark=adversarial",
+            PIPELINE,
+            f"engine.batch_size={size}",
+            f"output_root={name}",
+        )
+        assert done.returncode == 0
+    first, second = (
+        read_split(run_folder(toy / name, "adversarial") / "records", "") for name in "ab"
+    )
+    assert first["target"].equals(second["target"])
+    assert (first["attack_succeeded"] == second["attack_succeeded"]).mean() >= 0.99

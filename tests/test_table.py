@@ -1,0 +1,119 @@
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from run_factory import failure, run_result, score, store
+
+from oodbench.files import write_json
+from oodbench.results import RunResult
+from oodbench.table import main, markdown, write_tables
+from oodbench.wide_table import WideTable, wide_table
+
+FILES = ("results.csv", "table.csv", "table.md")
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {name: (root / "tables" / name).read_bytes() for name in FILES}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    store(run_result("resnet50", scores={"top1": score(0.7613, 0.757, 0.765)}), tmp_path)
+    store(run_result("mynet", "imagenet_a", {"top1": score(0.25)}), tmp_path)
+    folder = tmp_path / "runs" / "imagenet" / "mynet" / "00000000000f"
+    write_json(folder / "error.json", failure("mynet"))
+    return tmp_path
+
+
+def test_files_and_terminal(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--output-root", str(root)]) == 0
+    out = capsys.readouterr().out
+    text = (root / "tables" / "table.md").read_text(encoding="utf-8")
+    assert text in out
+    assert [line for line in out.splitlines() if line.startswith(str(root))] == [
+        str(root / "tables" / name) for name in FILES
+    ]
+    lines = text.splitlines()
+    assert "| 76.1 [75.7, 76.5] (pub. 76.1, +0.0) |" in lines[2]
+    assert lines[3].split("|")[1:4] == [
+        " mynet    ",
+        " failed                              ",
+        " 25.0 ",
+    ]
+    assert len({len(line) for line in lines[:4]}) == 1
+    assert sorted(path.name for path in (root / "tables").iterdir()) == sorted(FILES)
+
+
+def test_same_bytes_again(root: Path) -> None:
+    write_tables(root)
+    first = contents(root)
+    write_tables(root)
+    assert contents(root) == first
+
+
+def test_times_of_change_are_not_in_the_tables(root: Path) -> None:
+    write_tables(root)
+    first = contents(root)
+    store(run_result("mynet", "imagenet_a", {"top1": score(0.25)}), root, modified=2_000_000_000)
+    write_tables(root)
+    assert contents(root) == first
+
+
+def test_quiet(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--outputs", str(root), "--quiet"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert contents(root)
+
+
+def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--output-root", str(tmp_path / "outputs")]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        f"no finished run below {tmp_path}/outputs/runs; run oodbench model=… first\n"
+    )
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_default_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([]) == 1
+    assert capsys.readouterr().err.startswith("no finished run below outputs/runs; run oodbench")
+
+
+def test_damaged_normaliser(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--output-root", str(root), "--normaliser", str(root / "none.csv")]) == 1
+    assert "none.csv" in capsys.readouterr().err
+    assert not (root / "tables").exists()
+
+
+def test_rescored_runs_keep_their_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = replace(run_result("m", scores={"top1": score(0.1)}), key="a")
+    oldest = replace(run_result("m", scores={"top1": score(0.2)}), key="b")
+    store(newest, tmp_path, modified=2_000_000_000)
+    store(oldest, tmp_path, modified=1_000_000_000)
+
+    def rescore(result: RunResult) -> None:
+        rescored = {"": {"top1": replace(result.scores[""]["top1"], low=0.0, high=1.0)}}
+        store(replace(result, scores=rescored), tmp_path, modified=3_000_000_000)
+
+    scoring = ModuleType("oodbench.scoring")
+    monkeypatch.setattr(scoring, "rescore", rescore, raising=False)
+    monkeypatch.setitem(sys.modules, "oodbench.scoring", scoring)
+    assert main(["--output-root", str(tmp_path), "--rescore", "--quiet"]) == 0
+    assert "| 10.0 [0.0, 100.0] |" in (tmp_path / "tables" / "table.md").read_text("utf-8")
+
+
+def test_demo_warning_is_the_first_line() -> None:
+    demo = wide_table([run_result("m", demo=True)], [], {})
+    first = markdown(demo).splitlines()[0]
+    assert first == "DEMO DATA: these numbers are not comparable with published ones."
+
+
+def test_bars_in_names_do_not_break_the_table() -> None:
+    table = wide_table([run_result("a|b")], [], {})
+    assert r"| a\|b  |" in markdown(WideTable(table.frame, "", "x"))
