@@ -56,8 +56,15 @@ def run_result(
 
 
 def failure(model: str = "resnet50", benchmark: str = "imagenet", **changed: str) -> dict[str, str]:
-    usual = {"preprocessing": "published", "attack": "none", "key": "00000000000f"}
-    return {"model": model, "benchmark": benchmark, **usual, "error": "no weights", **changed}
+    usual = {"preprocessing": "published", "attack": "none", "difference": ""}
+    return {
+        "model": model,
+        "benchmark": benchmark,
+        **usual,
+        "key": "00000000000f",
+        "error": "no weights",
+        **changed,
+    }
 
 
 def store(result: RunResult, output_root: Path, modified: int = 1_000_000_000) -> Path:

@@ -74,7 +74,7 @@ def test_imagenet_a(expected: dict[str, Any], tmp_path: Path, ours: str, theirs:
 
 def test_cue_conflict(expected: dict[str, Any], tmp_path: Path) -> None:
     wanted = expected["cue_conflict"]
-    result = scores(tmp_path, "benchmark=cue_conflict", "preprocessing=none")
+    result = scores(tmp_path, "benchmark=cue_conflict", "model.family=default")
     found = result["scores"][""]
     assert result["n_images"] == wanted["n_stimuli"]
     rules = {

@@ -93,8 +93,9 @@ def test_killed_and_continued_has_the_bytes_of_an_undisturbed_run(toy: Path, cli
     first = {path: path.stat().st_mtime_ns for path in written}
     assert cli(*common, "output_root=killed").returncode == 0
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in first.items())
-    left = [path for path in (toy / "killed" / "runs").rglob("*.part")]
-    for path in left:  # what the kill left of a half-written file is never taken for a whole one
+    for path in (toy / "killed" / "runs").rglob(
+        "*.part"
+    ):  # what the kill left of a half-written file is never taken for a whole one
         path.unlink()
     assert contents(run_folder(toy / "killed")) == contents(run_folder(toy / "undisturbed"))
 

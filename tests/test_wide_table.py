@@ -84,9 +84,9 @@ def test_choice_between_runs_of_one_cell(
 def test_failures() -> None:
     failures = [
         failure("m", "imagenet"),
-        failure("m", "imagenet_a", preprocessing="timm"),
+        failure("m", "imagenet_a", difference="preprocessing=timm"),
         failure("m", "adversarial", attack="pgd_targeted"),
-        failure("m", "imagenet_sketch", attack="pgd_linf"),
+        failure("m", "imagenet_sketch", difference="attack=pgd_linf"),
         failure("done", "imagenet"),
     ]
     table = wide_table([run_result("done")], failures, {})

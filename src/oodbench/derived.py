@@ -22,6 +22,9 @@ Normaliser = Mapping[str, Mapping[str, float]]
 
 NORMALISING_MODEL = "alexnet"
 
+OF_ERRORS = ("image", "label", "prediction")
+OF_CLIPS = ("image", "split", "frame", "prediction", "top5")
+
 _SAME = "both runs show the same pictures"
 
 
@@ -94,12 +97,12 @@ def _of_corruptions(result: RunResult, results: Sequence[RunResult]) -> dict[str
         return {}
     errors = {}
     for split in result.splits:
-        records = _records(result, split)
+        records = _records(result, split, OF_ERRORS)
         if len(records):
             kind, severity = split.split("/")
             errors[kind, int(severity)] = corruption.errors_of(records)
     for run in clean_runs:
-        clean = corruption.errors_of(_records(run, ""))
+        clean = corruption.errors_of(_records(run, "", OF_ERRORS))
         pictures = [cell.index for cell in errors.values()]
         if result.status == "complete" or all(_same(clean.index, index) for index in pictures):
             score = corruption.relative_mce(errors, clean)
@@ -115,8 +118,10 @@ def _of_clips(
         return {}
     clips = {}
     for split in result.splits:
-        records = _records(result, split)
-        if split in perturbation.TEST_PERTURBATIONS and len(records):
+        if split not in perturbation.TEST_PERTURBATIONS:
+            continue
+        records = _records(result, split, OF_CLIPS)
+        if len(records):
             clips[split] = perturbation.clip_scores(records)
     if given is not None:
         # Nothing in the file tells which clips it rests on.
@@ -155,8 +160,10 @@ def _second_runs(
     return sorted(runs, key=lambda run: (run.difference == "", run.modified, run.key), reverse=True)
 
 
-def _records(run: RunResult, split: str) -> pd.DataFrame:
-    return read_split(run.directory / "records", split, int(run.splits[split]["n_items"]))
+def _records(run: RunResult, split: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Records of the scored items; only what is asked for, because ImageNet-C has 3.75 M rows."""
+    n_items = int(run.splits[split]["n_items"])
+    return read_split(run.directory / "records", split, n_items, columns=columns)
 
 
 def _same(one: pd.Index, other: pd.Index) -> bool:
@@ -165,7 +172,8 @@ def _same(one: pd.Index, other: pd.Index) -> bool:
 
 def _same_clips(run: RunResult, clips: Mapping[str, pd.DataFrame]) -> bool:
     return all(
-        split in run.splits and _same(pd.Index(_records(run, split)["image"].unique()), frame.index)
+        split in run.splits
+        and _same(pd.Index(_records(run, split, ("image",))["image"].unique()), frame.index)
         for split, frame in clips.items()
     )
 

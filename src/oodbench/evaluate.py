@@ -183,10 +183,10 @@ class _Runner:
         if len(sizes) > 1:
             raise DataError(
                 f"{batch[0].loaded.item.image}: pictures of one batch have {len(sizes)} sizes; "
-                "choose a preprocessing that crops or resizes, such as preprocessing=resize256_crop224"
+                "choose one that crops or resizes, such as preprocessing=resize256_crop224"
             )
         pixels = torch.from_numpy(np.stack([frame.pixels for frame in batch]))
-        if self.setting.device != "cpu":
+        if self.setting.device.startswith("cuda"):
             pixels = pixels.pin_memory()
         on_device = pixels.to(self.setting.device, non_blocking=True)
         return on_device.permute(0, 3, 1, 2).contiguous().float().div_(255)

@@ -96,8 +96,8 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
 
 
 def _failed(failure: dict[str, str]) -> dict[str, Any]:
-    named = ("model", "benchmark", "preprocessing", "attack", "key")
-    empty = dict.fromkeys(("split", "metric", "unit", "source", "difference"), "")
+    named = ("model", "benchmark", "preprocessing", "attack", "key", "difference")
+    empty = dict.fromkeys(("split", "metric", "unit", "source"), "")
     return {**empty, **{name: failure[name] for name in named}, "status": "failed"}
 
 

@@ -1,7 +1,7 @@
 """Per-image records: Parquet chunks, the only thing that inference writes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -77,15 +77,25 @@ def chunk_files(directory: Path, split: str) -> list[Path]:
     )
 
 
-def read_split(directory: Path, split: str, n_items: int | None = None) -> pd.DataFrame:
+def read_split(
+    directory: Path,
+    split: str,
+    n_items: int | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Records of a split, in its order.
 
     Args:
         directory: the run's records.
         split: its name, "" where there is one.
         n_items: only the first so many items; None: all that are there.
+        columns: only these and `position`, which is much faster; None: all.
     """
-    frames = [pq.read_table(path).to_pandas() for path in chunk_files(directory, split)]
+    wanted = None if columns is None else [*columns, "position"]
+    frames = [
+        pq.read_table(path, columns=wanted).to_pandas() for path in chunk_files(directory, split)
+    ]
     if not frames:
         return pd.DataFrame()
     records = pd.concat(frames, ignore_index=True)

@@ -15,6 +15,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from oodbench.difference import difference
 from oodbench.errors import OodbenchError
 from oodbench.launch import Outcome, RememberLaunch, outcomes, write_outcome
 from oodbench.models.facts import register_resolvers as register_model_facts
@@ -51,7 +52,7 @@ def run_cell(run: RunConfig) -> Outcome:
 
 def task(config: DictConfig) -> None:
     """Hydra's task: never raises, so that one failing job does not stop a sweep."""
-    cell = "?"
+    cell = "config"
     run: RunConfig | None = None
     try:
         run = validate(config)
@@ -80,6 +81,7 @@ def _keep_failure(run: RunConfig, message: str) -> None:
         "benchmark": run.benchmark.name,
         "preprocessing": str(run.preprocessing["name"]),
         "attack": str(run.attack["name"]),
+        "difference": _difference(run),
         "key": paths.directory.name,
         "error": message,
     }
@@ -87,6 +89,14 @@ def _keep_failure(run: RunConfig, message: str) -> None:
         write_failure(paths, failure)
     except OSError as error:
         log.warning("error.json could not be written: %s", error)
+
+
+def _difference(run: RunConfig) -> str:
+    """What was done otherwise; unknown where the config itself is what failed."""
+    try:
+        return difference(run)
+    except OodbenchError:
+        return "config"
 
 
 def main() -> None:

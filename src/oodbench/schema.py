@@ -6,6 +6,7 @@ constructor's signature before it is called (`oodbench.building`).
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from importlib.resources import files
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -170,6 +171,8 @@ def validate(config: DictConfig) -> RunConfig:
     Raises:
         ConfigError: an unknown key, a wrong type, a missing value or a value out of range.
     """
+    if OmegaConf.is_missing(config.model, "name") and not config.model.network:
+        raise ConfigError(f"no model: give model=NAME; available: {', '.join(shipped('model'))}")
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         merged = OmegaConf.merge(OmegaConf.structured(RunConfig), plain)
@@ -182,6 +185,13 @@ def validate(config: DictConfig) -> RunConfig:
         raise ConfigError("the config is not one of oodbench")
     _check_values(run)
     return run
+
+
+def shipped(group: str) -> list[str]:
+    """Names of the configs of a group that come with oodbench."""
+    folder = files("oodbench.conf").joinpath(group)
+    names = (entry.name for entry in folder.iterdir())
+    return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
 def _unknown_key(error: ConfigKeyError) -> str:

@@ -21,13 +21,11 @@ class Column:
 
     Attributes:
         metrics: what the cell shows: the first of them that the run has.
-        attack: the benchmark's own.
     """
 
     title: str
     benchmark: str
     metrics: tuple[str, ...]
-    attack: str = "none"
 
 
 COLUMNS = (
@@ -37,7 +35,7 @@ COLUMNS = (
     Column("IN-P", "imagenet_p", ("mfr", "flip_probability")),
     Column("Stylized IN", "cue_conflict", ("shape_bias",)),
     Column("IN-Sketch", "imagenet_sketch", ("top1",)),
-    Column("Adv. acc.", "adversarial", ("adversarial_accuracy",), attack="pgd_targeted"),
+    Column("Adv. acc.", "adversarial", ("adversarial_accuracy",)),
 )
 """Those of the published table; benchmarks that it has not follow by name."""
 
@@ -124,16 +122,7 @@ def _rank(row: _Row) -> tuple[bool, int, str, str]:
 
 
 def _failed_row(failure: dict[str, str]) -> _Row:
-    own = {column.benchmark: column.attack for column in COLUMNS}
-    named = [
-        f"{key}={failure[key]}"
-        for key, usual in (
-            ("preprocessing", "published"),
-            ("attack", own.get(failure["benchmark"], "none")),
-        )
-        if failure[key] != usual
-    ]
-    return failure["model"], ", ".join(named)
+    return failure["model"], failure["difference"]
 
 
 def _further(results: Sequence[RunResult], failures: Sequence[dict[str, str]]) -> list[Column]:
