@@ -22,7 +22,7 @@ demo: install ## Three small real models on small stand-ins for all seven benchm
 	$(BIN)/oodbench-table --output-root outputs/demo
 
 test: install ## All tests; more arguments for pytest: PYTEST_ARGS='-k accuracy'
-	$(BIN)/pytest -n 2 $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 $(PYTEST_ARGS)
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check

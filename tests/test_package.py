@@ -10,6 +10,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from conftest import write_pictures
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "src", "conf")
@@ -110,3 +111,15 @@ def test_installed_command_composes_the_configs_of_the_wheel(
     command = installed_python.with_name("oodbench")
     config = run(command, "--cfg", "job", "model=efficientnet_lite0", cwd=tmp_path)
     assert "architecture: tf_efficientnet_lite0" in config
+
+
+@pytest.mark.slow
+def test_installed_command_measures_a_cell(installed_python: Path, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "data" / "imagenet" / "val", per_class=2)
+    command = installed_python.with_name("oodbench")
+    options = ("data.allow_partial=true", "+model.weights.random_seed=0", "output_root=out")
+    said = run(command, "model=efficientnet_lite0", *options, cwd=tmp_path)
+    assert "partial: 10 of 50000" in said
+    assert list((tmp_path / "out" / "runs").rglob("result.json"))
+    run(installed_python.with_name("oodbench-table"), "--output-root", "out", cwd=tmp_path)
+    assert "efficientnet_lite0" in (tmp_path / "out" / "tables" / "table.md").read_text()

@@ -40,6 +40,8 @@ def run_cell(run: RunConfig) -> Outcome:
     plan = make_plan(run)
     if (result := is_done(plan)) is not None:
         log.info("%s: done already: %s", plan.cell, plan.paths.directory)
+        if result.preprocessing != run.preprocessing["name"]:
+            log.info("the same pixels as preprocessing=%s: one run", result.preprocessing)
         return Outcome("skipped", plan.cell, describe(result))
     from oodbench.execute import execute
 
