@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import WNIDS, Cli, command
+from toys import WNIDS, Cli, command
 
 from oodbench.records import read_split
 

@@ -53,8 +53,8 @@ class Preprocessing:
         self.name = name
         self.square_crop = square_crop
         self.resize = _checked_resize(resize)
-        self.crop = crop
-        self.resize_after_crop = resize_after_crop
+        self.crop = _checked_side("crop", crop)
+        self.resize_after_crop = _checked_side("resize_after_crop", resize_after_crop)
         self.resampling = INTERPOLATIONS[interpolation]
 
     def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
@@ -108,8 +108,18 @@ def centre_crop(picture: Image.Image, side: int) -> Image.Image:
 
 def _checked_resize(resize: int | Sequence[int] | None) -> int | tuple[int, int] | None:
     if resize is None or isinstance(resize, int):
-        return resize
-    sides = tuple(resize)
-    if len(sides) != 2:
-        raise ConfigError(f"preprocessing.resize={list(sides)}: give a side, or [height, width]")
-    return int(sides[0]), int(sides[1])
+        return _checked_side("resize", resize)
+    sides = [int(side) for side in resize]
+    if len(sides) != 2 or min(sides) < 1:
+        raise ConfigError(
+            f"preprocessing.resize={sides}: give a side, or [height, width], in pixels from 1 up"
+        )
+    return sides[0], sides[1]
+
+
+def _checked_side(key: str, side: int | None) -> int | None:
+    if side is not None and side < 1:
+        raise ConfigError(
+            f"preprocessing.{key}={side}: give pixels from 1 up, or null for no such step"
+        )
+    return side

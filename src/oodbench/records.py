@@ -63,7 +63,8 @@ def read_info(path: Path) -> ChunkInfo | None:
         stored = json.loads(metadata[METADATA_KEY])
         skipped = tuple(Skipped(**item) for item in stored.pop("skipped"))
         return ChunkInfo(skipped=skipped, **stored)
-    except (FileNotFoundError, pa.ArrowInvalid, KeyError, TypeError, json.JSONDecodeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        # ArrowInvalid and bad JSON are ValueErrors; a damaged footer is an OSError to pyarrow.
         return None
 
 

@@ -257,6 +257,8 @@ def test_a_foolbox_without_a_picture_is_named(
     (tmp_path / "foolbox").mkdir()
     (tmp_path / "foolbox/__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
+    # The real one may have been imported by another test of this process.
+    monkeypatch.delitem(sys.modules, "foolbox", raising=False)
     with pytest.raises(DataError, match=r"foolbox/data/imagenet_00_243\.jpg is missing"):
         build_demo(tmp_path / "new")
 

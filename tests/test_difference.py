@@ -1,0 +1,97 @@
+"""In which words a run is said to differ from the published one."""
+
+import pytest
+from hydra import compose, initialize_config_module
+
+from oodbench.difference import difference
+from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.resolvers import register_resolvers
+from oodbench.schema import register_schema, validate
+
+BENCHMARKS = (
+    "imagenet",
+    "imagenet_a",
+    "imagenet_c",
+    "imagenet_p",
+    "cue_conflict",
+    "imagenet_sketch",
+    "adversarial",
+)
+
+
+def difference_of(*overrides: str) -> str:
+    register_schema()
+    register_resolvers()
+    register_model_facts()
+    with initialize_config_module("oodbench.conf", version_base="1.3"):
+        return difference(validate(compose("config", overrides=list(overrides))))
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+@pytest.mark.parametrize("model", ["resnet50", "tf_efficientnet_b4_ns"])
+def test_the_published_run_does_not_differ(model: str, benchmark: str) -> None:
+    assert difference_of(f"model={model}", f"benchmark={benchmark}") == ""
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        # The same steps under another name are no difference.
+        ("benchmark=imagenet_a preprocessing=resize256_crop224", ""),
+        ("benchmark=imagenet preprocessing=timm", ""),
+        ("benchmark=imagenet_sketch preprocessing=resize256_crop224_bicubic", ""),
+        ("benchmark=imagenet_p preprocessing=none", ""),
+        ("benchmark=adversarial preprocessing=square", ""),
+        # Other steps are named by the config, a changed field by the field.
+        ("benchmark=imagenet_a preprocessing=square", "preprocessing=square"),
+        ("benchmark=imagenet_a preprocessing=squash", "preprocessing=squash"),
+        (
+            "benchmark=imagenet_sketch preprocessing=resize256_crop224",
+            "preprocessing=resize256_crop224",
+        ),
+        (
+            "benchmark=imagenet_sketch preprocessing.interpolation=bilinear",
+            "preprocessing.interpolation=bilinear",
+        ),
+        (
+            "benchmark=imagenet_a preprocessing.resize=224 preprocessing.square_crop=true",
+            "preprocessing.square_crop=True, preprocessing.resize=224",
+        ),
+        # Nothing is resized: the interpolation is idle.
+        ("benchmark=imagenet_c preprocessing.interpolation=bicubic", ""),
+        # A back end, a batch size or a seed without an attack changes nothing.
+        ("benchmark=imagenet_a engine.batch_size=2 seed=3 limit=4", ""),
+        ("benchmark=imagenet_a attack=pgd_linf", "attack=pgd_linf"),
+        ("benchmark=adversarial attack=pgd_linf", "attack=pgd_linf"),
+        ("benchmark=adversarial attack=none", "attack=none"),
+        ("benchmark=adversarial attack.eps=0.03", "attack.eps=0.03"),
+        ("benchmark=adversarial attack.eps=0.06", ""),
+        ("benchmark=adversarial seed=3", "seed=3"),
+        (
+            "benchmark=adversarial attack.iterations=3 attack.eps=0.03 seed=3 preprocessing.resize=200",
+            "preprocessing.resize=200, attack.eps=0.03, attack.iterations=3, seed=3",
+        ),
+        (
+            "benchmark=imagenet_a preprocessing._target_=my.Transform preprocessing.name=mine",
+            "preprocessing=mine",
+        ),
+    ],
+)
+def test_resnet50(overrides: str, said: str) -> None:
+    assert difference_of("model=resnet50", *overrides.split()) == said
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ("benchmark=imagenet_a preprocessing=square", ""),
+        ("benchmark=imagenet_a preprocessing=timm", "preprocessing=timm"),
+        ("benchmark=imagenet_a preprocessing.resize=224", "preprocessing.resize=224"),
+        (
+            "benchmark=imagenet_sketch preprocessing.resize_after_crop=null",
+            "preprocessing.resize_after_crop=None",
+        ),
+    ],
+)
+def test_efficientnet_at_380_pixels(overrides: str, said: str) -> None:
+    assert difference_of("model=tf_efficientnet_b4_ns", *overrides.split()) == said

@@ -1,0 +1,126 @@
+"""Files that are whole or as before, whatever happens while they are written."""
+
+import errno
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from oodbench.files import atomic_path, cached_json, read_json, write_json, write_text
+
+
+def test_the_new_file_takes_the_place_of_the_old(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text("old")
+    with atomic_path(path) as part:
+        part.write_text("new")
+        assert path.read_text() == "old"
+        assert part.parent == path.parent
+        assert part.suffix == ".part"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b" / "c.txt", "é")
+    assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == "é".encode()
+
+
+def test_others_may_read_the_file(tmp_path: Path) -> None:
+    write_text(tmp_path / "c.txt", "")
+    assert stat.S_IMODE((tmp_path / "c.txt").stat().st_mode) == 0o644
+
+
+@pytest.mark.parametrize(
+    "exception",
+    [ValueError("x"), KeyboardInterrupt(), SystemExit(1), OSError(errno.ENOSPC, "full")],
+)
+@pytest.mark.parametrize("old", ["old", None])
+def test_an_exception_leaves_the_old_file_and_no_part(
+    tmp_path: Path, exception: BaseException, old: str | None
+) -> None:
+    path = tmp_path / "result.json"
+    if old is not None:
+        path.write_text(old)
+
+    def write_half() -> None:
+        with atomic_path(path) as part:
+            part.write_text("half")
+            raise exception
+
+    with pytest.raises(type(exception)) as raised:
+        write_half()
+    assert raised.value is exception
+    assert [file.name for file in tmp_path.iterdir()] == (["result.json"] if old else [])
+    assert old is None or path.read_text() == old
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_disk_that_is_full_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "result.json"
+    path.write_text("old")
+    monkeypatch.setattr("os.fsync" if call == "fsync" else "pathlib.Path.replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_json(path, {"a": 1})
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "old"
+
+
+def test_the_block_may_have_removed_the_part(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "x") as part:
+        part.unlink()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_roundtrip(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    write_json(path, {"b": [1, 2.5, None], "a": "é"})
+    assert path.read_text(encoding="utf-8").startswith('{\n  "b": [')
+    assert "é" in path.read_text(encoding="utf-8")
+    assert json.loads(path.read_bytes()) == read_json(path) == {"b": [1, 2.5, None], "a": "é"}
+
+
+def test_nan_is_no_json(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "x.json", {"a": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b'{"a": ', b"\xff\xfe\x00"])
+def test_a_damaged_file_is_none(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    assert read_json(path) is None
+
+
+def test_a_missing_file_is_none(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert read_json(tmp_path / "x.json") is None
+    assert read_json(tmp_path / "file" / "x.json") is None
+
+
+def test_cached_json_makes_once_and_again_after_damage(tmp_path: Path) -> None:
+    calls = []
+
+    def make() -> int:
+        calls.append(1)
+        return 5
+
+    path = tmp_path / "cache" / "x.json"
+    assert [cached_json(path, make) for _ in range(3)] == [5, 5, 5]
+    assert len(calls) == 1
+    path.write_text("{")
+    assert cached_json(path, make) == 5
+    assert len(calls) == 2
+    assert read_json(path) == 5
+
+
+def test_cache_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert cached_json(tmp_path / "file" / "x.json", lambda: 5) == 5

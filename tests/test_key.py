@@ -1,0 +1,169 @@
+"""What is in the run key, and what must not be."""
+
+import json
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_module
+
+from oodbench.benchmarks.base import Split
+from oodbench.key import dataset_fingerprint, key_document, run_key
+from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.resolvers import register_resolvers
+from oodbench.schema import RunConfig, register_schema, validate
+
+Overrides = Sequence[str]
+
+
+def composed(*overrides: str) -> RunConfig:
+    register_schema()
+    register_resolvers()
+    register_model_facts()
+    with initialize_config_module("oodbench.conf", version_base="1.3"):
+        return validate(compose("config", overrides=["model=resnet50", *overrides]))
+
+
+def split(fingerprint: str = "aa", name: str = "", **others: Any) -> Split:
+    facts: dict[str, Any] = {"root": Path("x"), "n_expected": 3, "n_items": 2, **others}
+    return Split(name=name, fingerprint=fingerprint, list_items=list, **facts)
+
+
+def key(
+    *overrides: str,
+    weights: str | None = "sha256:00",
+    splits: Sequence[Split] = (split(),),
+    device_type: str = "cpu",
+) -> str:
+    run = composed("benchmark=imagenet_a", *overrides)
+    return run_key(key_document(run, weights=weights, splits=splits, device_type=device_type))
+
+
+def test_a_key_is_12_hex_digits_of_canonical_json() -> None:
+    document = {"b": [1.0, 0.5], "a": {"c": None, "d": True}}
+    written_by_hand = '{"a":{"c":null,"d":true},"b":[1,0.5]}'
+    assert run_key(document) == sha256(written_by_hand.encode()).hexdigest()[:12]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "model.name=another",
+        "model.family=tf_efficientnet",
+        "model.weights.license=other",
+        "model.weights.url=https://example.org/other.pth",
+        "benchmark.name=another",
+        "benchmark.root=elsewhere",
+        "benchmark.protocol.n_expected=5",
+        "benchmark.protocol.scores=[oodbench.metrics.accuracy.top1]",
+        "+benchmark.protocol.headline=top5",
+        "benchmark.protocol.inside=[elsewhere]",
+        "preprocessing.name=another",
+        "engine.name=another",
+        "engine.batch_size=3",
+        "engine.device=cpu",
+        "engine.threads=1",
+        "engine.backend._target_=another.Engine",
+        "data.root=elsewhere",
+        "data.workers=7",
+        "data.allow_partial=true",
+        "data.on_error=skip",
+        "weights.dir=elsewhere",
+        "weights.download=false",
+        "shard.count=9",
+        "limit=5",
+        "output_root=elsewhere",
+        "seed=4",
+    ],
+)
+def test_what_changes_no_number_is_not_in_the_key(override: str) -> None:
+    # The pipeline is fixed, because the published one depends on the family.
+    assert key("preprocessing=timm", override) == key("preprocessing=timm")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "model.network.architecture=resnet18",
+        "+model.network.more=1",
+        "model.mean=[0.5,0.5,0.5]",
+        "model.std=[0.5,0.5,0.5]",
+        "preprocessing.square_crop=true",
+        "preprocessing.resize=255",
+        "preprocessing.crop=223",
+        "preprocessing.resize_after_crop=224",
+        "preprocessing.interpolation=bicubic",
+        "benchmark.version=2",
+        "benchmark.chunk_size=100",
+        "benchmark.protocol.classes=imagenet",
+        "+benchmark.protocol.positions=even",
+        "attack=pgd_linf",
+        "attack=pgd_targeted",
+    ],
+)
+def test_what_changes_numbers_is_in_the_key(override: str) -> None:
+    assert key(override) != key()
+
+
+def test_the_precision_is_in_the_key() -> None:
+    run = composed()
+    one = key_document(run, weights=None, splits=[], device_type="cpu")
+    run.engine.precision = "bf16"
+    assert run_key(one) != run_key(key_document(run, weights=None, splits=[], device_type="cpu"))
+
+
+def test_weights_and_data_are_in_the_key() -> None:
+    assert key(weights="sha256:01") != key()
+    assert key(weights=None) != key()
+    assert key(splits=[split("bb")]) != key()
+    assert key(splits=[split(), split(name="more")]) != key()
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["seed=1", "attack.eps=0.03", "attack.iterations=3", "engine.backend._target_=another.Engine"],
+)
+def test_an_attack_brings_seed_engine_and_its_arguments_in(override: str) -> None:
+    assert key("attack=pgd_targeted", override) != key("attack=pgd_targeted")
+
+
+def test_an_attack_brings_the_device_in() -> None:
+    assert key("attack=pgd_targeted", device_type="cuda") != key("attack=pgd_targeted")
+    assert key(device_type="cuda") == key()
+
+
+@pytest.mark.parametrize("override", ["attack.name=another", "engine.batch_size=3", "limit=4"])
+def test_with_an_attack_names_batch_size_and_limit_stay_out(override: str) -> None:
+    assert key("attack=pgd_targeted", override) == key("attack=pgd_targeted")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["preprocessing=published"], ["preprocessing=resize256_crop224"]),
+        (["preprocessing=none"], ["preprocessing=none", "+preprocessing.crop=null"]),
+        (["preprocessing=none"], ["preprocessing=none", "+preprocessing.interpolation=bilinear"]),
+        (["preprocessing.crop=224"], ["preprocessing.crop=224.0"]),
+        (["attack=pgd_targeted", "attack.eps=1"], ["attack=pgd_targeted", "attack.eps=1.0"]),
+    ],
+)
+def test_two_spellings_of_one_thing_have_one_key(one: Overrides, other: Overrides) -> None:
+    assert key(*one) == key(*other)
+
+
+def test_the_document_is_json_and_survives_it() -> None:
+    run = composed("benchmark=adversarial")
+    document = key_document(run, weights="w", splits=[split()], device_type="cpu")
+    assert json.loads(json.dumps(document)) == document
+
+
+def test_the_fingerprint_takes_names_and_contents_but_no_order_and_no_place() -> None:
+    a, b = split("1", "a"), split("2", "b")
+    assert dataset_fingerprint([a, b]) == dataset_fingerprint([b, a])
+    assert dataset_fingerprint([a, b]) == sha256(b"a\x001\nb\x002\n").hexdigest()
+    assert dataset_fingerprint([split("2", "a"), split("1", "b")]) != dataset_fingerprint([a, b])
+    assert dataset_fingerprint([split(root=Path("y"), n_expected=9)]) == dataset_fingerprint(
+        [split()]
+    )

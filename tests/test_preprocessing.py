@@ -1,0 +1,174 @@
+"""Pixels against torchvision's own transforms, sizes worked out by hand."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from torchvision import transforms
+from torchvision.transforms import InterpolationMode
+
+from oodbench.errors import ConfigError
+from oodbench.preprocessing import Preprocessing, centre_crop, resized_size
+
+SIZES = [
+    (1, 1),
+    (5, 90),
+    (90, 5),
+    (23, 24),
+    (24, 24),
+    (24, 31),
+    (25, 47),
+    (31, 23),
+    (32, 32),
+    (33, 50),
+    (37, 36),
+    (47, 29),
+    (64, 48),
+    (71, 33),
+    (101, 67),
+]
+MODES = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
+
+
+def noise(size: tuple[int, int]) -> Image.Image:
+    width, height = size
+    pixels = np.random.default_rng([width, height]).integers(0, 256, (height, width, 3), np.uint8)
+    return Image.fromarray(pixels)
+
+
+def torchvision_pixels(picture: Image.Image, steps: list[Any]) -> np.ndarray[Any, Any]:
+    """Floats (height, width, 3) in [0, 1]."""
+    tensor = transforms.Compose([*steps, transforms.ToTensor()])(picture)
+    return np.asarray(tensor.permute(1, 2, 0))
+
+
+def assert_same(ours: np.ndarray[Any, Any], theirs: np.ndarray[Any, Any]) -> None:
+    assert ours.dtype == np.uint8
+    np.testing.assert_array_equal(ours.astype(np.float32) / np.float32(255), theirs)
+
+
+@pytest.mark.parametrize("interpolation", MODES)
+@pytest.mark.parametrize("size", SIZES)
+def test_resize_and_crop_equal_torchvision(size: tuple[int, int], interpolation: str) -> None:
+    ours = Preprocessing(resize=32, crop=28, interpolation=interpolation)(noise(size))
+    steps = [transforms.Resize(32, MODES[interpolation]), transforms.CenterCrop(28)]
+    assert ours.shape == (28, 28, 3)
+    assert_same(ours, torchvision_pixels(noise(size), steps))
+
+
+@pytest.mark.parametrize("crop", [24, 27, 40])
+@pytest.mark.parametrize("size", SIZES)
+def test_crop_alone_pads_smaller_pictures_as_torchvision(size: tuple[int, int], crop: int) -> None:
+    ours = Preprocessing(crop=crop)(noise(size))
+    assert_same(ours, torchvision_pixels(noise(size), [transforms.CenterCrop(crop)]))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_crop_larger_than_the_resized_picture_is_padded(size: tuple[int, int]) -> None:
+    ours = Preprocessing(resize=20, crop=33)(noise(size))
+    steps = [transforms.Resize(20), transforms.CenterCrop(33)]
+    assert_same(ours, torchvision_pixels(noise(size), steps))
+
+
+@pytest.mark.parametrize("interpolation", MODES)
+@pytest.mark.parametrize("size", SIZES)
+def test_square_crop_then_resize(size: tuple[int, int], interpolation: str) -> None:
+    ours = Preprocessing(square_crop=True, resize=24, interpolation=interpolation)(noise(size))
+    steps = [
+        transforms.CenterCrop(min(size)),
+        transforms.Resize((24, 24), MODES[interpolation]),
+    ]
+    assert_same(ours, torchvision_pixels(noise(size), steps))
+
+
+@pytest.mark.parametrize("interpolation", MODES)
+@pytest.mark.parametrize("size", SIZES)
+def test_squash_is_height_then_width(size: tuple[int, int], interpolation: str) -> None:
+    ours = Preprocessing(resize=[20, 30], interpolation=interpolation)(noise(size))
+    assert ours.shape == (20, 30, 3)
+    steps = [transforms.Resize((20, 30), MODES[interpolation])]
+    assert_same(ours, torchvision_pixels(noise(size), steps))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_resize_after_crop(size: tuple[int, int]) -> None:
+    ours = Preprocessing(resize=32, crop=28, resize_after_crop=41, interpolation="bicubic")
+    steps = [
+        transforms.Resize(32, InterpolationMode.BICUBIC),
+        transforms.CenterCrop(28),
+        transforms.Resize(41, InterpolationMode.BICUBIC),
+    ]
+    assert_same(ours(noise(size)), torchvision_pixels(noise(size), steps))
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "lanczos", "box"])
+def test_other_interpolations(interpolation: str) -> None:
+    ours = Preprocessing(resize=19, interpolation=interpolation)(noise((37, 52)))
+    steps = [transforms.Resize(19, InterpolationMode(interpolation))]
+    assert_same(ours, torchvision_pixels(noise((37, 52)), steps))
+
+
+def test_no_step_leaves_the_pixels_alone() -> None:
+    picture = noise((13, 9))
+    np.testing.assert_array_equal(Preprocessing()(picture), np.asarray(picture))
+
+
+def test_the_result_can_be_written_to() -> None:
+    assert Preprocessing()(noise((4, 4))).flags.writeable
+
+
+def test_every_size_equals_torchvision() -> None:
+    for width in range(1, 61):
+        for height in (1, 7, 16, 31, 60):
+            picture = Image.new("RGB", (width, height))
+            ours = resized_size(picture.size, 16)
+            assert ours == transforms.Resize(16)(picture).size, (width, height)
+
+
+@pytest.mark.parametrize(
+    ("size", "resize", "expected"),
+    [
+        ((500, 375), 256, (341, 256)),  # 341.33 is truncated
+        ((375, 500), 256, (256, 341)),
+        ((300, 200), 5, (7, 5)),  # 7.5 is truncated, not rounded
+        ((500, 375), (224, 100), (100, 224)),
+    ],
+)
+def test_sizes_by_hand(
+    size: tuple[int, int], resize: int | tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert resized_size(size, resize) == expected
+
+
+def test_odd_margins_are_rounded_to_even() -> None:
+    """Margins 2.5 -> 2 and 1.5 -> 2: the crop starts at column 2 and row 2."""
+    columns, rows = np.meshgrid(np.arange(9), np.arange(7))
+    pixels = np.stack([columns, rows, 0 * rows], axis=2).astype(np.uint8)
+    cropped = np.asarray(centre_crop(Image.fromarray(pixels), 4))
+    assert cropped[0, 0].tolist() == [2, 2, 0]
+    assert cropped[-1, -1].tolist() == [5, 5, 0]
+
+
+def test_unknown_interpolation_lists_those_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"interpolation=cubic: available: .*bicubic"):
+        Preprocessing(interpolation="cubic")
+
+
+@pytest.mark.parametrize("sides", [[224], [224, 224, 3], []])
+def test_resize_of_other_than_two_sides(sides: list[int]) -> None:
+    with pytest.raises(ConfigError, match=r"preprocessing\.resize=.*\[height, width\]"):
+        Preprocessing(resize=sides)
+
+
+@pytest.mark.parametrize("size", [0, -1])
+@pytest.mark.parametrize("key", ["resize", "crop", "resize_after_crop"])
+def test_sizes_below_one_pixel(key: str, size: int) -> None:
+    sizes: dict[str, Any] = {key: size}
+    with pytest.raises(ConfigError, match=rf"preprocessing\.{key}={size}"):
+        Preprocessing(**sizes)
+
+
+def test_a_side_below_one_pixel() -> None:
+    with pytest.raises(ConfigError, match=r"preprocessing\.resize="):
+        Preprocessing(resize=[224, 0])

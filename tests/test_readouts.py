@@ -1,0 +1,160 @@
+"""Columns against torch's softmax and argmax, and against plain loops over class lists."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from oodbench.readouts import ImageNetASubset, ShapeCategories, Standard, softmax
+from oodbench.reference import geirhos_categories, imagenet_a_wnids, imagenet_wnids
+
+
+@pytest.fixture
+def logits() -> np.ndarray:
+    values = np.random.default_rng(0).normal(0, 3, (40, 1000))
+    return values.astype(np.float32)
+
+
+def ranking(row: np.ndarray) -> list[int]:
+    """Class indices, the highest logit first, equal ones by index."""
+    return sorted(range(len(row)), key=lambda k: (-float(row[k]), k))
+
+
+def loop_softmax(row: list[float]) -> list[float]:
+    highest = max(row)
+    exponentials = [math.exp(value - highest) for value in row]
+    total = math.fsum(exponentials)
+    return [value / total for value in exponentials]
+
+
+def test_softmax_is_torchs(logits: np.ndarray) -> None:
+    expected = torch.from_numpy(logits).double().softmax(dim=1).numpy()
+    np.testing.assert_allclose(softmax(logits), expected, rtol=1e-12)
+
+
+def test_softmax_of_extreme_logits() -> None:
+    probabilities = softmax(np.array([[1e30, -1e30, 0.0], [-3e38, -3e38, -3e38]], np.float32))
+    np.testing.assert_allclose(probabilities, [[1, 0, 0], [1 / 3] * 3])
+
+
+def test_standard_columns(logits: np.ndarray) -> None:
+    columns = Standard()(logits)
+    assert list(columns) == ["prediction", "confidence", "top5"]
+    tensor = torch.from_numpy(logits)
+    np.testing.assert_array_equal(columns["prediction"], tensor.argmax(dim=1).numpy())
+    confidence = tensor.double().softmax(dim=1).amax(dim=1).numpy()
+    np.testing.assert_allclose(columns["confidence"], confidence, rtol=1e-6)
+    np.testing.assert_array_equal(columns["top5"], [ranking(row)[:5] for row in logits])
+
+
+def test_types_and_shapes(logits: np.ndarray) -> None:
+    columns = {**ImageNetASubset()(logits), **ShapeCategories()(logits)}
+    assert {name: str(values.dtype) for name, values in columns.items()} == {
+        "prediction": "int16",
+        "confidence": "float32",
+        "top5": "int16",
+        "prediction_200way": "int16",
+        "confidence_200way": "float32",
+        "decision_max": "int8",
+        "decision_mean": "int8",
+    }
+    assert columns.pop("top5").shape == (40, 5)
+    assert {values.shape for values in columns.values()} == {(40,)}
+
+
+def test_ties_go_to_the_lower_class_index() -> None:
+    logits = np.zeros((3, 1000), np.float32)
+    logits[1, [900, 7, 400]] = 2
+    logits[2, 999] = 1
+    columns = Standard()(logits)
+    assert columns["top5"].tolist() == [[0, 1, 2, 3, 4], [7, 400, 900, 0, 1], [999, 0, 1, 2, 3]]
+    assert columns["prediction"].tolist() == [0, 7, 999]
+
+
+def test_coarse_logits_with_many_ties() -> None:
+    logits = np.random.default_rng(1).integers(0, 4, (20, 1000)).astype(np.float32)
+    expected = [ranking(row)[:5] for row in logits]
+    np.testing.assert_array_equal(Standard()(logits)["top5"], expected)
+
+
+def subset_indices() -> list[int]:
+    return [imagenet_wnids().index(wnid) for wnid in imagenet_a_wnids()]
+
+
+def test_200way_by_loops(logits: np.ndarray) -> None:
+    columns = ImageNetASubset()(logits)
+    subset = subset_indices()
+    assert len(set(subset)) == 200
+    for row, prediction, confidence in zip(
+        logits, columns["prediction_200way"], columns["confidence_200way"], strict=True
+    ):
+        best = max(subset, key=lambda k: row[k])
+        among = loop_softmax([float(row[k]) for k in subset])
+        assert prediction == best
+        assert confidence == pytest.approx(max(among), rel=1e-6)
+
+
+def test_200way_ignores_a_better_class_outside() -> None:
+    subset = subset_indices()
+    outside = next(k for k in range(1000) if k not in subset)
+    logits = np.zeros((1, 1000), np.float32)
+    logits[0, outside], logits[0, subset[150]] = 50, 3
+    columns = ImageNetASubset()(logits)
+    assert columns["prediction"].tolist() == [outside]
+    assert columns["prediction_200way"].tolist() == [subset[150]]
+    expected = math.exp(3) / (math.exp(3) + 199)
+    assert columns["confidence_200way"][0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_200way_ties_go_to_the_lower_class_index() -> None:
+    subset = subset_indices()
+    columns = ImageNetASubset()(np.zeros((1, 1000), np.float32))
+    assert columns["prediction_200way"].tolist() == [min(subset)]
+
+
+def test_both_shape_rules_by_loops(logits: np.ndarray) -> None:
+    columns = ShapeCategories()(logits)
+    categories = list(geirhos_categories())
+    disagreements = 0
+    for row, by_max, by_mean in zip(
+        logits, columns["decision_max"], columns["decision_mean"], strict=True
+    ):
+        probabilities = loop_softmax([float(value) for value in row])
+        best_logit, best_mean = {}, {}
+        for category, members in geirhos_categories().items():
+            best_logit[category] = max(float(row[k]) for k in members)
+            best_mean[category] = math.fsum(probabilities[k] for k in members) / len(members)
+        assert categories[by_max] == max(categories, key=lambda c: best_logit[c])
+        assert categories[by_mean] == max(categories, key=lambda c: best_mean[c])
+        disagreements += by_max != by_mean
+    assert disagreements > 0, "the logits must tell the rules apart"
+
+
+def test_a_large_category_loses_by_the_mean_only() -> None:
+    """One of the many dogs at probability 0.5 has a lower mean than the one class `oven` at 0.1."""
+    categories = geirhos_categories()
+    assert len(categories["dog"]) > 100
+    assert len(categories["oven"]) == 1
+    logits = np.full((1, 1000), -50, np.float32)
+    logits[0, categories["dog"][0]] = math.log(0.5)
+    logits[0, categories["oven"][0]] = math.log(0.1)
+    columns = ShapeCategories()(logits)
+    assert list(categories)[columns["decision_max"][0]] == "dog"
+    assert list(categories)[columns["decision_mean"][0]] == "oven"
+
+
+def test_shape_ties_go_to_the_first_category() -> None:
+    columns = ShapeCategories()(np.zeros((1, 1000), np.float32))
+    assert columns["decision_max"].tolist() == [0]
+
+
+def test_classes_outside_the_16_categories_never_decide() -> None:
+    categories = geirhos_categories()
+    inside = {k for members in categories.values() for k in members}
+    outside = next(k for k in range(1000) if k not in inside)
+    logits = np.zeros((1, 1000), np.float32)
+    logits[0, outside], logits[0, categories["clock"][0]] = 9, 1
+    columns = ShapeCategories()(logits)
+    assert columns["prediction"].tolist() == [outside]
+    assert list(categories)[columns["decision_max"][0]] == "clock"

@@ -1,0 +1,171 @@
+"""Typos, wrong types and values out of range are refused in one line that names the key."""
+
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_module
+from hydra.errors import ConfigCompositionException
+
+from oodbench.building import bound_arguments, build
+from oodbench.errors import ConfigError
+from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.resolvers import register_resolvers
+from oodbench.schema import RunConfig, register_schema, validate
+
+
+def composed(*overrides: str) -> RunConfig:
+    register_schema()
+    register_resolvers()
+    register_model_facts()
+    with initialize_config_module("oodbench.conf", version_base="1.3"):
+        return validate(compose("config", overrides=list(overrides)))
+
+
+def refusal(*overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        composed(*overrides)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "meant", "another"),
+    [
+        ("sed=1", "sed", "seed", "output_root"),
+        ("engine.batchsize=3", "engine.batchsize", "batch_size", "precision"),
+        ("model.inputsize=3", "model.inputsize", "input_size", "crop_pct"),
+        ("model.weights.hsh=a", "model.weights.hsh", "hash", "license"),
+        ("data.workrs=3", "data.workrs", "workers", "on_error"),
+        ("shard.cuont=2", "shard.cuont", "count", "index"),
+        ("weights.dirr=x", "weights.dirr", "dir", "download"),
+        ("benchmark.chunksize=3", "benchmark.chunksize", "chunk_size", "root"),
+        (
+            "benchmark.published_preprocessing.default.rsize=3",
+            "benchmark.published_preprocessing.default.rsize",
+            "resize",
+            "crop",
+        ),
+    ],
+)
+def test_a_typo_names_the_key_and_the_alternatives(
+    override: str, key: str, meant: str, another: str
+) -> None:
+    message = refusal("model=resnet50", f"+{override}")
+    assert f"unknown key {key}: did you mean {meant}?" in message
+    assert another in message.split("available: ")[1].split(", ")
+    # Without the plus, Hydra itself refuses.
+    with pytest.raises(ConfigCompositionException, match=override.split("=")[0]):
+        composed("model=resnet50", override)
+
+
+def test_an_unknown_key_like_no_other_still_lists_the_alternatives() -> None:
+    message = refusal("model=resnet50", "+shard.zzz=1")
+    assert message == "unknown key shard.zzz: available: count, index"
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "engine.batch_size=many",
+        "engine.batch_size=1.5",
+        "data.workers=null",
+        "model.mean=0.5",
+        "model.std=[a,b]",
+        "seed=x",
+        "data.allow_partial=perhaps",
+    ],
+)
+def test_a_wrong_type_is_refused(override: str) -> None:
+    with pytest.raises(ConfigCompositionException, match=override.split("=")[0]):
+        composed("model=resnet50", override)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["engine.batch_size=0"], "engine.batch_size=0: must be at least 1"),
+        (["benchmark.chunk_size=-1"], "benchmark.chunk_size=-1: must be at least 1"),
+        (["data.workers=0"], "data.workers=0: must be at least 1"),
+        (["limit=0"], "limit=0: must be at least 1"),
+        (["shard.count=0"], "shard.count=0: must be at least 1"),
+        (["shard.count=2", "shard.index=2"], "shard.index=2: must be 0..1"),
+        (["shard.index=-1"], "shard.index=-1: must be 0..0"),
+        (["data.on_error=ignore"], "data.on_error=ignore: available: stop, skip"),
+        (["engine.precision=fp16"], "engine.precision=fp16: available: fp32"),
+        (
+            ["model.weights.layout=odd"],
+            "model.weights.layout=odd: available: plain, positional, moco_v2",
+        ),
+        (
+            ["model.family=odd", "preprocessing=none"],
+            "model.family=odd: available: default, tf_efficientnet",
+        ),
+        (["~preprocessing.name"], "preprocessing.name is missing"),
+        (["~preprocessing._target_"], "preprocessing._target_ is missing"),
+        (["~attack.name"], "attack.name is missing"),
+    ],
+)
+def test_a_value_out_of_range_is_refused(overrides: list[str], said: str) -> None:
+    assert refusal("model=resnet50", *overrides) == said
+
+
+def test_limits_of_the_ranges_are_accepted() -> None:
+    run = composed(
+        "model=resnet50",
+        "engine.batch_size=1",
+        "data.workers=1",
+        "limit=1",
+        "shard.count=2",
+        "shard.index=1",
+    )
+    assert (run.engine.batch_size, run.data.workers, run.limit) == (1, 1, 1)
+    assert (run.shard.index, run.shard.count) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("model", "key"), [("timm", "model.timm_name"), ("checkpoint", "model.arch")]
+)
+def test_a_generic_model_without_its_name_says_which_key(model: str, key: str) -> None:
+    assert f"{key}=VALUE" in refusal(f"model={model}")
+
+
+def test_torchvision_without_a_name_says_which_key() -> None:
+    assert "model.name" in refusal("model=torchvision")
+
+
+def test_a_checkpoint_without_a_file_says_which_key() -> None:
+    assert "weights.file=VALUE" in refusal("model=checkpoint", "model.arch=resnet18")
+
+
+def test_no_model_at_all_is_refused_by_hydra() -> None:
+    with pytest.raises(ConfigCompositionException, match="model"):
+        composed()
+
+
+def preprocessing_of(*overrides: str) -> dict[str, Any]:
+    return composed("model=resnet50", *overrides).preprocessing
+
+
+@pytest.mark.parametrize("check", [build, bound_arguments])
+def test_a_typo_in_the_preprocessing_is_refused_by_its_signature(check: Any) -> None:
+    with pytest.raises(ConfigError, match=r"preprocessing\.interpolaton: did you mean interpol"):
+        check(preprocessing_of("+preprocessing.interpolaton=bilinear"), "preprocessing")
+
+
+def test_an_unknown_interpolation_names_those_there_are() -> None:
+    with pytest.raises(ConfigError, match="interpolation=cubic: available: .*bicubic"):
+        build(preprocessing_of("preprocessing.interpolation=cubic"), "preprocessing")
+
+
+def test_a_typo_in_the_protocol_is_refused() -> None:
+    run = composed("model=resnet50", "+benchmark.protocol.n_expcted=3")
+    with pytest.raises(ConfigError, match=r"protocol\.n_expcted: did you mean n_expected"):
+        build(run.benchmark.protocol, "benchmark.protocol")
+
+
+@pytest.mark.parametrize("attack", ["pgd_targeted", "pgd_linf"])
+def test_an_eps_that_is_a_string_is_refused(attack: str) -> None:
+    run = composed("model=resnet50", f"attack={attack}", "attack.eps=8/255")
+    with pytest.raises(ConfigError, match=r"attack\.eps=8/255: .*frac:8,255"):
+        build(run.attack, "attack")
