@@ -116,7 +116,7 @@ def test_a_target_without_a_signature() -> None:
 def test_an_error_of_the_constructor_is_one_line() -> None:
     message = refusal(node("Explodes"))
     assert message.startswith("part: ")
-    assert message.endswith("Explodes failed: ValueError: first line")
+    assert message.endswith("Explodes failed: ValueError: first line second line")
 
 
 def test_an_error_the_user_can_mend_passes_unchanged() -> None:

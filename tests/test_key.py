@@ -143,8 +143,14 @@ def test_with_an_attack_names_batch_size_and_limit_stay_out(override: str) -> No
     ("one", "other"),
     [
         (["preprocessing=published"], ["preprocessing=resize256_crop224"]),
-        (["preprocessing=none"], ["preprocessing=none", "+preprocessing.crop=null"]),
-        (["preprocessing=none"], ["preprocessing=none", "+preprocessing.interpolation=bilinear"]),
+        (
+            ["preprocessing=square"],
+            ["preprocessing=square", "+preprocessing.resize_after_crop=null"],
+        ),
+        (
+            ["preprocessing=squash", "~preprocessing.interpolation"],
+            ["preprocessing=squash", "preprocessing.interpolation=bilinear"],
+        ),
         (["preprocessing.crop=224"], ["preprocessing.crop=224.0"]),
         (["attack=pgd_targeted", "attack.eps=1"], ["attack=pgd_targeted", "attack.eps=1.0"]),
     ],

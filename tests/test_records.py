@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from oodbench.errors import DataError
 from oodbench.records import (
     ChunkInfo,
     Skipped,
@@ -176,3 +177,14 @@ def test_other_metadata_has_no_info(tmp_path: Path, stored: bytes) -> None:
     table = pa.table({"position": [1]}).replace_schema_metadata({b"oodbench": stored})
     pq.write_table(table, path)
     assert read_info(path) is None
+
+
+def test_a_flipped_bit_in_the_rows_is_noticed(tmp_path: Path) -> None:
+    path = chunk_path(tmp_path, "", 0)
+    noise = np.random.default_rng(0).random(2000).astype(np.float32)
+    write_chunk(path, {"position": np.arange(2000, dtype=np.int32), "confidence": noise}, INFO)
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(DataError, match=f"{path.name}: damaged .*; remove it and run again"):
+        read_split(tmp_path, "")

@@ -98,7 +98,7 @@ def test_a_wrong_type_is_refused(override: str) -> None:
             "model.weights.layout=odd: available: plain, positional, moco_v2",
         ),
         (
-            ["model.family=odd", "preprocessing=none"],
+            ["model.family=odd", "preprocessing=timm"],
             "model.family=odd: available: default, tf_efficientnet",
         ),
         (["~preprocessing.name"], "preprocessing.name is missing"),
@@ -138,9 +138,10 @@ def test_a_checkpoint_without_a_file_says_which_key() -> None:
     assert "weights.file=VALUE" in refusal("model=checkpoint", "model.arch=resnet18")
 
 
-def test_no_model_at_all_is_refused_by_hydra() -> None:
-    with pytest.raises(ConfigCompositionException, match="model"):
-        composed()
+def test_no_model_at_all_lists_those_there_are() -> None:
+    message = refusal()
+    assert message.startswith("no model: give model=NAME; available: ")
+    assert {"resnet50", "timm"} <= set(message.split("available: ")[1].split(", "))
 
 
 def preprocessing_of(*overrides: str) -> dict[str, Any]:

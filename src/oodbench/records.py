@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from oodbench.errors import DataError
 from oodbench.files import atomic_path
 
 METADATA_KEY = b"oodbench"
@@ -53,7 +54,7 @@ def write_chunk(path: Path, columns: Mapping[str, NDArray[Any]], info: ChunkInfo
     metadata = {METADATA_KEY: json.dumps(asdict(info), sort_keys=True).encode()}
     table = pa.table(arrays).replace_schema_metadata(metadata)
     with atomic_path(path) as part:
-        pq.write_table(table, part, compression="zstd")
+        pq.write_table(table, part, compression="zstd", write_page_checksum=True)
 
 
 def read_info(path: Path) -> ChunkInfo | None:
@@ -94,9 +95,7 @@ def read_split(
         columns: only these and `position`, which is much faster; None: all.
     """
     wanted = None if columns is None else [*columns, "position"]
-    frames = [
-        pq.read_table(path, columns=wanted).to_pandas() for path in chunk_files(directory, split)
-    ]
+    frames = [_read_chunk(path, wanted) for path in chunk_files(directory, split)]
     if not frames:
         return pd.DataFrame()
     records = pd.concat(frames, ignore_index=True)
@@ -104,6 +103,16 @@ def read_split(
         records = records[records["position"] < n_items]
     whole: pd.DataFrame = records.reset_index(drop=True)
     return whole
+
+
+def _read_chunk(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
+    try:
+        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: damaged ({reason}); remove it and run again") from error
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def _arrow(values: NDArray[Any]) -> pa.Array:

@@ -289,9 +289,9 @@ def listings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Roots that were listed file by file, in order."""
     seen: list[Path] = []
 
-    def counted(root: Path, suffixes: frozenset[str]) -> list[Folder]:
+    def counted(root: Path, suffixes: frozenset[str], among: frozenset[str]) -> list[Folder]:
         seen.append(root)
-        return list_folders(root, suffixes)
+        return list_folders(root, suffixes, among)
 
     monkeypatch.setattr(folder_module, "list_folders", counted)
     return seen
@@ -384,7 +384,7 @@ def test_no_picture_names_the_file(tmp_path: Path, content: bytes) -> None:
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")  # Pillow's, on a cut TIFF
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL.TiffImagePlugin")  # it warns of cuts
 @pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "webp", "ppm", "tif"])
 def test_a_picture_cut_anywhere_loads_or_names_the_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
@@ -414,3 +414,14 @@ def test_names_that_are_not_utf8(tmp_path: Path, make_picture: Make) -> None:
     folder.mkdir(parents=True)
     source.rename(folder / os.fsdecode(b"\xe9.JPEG"))
     assert only_split(tmp_path / "val").n_items == 1
+
+
+def test_an_empty_folder_of_a_class_that_is_left_out_does_not_matter(
+    tmp_path: Path, make_picture: Make
+) -> None:
+    used = imagenet_a_wnids()[0]
+    make_picture(tmp_path / used / "a.jpg")
+    (tmp_path / TENCH).mkdir()
+    assert TENCH not in imagenet_a_wnids()
+    (split,) = benchmark(tmp_path, classes="imagenet_a").splits()
+    assert [item.image for item in split.list_items()] == [f"{used}/a.jpg"]

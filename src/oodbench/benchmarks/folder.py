@@ -112,8 +112,7 @@ class FolderBenchmark:
         }
 
     def _folders(self, root: Path) -> list[Folder]:
-        kept = set(self.classes)
-        folders = [folder for folder in list_folders(root, PICTURE_SUFFIXES) if folder.name in kept]
+        folders = list_folders(root, PICTURE_SUFFIXES, among=frozenset(self.classes))
         return even_positions(folders) if self.positions == "even" else folders
 
     def _summary(self, root: Path) -> Summary:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,13 +36,20 @@ class Summary:
     fingerprint: str
 
 
-def list_folders(root: Path, suffixes: frozenset[str]) -> list[Folder]:
+def list_folders(
+    root: Path, suffixes: frozenset[str], among: Collection[str] | None = None
+) -> list[Folder]:
     """Class folders of `root` in bytewise order, each with its files of these suffixes (any case).
+
+    Args:
+        root: folder of the class folders.
+        suffixes: with the dot, lower case.
+        among: only folders of these names; None: all.
 
     Raises:
         DataError: root is missing, is flat, has no class folder, or has an empty one.
     """
-    names = _folder_names(root, suffixes)
+    names = [name for name in _folder_names(root, suffixes) if among is None or name in among]
     folders = [Folder(name, _files(root / name, suffixes)) for name in names]
     empty = [folder.name for folder in folders if not folder.files]
     if empty:

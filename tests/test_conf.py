@@ -1,0 +1,276 @@
+"""Every YAML file composes, validates and builds; the published table is the published one."""
+
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig, OmegaConf
+
+from oodbench.building import build, check_arguments
+from oodbench.difference import difference
+from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.preprocessing import Preprocessing
+from oodbench.reference import read_table
+from oodbench.resolvers import register_resolvers
+from oodbench.schema import RunConfig, register_schema, validate
+
+GROUPS = ("attack", "benchmark", "engine", "experiment", "model", "preprocessing")
+GENERIC = {
+    "timm": ["model.timm_name=resnet18.a1_in1k"],
+    "torchvision": ["model.name=resnet18"],
+    "checkpoint": ["model.arch=resnet18", "weights.file=x.pth"],
+}
+"""Keys that a user must give with a generic model."""
+
+BENCHMARKS = {
+    "imagenet",
+    "imagenet_a",
+    "imagenet_c",
+    "imagenet_p",
+    "cue_conflict",
+    "imagenet_sketch",
+    "adversarial",
+}
+NATIVE_SIZES = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "b4": 380, "b5": 456, "b6": 528}
+NATIVE_SIZES |= {"b7": 600, "b8": 672, "l2_ns_475": 475, "l2_ns": 800}
+"""Pixels at which the published run evaluated the EfficientNets (its README)."""
+
+BILINEAR_CROP = {"resize": 256, "crop": 224}
+SKETCH = {"resize": 256, "crop": 224, "interpolation": "bicubic"}
+SQUARE = {"square_crop": True, "interpolation": "bicubic"}
+TORCH_FAMILY: dict[str, dict[str, Any]] = {
+    "imagenet": BILINEAR_CROP,
+    "imagenet_a": BILINEAR_CROP,
+    "imagenet_c": {"crop": 224},
+    "imagenet_p": {},
+    "imagenet_sketch": SKETCH,
+    "cue_conflict": {},
+    "adversarial": {**SQUARE, "resize": 224},
+}
+"""Steps of eminorhan/ood-benchmarks, evaluate_*.py, for ResNets and ResNeXts."""
+
+
+def efficientnet(benchmark: str, native: int) -> dict[str, Any]:
+    """The same for EfficientNets of a native size; ImageNet-C and -P are our extension."""
+    to_native = {"resize": native, "interpolation": "bicubic"}
+    return {
+        "imagenet": {**SQUARE, **to_native},
+        "imagenet_a": {**SQUARE, **to_native},
+        "imagenet_c": to_native,
+        "imagenet_p": to_native,
+        "imagenet_sketch": {**SKETCH, "resize_after_crop": native},
+        "cue_conflict": to_native,
+        "adversarial": {**SQUARE, **to_native},
+    }[benchmark]
+
+
+def names(group: str) -> list[str]:
+    folder = files("oodbench.conf").joinpath(group)
+    return sorted(
+        path.name.removesuffix(".yaml") for path in folder.iterdir() if path.name.endswith(".yaml")
+    )
+
+
+def own(group: str, name: str) -> dict[str, Any]:
+    """Content of one YAML file, nothing resolved."""
+    text = files("oodbench.conf").joinpath(group, f"{name}.yaml").read_text("utf-8")
+    content = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in content.items()}
+
+
+def raw(*overrides: str) -> DictConfig:
+    register_schema()
+    register_resolvers()
+    register_model_facts()
+    with initialize_config_module("oodbench.conf", version_base="1.3"):
+        return compose("config", overrides=list(overrides))
+
+
+def composed(*overrides: str) -> RunConfig:
+    return validate(raw(*overrides))
+
+
+def build_parts(run: RunConfig) -> None:
+    """Everything but the network: protocol, preprocessing, attack and engine."""
+    assert isinstance(build(run.preprocessing, "preprocessing"), Preprocessing)
+    assert build(run.benchmark.protocol, "benchmark.protocol").headline
+    if "_target_" in run.attack:
+        assert build(run.attack, "attack").name == run.attack["name"]
+    build(run.engine.backend, "engine.backend")
+    check_arguments(run.model.network, "model.network")
+
+
+def published_models() -> list[str]:
+    return list(dict.fromkeys(row["model"] for row in read_table("published_results.csv")))
+
+
+def swept(experiment: str) -> dict[str, list[str]]:
+    params: dict[str, str] = own("experiment", experiment)["hydra"]["sweeper"]["params"]
+    return {key: value.split(",") for key, value in params.items()}
+
+
+def test_every_group_has_configs() -> None:
+    assert all(names(group) for group in GROUPS)
+
+
+@pytest.mark.parametrize("name", names("model"))
+def test_every_model_composes_and_builds(name: str) -> None:
+    run = composed(f"model={name}", *GENERIC.get(name, []))
+    build_parts(run)
+    if name not in GENERIC:
+        assert run.model.name == name
+        assert run.model.weights.hash is not None
+        assert run.model.weights.license is not None
+        assert run.model.parameters is not None
+
+
+def test_generic_models_take_their_name_and_facts() -> None:
+    timm = composed("model=timm", *GENERIC["timm"])
+    assert timm.model.name == "resnet18.a1_in1k"
+    # timm evaluates its A1 ResNet-18 at 288 pixels, crop 1.0 (arXiv:2110.00476, table 1).
+    assert (timm.model.input_size, timm.model.crop_pct) == (288, 1.0)
+    assert timm.model.weights.hub == "timm/resnet18.a1_in1k"
+    torchvision = composed("model=torchvision", *GENERIC["torchvision"])
+    assert torchvision.model.weights.hash == "sha256:f37072fd"
+    assert composed("model=checkpoint", *GENERIC["checkpoint"]).model.weights.file == "x.pth"
+
+
+@pytest.mark.parametrize("group", ["attack", "benchmark", "engine", "preprocessing"])
+def test_every_other_config_composes_and_builds(group: str) -> None:
+    for name in names(group):
+        run = composed("model=resnet50", f"{group}={name}")
+        build_parts(run)
+        if group != "engine":
+            assert {
+                "attack": run.attack["name"],
+                "benchmark": run.benchmark.name,
+                "preprocessing": run.preprocessing["name"],
+            }[group] == name
+
+
+@pytest.mark.parametrize("name", names("experiment"))
+def test_every_experiment_composes_and_sweeps_over_configs_that_exist(name: str) -> None:
+    raw("model=resnet50", f"experiment={name}")
+    for group, values in swept(name).items():
+        assert set(values) <= set(names(group))
+        assert len(set(values)) == len(values)
+
+
+def test_the_published_table_is_26_models_on_seven_benchmarks() -> None:
+    params = swept("published_table")
+    assert set(params) == {"model", "benchmark"}
+    assert len(params["model"]) == 26
+    assert set(params["model"]) == set(published_models())
+    assert set(params["benchmark"]) == BENCHMARKS
+    assert len(params["benchmark"]) == 7
+
+
+def test_the_demo_runs_every_benchmark() -> None:
+    assert set(swept("demo")["benchmark"]) == BENCHMARKS
+
+
+def native_size(model: str) -> int:
+    """Of an EfficientNet, by its name."""
+    size = model.removeprefix("tf_efficientnet_")
+    return NATIVE_SIZES[size] if size in NATIVE_SIZES else NATIVE_SIZES[size.removesuffix("_ns")]
+
+
+@pytest.mark.parametrize("benchmark", sorted(BENCHMARKS))
+@pytest.mark.parametrize("model", published_models())
+def test_every_cell_of_the_published_table(model: str, benchmark: str) -> None:
+    run = composed(f"model={model}", f"benchmark={benchmark}")
+    build_parts(run)
+    tensorflow = model.startswith("tf_efficientnet")
+    expected = {
+        "square_crop": False,
+        "resize": None,
+        "crop": None,
+        "resize_after_crop": None,
+        "interpolation": "bilinear",
+        **(efficientnet(benchmark, native_size(model)) if tensorflow else TORCH_FAMILY[benchmark]),
+    }
+    steps = {key: run.preprocessing[key] for key in expected}
+    assert steps == expected
+    assert run.preprocessing["name"] == "published"
+    assert run.attack["name"] == ("pgd_targeted" if benchmark == "adversarial" else "none")
+    assert difference(run) == ""
+    extension = run.benchmark.published_preprocessing[run.model.family].extension
+    assert extension == (tensorflow and benchmark in ("imagenet_c", "imagenet_p"))
+
+
+def test_the_published_attack_has_its_published_numbers() -> None:
+    attack = composed("model=resnet50", "benchmark=adversarial").attack
+    assert (attack["eps"], attack["step_size"], attack["iterations"]) == (0.06, 2 / 255, 10)
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "n_expected"),
+    [
+        ("imagenet", 50_000),
+        ("imagenet_a", 7_500),
+        ("imagenet_c", 50_000),
+        ("imagenet_p", 50_000),
+        ("imagenet_sketch", 50_889),
+        ("adversarial", 25_000),
+    ],
+)
+def test_official_counts(benchmark: str, n_expected: int) -> None:
+    run = composed("model=resnet50", f"benchmark={benchmark}")
+    assert run.benchmark.protocol["n_expected"] == n_expected
+
+
+@pytest.mark.parametrize("model", published_models())
+def test_every_published_model_has_the_published_normalisation_and_size(model: str) -> None:
+    run = composed(f"model={model}")
+    assert run.model.mean == [0.485, 0.456, 0.406]
+    assert run.model.std == [0.229, 0.224, 0.225]
+    tensorflow = model.startswith("tf_efficientnet")
+    assert run.model.family == ("tf_efficientnet" if tensorflow else "default")
+    assert run.model.interpolation == ("bicubic" if tensorflow else "bilinear")
+    assert run.model.input_size == (native_size(model) if tensorflow else 224)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "crop_pct", "parameters", "weights_hash"),
+    [
+        ("resnet50", 224, 0.875, 25.557, "sha256:0676ba61"),
+        ("resnext101_32x48d_wsl", 224, 0.875, 828.411, "sha256:3e41cc8a"),
+        ("moco_v2", 224, 0.875, 25.557, "md5:a04e12f8"),
+        ("tf_efficientnet_b4_ns", 380, 0.922, 19.342, "sha256:d6313a46"),
+        ("tf_efficientnet_b8", 672, 0.954, 87.413, "sha256:572d5dd9"),
+        ("tf_efficientnet_l2_ns", 800, 0.96, 480.309, "sha256:df73bb44"),
+        ("tf_efficientnet_l2_ns_475", 475, 0.936, 480.309, "sha256:bebbd00a"),
+    ],
+)
+def test_facts_of_some_models(
+    model: str, size: int, crop_pct: float, parameters: float, weights_hash: str
+) -> None:
+    found = composed(f"model={model}").model
+    assert (found.input_size, found.crop_pct) == (size, crop_pct)
+    assert (found.parameters, found.weights.hash) == (parameters, weights_hash)
+
+
+@pytest.mark.parametrize("model", published_models())
+def test_the_hash_is_the_one_in_the_file_name(model: str) -> None:
+    weights = composed(f"model={model}").model.weights
+    assert weights.url is not None
+    if model == "moco_v2":
+        assert weights.layout == "moco_v2"
+        assert weights.head_file == "weights/moco_v2_head.pth.tar"
+        return
+    assert weights.layout == "plain"
+    assert weights.hash is not None
+    assert weights.url.endswith(f"-{weights.hash.removeprefix('sha256:')}.pth")
+
+
+@pytest.mark.parametrize(
+    ("model", "resize"),
+    [("resnet50", 256), ("tf_efficientnet_b4_ns", 412), ("tf_efficientnet_l2_ns", 833)],
+)
+def test_timms_scale_size(model: str, resize: int) -> None:
+    # floor(224 / 0.875), floor(380 / 0.922) = floor(412.1), floor(800 / 0.96) = floor(833.3)
+    run = composed(f"model={model}", "preprocessing=timm")
+    assert run.preprocessing["resize"] == resize
+    assert run.preprocessing["crop"] == run.model.input_size

@@ -1,0 +1,153 @@
+"""Scores from records alone: the same bytes again, skipped items counted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oodbench.building import build
+from oodbench.records import ChunkInfo, Skipped, chunk_path, write_chunk
+from oodbench.results import RunResult, read_result, write_result
+from oodbench.scoring import rescore, score_records, skipped_items, split_counts, status_of
+
+PROTOCOL: dict[str, Any] = {
+    "_target_": "oodbench.benchmarks.folder.FolderBenchmark",
+    "root": "no/such/folder",
+    "n_expected": 8,
+    "scores": ["oodbench.metrics.accuracy.top1"],
+}
+LABELS = [0, 1, 2, 3, 4, 5]
+PREDICTIONS = [0, 1, 9, 9, 9, 5]
+BROKEN = Skipped("b/6.jpg", "cut short")
+
+
+def chunk(records: Path, number: int, positions: list[int], skipped: tuple[Skipped, ...]) -> None:
+    """Rows of these positions; the fourth best class of the third picture is its label."""
+    predictions = np.array([PREDICTIONS[k] for k in positions], dtype=np.int16)
+    top5 = np.array([[PREDICTIONS[k], 700, 701, 2, 703] for k in positions], dtype=np.int16)
+    columns = {
+        "position": np.array(positions, dtype=np.int32),
+        "image": np.array([f"a/{k}.jpg" for k in positions]),
+        "label": np.array([LABELS[k] for k in positions], dtype=np.int16),
+        "prediction": predictions,
+        "top5": top5,
+    }
+    info = ChunkInfo(len(positions) + len(skipped), skipped, "eager", "cpu", 2)
+    write_chunk(chunk_path(records, "", number), columns, info)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Six scored pictures in two chunks, and one that could not be read."""
+    chunk(tmp_path / "records", 0, [0, 1, 2, 3], ())
+    chunk(tmp_path / "records", 1, [4, 5], (BROKEN,))
+    counts = {"": 7}
+    splits = split_counts(tmp_path / "records", counts, {"": 8})
+    result = RunResult(
+        key="k",
+        model="m",
+        benchmark="imagenet",
+        preprocessing="published",
+        attack="none",
+        difference="",
+        status=status_of(splits, []),
+        demo=False,
+        extension=False,
+        headline="top1",
+        n_images=6,
+        n_expected=8,
+        splits=splits,
+        missing_splits=[],
+        notes=[],
+        scores=score_records(build(PROTOCOL, "protocol"), tmp_path / "records", counts),
+        weights="w",
+        precision="fp32",
+        dataset_fingerprint="f",
+        config={"benchmark": {"protocol": PROTOCOL, "version": 1}},
+    )
+    write_result(tmp_path / "result.json", result)
+    return tmp_path
+
+
+def read(folder: Path) -> RunResult:
+    result = read_result(folder / "result.json")
+    assert result is not None
+    return result
+
+
+def test_scores_are_those_counted_by_hand(folder: Path) -> None:
+    scores = read(folder).scores[""]
+    assert scores["top1"].value == 3 / 6
+    assert scores["top5"].value == 4 / 6
+    assert scores["top1"].n == 6
+
+
+def test_scoring_again_gives_the_same_bytes_without_data(folder: Path) -> None:
+    before = (folder / "result.json").read_bytes()
+    rescore(read(folder))
+    assert (folder / "result.json").read_bytes() == before
+
+
+def test_scoring_again_mends_the_scores_and_nothing_else(folder: Path) -> None:
+    before = (folder / "result.json").read_bytes()
+    content = json.loads(before)
+    content["scores"] = {"": {}}
+    (folder / "result.json").write_text(json.dumps(content))
+    rescore(read(folder))
+    assert (folder / "result.json").read_bytes() == before
+
+
+def test_only_the_first_items_count(folder: Path) -> None:
+    benchmark = build(PROTOCOL, "protocol")
+    scores = score_records(benchmark, folder / "records", {"": 3})
+    assert scores[""]["top1"].value == 2 / 3
+    assert scores[""]["top5"].value == 1.0
+
+
+def test_a_split_without_records_has_no_scores(tmp_path: Path) -> None:
+    assert score_records(build(PROTOCOL, "protocol"), tmp_path, {"": 3}) == {}
+
+
+def test_skipped_items_are_counted_and_listed(folder: Path) -> None:
+    assert skipped_items(folder / "records", "") == [BROKEN]
+    assert read(folder).splits == {
+        "": {
+            "n_items": 7,
+            "n": 6,
+            "n_expected": 8,
+            "skipped": [{"image": "b/6.jpg", "reason": "cut short"}],
+        }
+    }
+    assert read(folder).status == "partial"
+
+
+def test_a_chunk_of_skipped_items_alone(tmp_path: Path) -> None:
+    write_chunk(chunk_path(tmp_path, "", 0), {}, ChunkInfo(1, (BROKEN,), "eager", "cpu", 2))
+    assert split_counts(tmp_path, {"": 1}, {"": 1})[""]["n"] == 0
+    assert score_records(build(PROTOCOL, "protocol"), tmp_path, {"": 1}) == {}
+
+
+def test_a_chunk_of_skipped_items_between_others(tmp_path: Path) -> None:
+    chunk(tmp_path, 0, [0, 1], ())
+    write_chunk(chunk_path(tmp_path, "", 1), {}, ChunkInfo(1, (BROKEN,), "eager", "cpu", 2))
+    scores = score_records(build(PROTOCOL, "protocol"), tmp_path, {"": 3})
+    assert (scores[""]["top1"].value, scores[""]["top1"].n) == (1.0, 2)
+
+
+@pytest.mark.parametrize(
+    ("cells", "missing", "status"),
+    [
+        ([(5, 5)], [], "complete"),
+        ([(5, 5), (3, 3)], [], "complete"),
+        ([(5, 5), (2, 3)], [], "partial"),
+        ([(6, 5)], [], "partial"),
+        ([(5, 5)], ["fog/1"], "partial"),
+    ],
+)
+def test_complete_is_every_official_picture(
+    cells: list[tuple[int, int]], missing: list[str], status: str
+) -> None:
+    splits = {str(k): {"n": n, "n_expected": of} for k, (n, of) in enumerate(cells)}
+    assert status_of(splits, missing) == status
