@@ -1,5 +1,6 @@
 """In which respect a run differs from the published one, in the words of the command line."""
 
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -46,18 +47,27 @@ def _idle(field: str, arguments: dict[str, Any], published: Any) -> bool:
     )
 
 
+def _flat(key: str, node: Any) -> Iterator[tuple[str, Any]]:
+    """(dotted key, value) of every leaf."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from _flat(f"{key}.{name}", value)
+    else:
+        yield key, node
+
+
 def _attack(run: RunConfig) -> list[str]:
     name = str(run.attack["name"])
     changed = [] if name == run.benchmark.attack else [f"attack={name}"]
     shipped = files("oodbench.conf").joinpath("attack", f"{name}.yaml")
     if shipped.is_file():
         stock = OmegaConf.to_container(OmegaConf.create(shipped.read_text("utf-8")), resolve=True)
-        if isinstance(stock, dict):
-            changed += [
-                f"attack.{field}={value}"
-                for field, value in sorted(run.attack.items())
-                if field not in stock or stock[field] != value
-            ]
+        usual = dict(_flat("attack", stock))
+        changed += [
+            f"{field}={value}"
+            for field, value in sorted(_flat("attack", run.attack))
+            if field not in usual or usual[field] != value
+        ]
     if "_target_" in run.attack and run.seed != 0:
         changed.append(f"seed={run.seed}")
     return changed

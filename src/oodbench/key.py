@@ -29,7 +29,8 @@ def key_document(
         splits: what is on disk.
         device_type: cpu, cuda, …
     """
-    protocol = {k: v for k, v in run.benchmark.protocol.items() if k not in SCORING_ONLY}
+    arguments = bound_arguments(run.benchmark.protocol, "benchmark.protocol")
+    protocol = {name: value for name, value in arguments.items() if name not in SCORING_ONLY}
     return {
         "schema": SCHEMA,
         "model": {

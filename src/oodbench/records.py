@@ -95,7 +95,8 @@ def read_split(
         columns: only these and `position`, which is much faster; None: all.
     """
     wanted = None if columns is None else [*columns, "position"]
-    frames = [_read_chunk(path, wanted) for path in chunk_files(directory, split)]
+    chunks = [_read_chunk(path, wanted) for path in chunk_files(directory, split)]
+    frames = [chunk for chunk in chunks if len(chunk)]
     if not frames:
         return pd.DataFrame()
     records = pd.concat(frames, ignore_index=True)
@@ -107,6 +108,8 @@ def read_split(
 
 def _read_chunk(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
     try:
+        if pq.read_metadata(path).num_rows == 0:
+            return pd.DataFrame()  # every item was skipped: there are no columns either
         table = pq.read_table(path, columns=columns, page_checksum_verification=True)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())

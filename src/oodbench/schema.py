@@ -173,6 +173,8 @@ def validate(config: DictConfig) -> RunConfig:
     """
     if OmegaConf.is_missing(config.model, "name") and not config.model.network:
         raise ConfigError(f"no model: give model=NAME; available: {', '.join(shipped('model'))}")
+    # Before anything is resolved: the published preprocessing is looked up by the family.
+    _one_of("model.family", str(config.model.family), FAMILIES)
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         merged = OmegaConf.merge(OmegaConf.structured(RunConfig), plain)
@@ -214,7 +216,6 @@ def _first_line(error: OmegaConfBaseException) -> str:
 
 
 def _check_values(run: RunConfig) -> None:
-    _one_of("model.family", run.model.family, FAMILIES)
     _one_of("data.on_error", run.data.on_error, ("stop", "skip"))
     _one_of("engine.precision", run.engine.precision, ("fp32",))
     _one_of("model.weights.layout", run.model.weights.layout, ("plain", "positional", "moco_v2"))

@@ -73,8 +73,10 @@ class CueConflict:
 
     def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:
         """Shape bias under both rules, over all and by shape category."""
-        (_, records) = next(iter(splits))
-        return shape_bias(records)
+        scores: dict[str, SplitScores] = {}
+        for _, records in splits:
+            scores.update(shape_bias(records))
+        return scores
 
 
 def _stimuli(root: Path) -> list[tuple[str, int]]:
