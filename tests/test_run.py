@@ -279,3 +279,11 @@ def test_the_same_attack_at_another_batch_size_has_the_same_randomness(toy: Path
     )
     assert first["target"].equals(second["target"])
     assert (first["attack_succeeded"] == second["attack_succeeded"]).mean() >= 0.99
+
+
+def test_a_config_with_a_shipped_name_is_not_silently_ignored(toy: Path, cli: Cli) -> None:
+    (toy / "my_conf" / "model" / "resnet50.yaml").write_text("name: mine\n")
+    done = cli("model=toy", PIPELINE, "limit=1")
+    assert done.returncode == 0
+    assert "my_conf/model/resnet50.yaml is ignored" in done.stderr
+    assert "toy.yaml is ignored" not in done.stderr

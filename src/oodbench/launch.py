@@ -1,7 +1,9 @@
 """What a launch did: where Hydra ran it, and how each of its jobs ended."""
 
 import os
+import sys
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +32,34 @@ class RememberLaunch(Callback):
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """A single run starts."""
+        _say_what_is_ignored(config)
         RememberLaunch.directory = Path(config.hydra.run.dir)
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """A sweep starts."""
+        _say_what_is_ignored(config)
         RememberLaunch.directory = Path(config.hydra.sweep.dir)
         RememberLaunch.multirun = True
+
+
+def ignored_configs(folder: Path) -> list[Path]:
+    """Files of a user's config folder whose names are shipped: Hydra takes the shipped ones."""
+    shipped = files("oodbench.conf")
+    return [
+        path
+        for path in sorted(folder.glob("*/*.yaml"))
+        if shipped.joinpath(path.parent.name, path.name).is_file()
+    ]
+
+
+def _say_what_is_ignored(config: DictConfig) -> None:
+    for source in config.hydra.runtime.config_sources:
+        if source.schema == "file" and source.provider != "main":
+            for path in ignored_configs(Path(source.path)):
+                print(
+                    f"warning: {path} is ignored: oodbench has a config of that name; rename it",
+                    file=sys.stderr,
+                )
 
 
 def write_outcome(directory: Path, outcome: Outcome) -> None:
