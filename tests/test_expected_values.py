@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 DATA = os.environ.get("OODBENCH_TEST_DATA")
+EXPECTED = Path(__file__).with_name("expected_values.json")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -30,10 +31,7 @@ PIPELINES = [
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    path = Path(str(DATA)).parent / "reference" / "expected_values.json"
-    if not path.is_file():
-        pytest.skip(f"{path} is missing")
-    loaded: dict[str, Any] = json.loads(path.read_text())
+    loaded: dict[str, Any] = json.loads(EXPECTED.read_text(encoding="utf-8"))
     return loaded
 
 

@@ -14,9 +14,10 @@ PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interp
 
 
 def difference(run: RunConfig) -> str:
-    """ "" where preprocessing and attack are the benchmark's own, else for example
-    `preprocessing.interpolation=bilinear` or `attack=pgd_linf`, joined by commas.
-    """  # noqa: D200, D205, D210
+    """What was done otherwise, such as `preprocessing.interpolation=bilinear`, joined by commas.
+
+    Empty where preprocessing and attack are the benchmark's own.
+    """
     return ", ".join([*_preprocessing(run), *_attack(run)])
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -86,22 +86,25 @@ def evaluate(chunks: Sequence[Chunk], setting: Setting, records: Path, progress:
         DataError: an item cannot be read and `skip_unreadable` is off.
     """
     runner = _Runner(setting)
-    tasks = ((chunk, position, item) for chunk in chunks for position, item in _items(chunk))
 
-    def load(task: tuple[Chunk, int, Item]) -> Loaded:
-        chunk, position, item = task
-        return _load(item, position, chunk.split, setting)
+    def load(task: tuple[Split, int, Item]) -> Loaded:
+        split, position, item = task
+        return _load(item, position, split, setting)
 
     ahead = 2 * setting.batch_size + setting.workers
-    stream = load_ahead(load, tasks, workers=setting.workers, ahead=ahead)
+    stream = load_ahead(load, _tasks(chunks), workers=setting.workers, ahead=ahead)
     for chunk in chunks:
         _evaluate_chunk(chunk, islice(stream, chunk.stop - chunk.start), runner, records, progress)
 
 
-def _items(chunk: Chunk) -> Iterator[tuple[int, Item]]:
-    items = chunk.split.list_items()
-    for position in range(chunk.start, chunk.stop):
-        yield position, items[position]
+def _tasks(chunks: Sequence[Chunk]) -> Iterator[tuple[Split, int, Item]]:
+    """Items of the chunks in order; a split's files are listed once, not once a chunk."""
+    for _, of_split in groupby(chunks, key=lambda chunk: chunk.split.name):
+        items: list[Item] | None = None
+        for chunk in of_split:
+            items = items or chunk.split.list_items()
+            for position in range(chunk.start, chunk.stop):
+                yield chunk.split, position, items[position]
 
 
 def _load(item: Item, position: int, split: Split, setting: Setting) -> Loaded:

@@ -23,7 +23,7 @@ from oodbench.files import read_json, write_json
 from oodbench.key import dataset_fingerprint
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
-from oodbench.plan import Plan
+from oodbench.plan import Plan, unidentified_paths
 from oodbench.progress import Progress
 from oodbench.records import chunk_path, read_info
 from oodbench.results import RunResult, write_result
@@ -190,8 +190,7 @@ def _write_info(plan: Plan, started: datetime, seconds: float, n_items: int) -> 
 
 def _forget_failures(plan: Plan) -> None:
     """A good run takes back the failures of the same cell, also those without a key."""
-    names = f"unidentified-{plan.run.preprocessing['name']}-{plan.run.attack['name']}"
-    for directory in (plan.paths.directory, plan.paths.directory.parent / names):
-        (directory / "error.json").unlink(missing_ok=True)
-        if directory.name == names and directory.is_dir():
-            directory.rmdir()
+    plan.paths.error.unlink(missing_ok=True)
+    unidentified = unidentified_paths(plan.run)
+    if unidentified.directory.is_dir():
+        shutil.rmtree(unidentified.directory)

@@ -114,13 +114,10 @@ def is_done(plan: Plan) -> RunResult | None:
     return result
 
 
-def run_paths(run: RunConfig) -> RunPaths:
-    """Folder of a run; where its key cannot be known, one that says so."""
-    try:
-        return make_plan(run).paths
-    except Exception:
-        names = f"unidentified-{run.preprocessing['name']}-{run.attack['name']}"
-        return RunPaths.of(Path(run.output_root), run.benchmark.name, run.model.name, names)
+def unidentified_paths(run: RunConfig) -> RunPaths:
+    """Folder for the failure of a run whose key could not be found: no data, or no weights."""
+    name = f"unidentified-{run.preprocessing['name']}-{run.attack['name']}"
+    return RunPaths.of(Path(run.output_root), run.benchmark.name, run.model.name, name)
 
 
 def _roots(run: RunConfig, splits: Sequence[Split]) -> set[Path]:

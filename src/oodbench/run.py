@@ -19,7 +19,9 @@ from oodbench.difference import difference
 from oodbench.errors import OodbenchError
 from oodbench.launch import Outcome, RememberLaunch, outcomes, write_outcome
 from oodbench.models.facts import register_resolvers as register_model_facts
-from oodbench.plan import Plan, is_done, make_plan, run_paths
+from oodbench.paths import RunPaths
+from oodbench.plan import Plan, is_done, make_plan, unidentified_paths
+from oodbench.report import describe
 from oodbench.resolvers import register_resolvers
 from oodbench.results import write_failure
 from oodbench.schema import RunConfig, register_schema, validate
@@ -33,14 +35,11 @@ CONFIG = (
 )
 
 
-def run_cell(run: RunConfig) -> Outcome:
+def run_cell(plan: Plan) -> Outcome:
     """Evaluate one model on one benchmark, or find that it is done already."""
-    from oodbench.report import describe
-
-    plan = make_plan(run)
     if (result := is_done(plan)) is not None:
         log.info("%s: done already: %s", plan.cell, plan.paths.directory)
-        if result.preprocessing != run.preprocessing["name"]:
+        if result.preprocessing != plan.run.preprocessing["name"]:
             log.info("the same pixels as preprocessing=%s: one run", result.preprocessing)
         return Outcome("skipped", plan.cell, describe(result))
     from oodbench.execute import execute
@@ -56,14 +55,16 @@ def task(config: DictConfig) -> None:
     """Hydra's task: never raises, so that one failing job does not stop a sweep."""
     cell = "config"
     run: RunConfig | None = None
+    plan: Plan | None = None
     try:
         run = validate(config)
         cell = Plan.cell_of(run)
-        outcome = run_cell(run)
+        plan = make_plan(run)
+        outcome = run_cell(plan)
     except Exception as error:
         outcome = Outcome("failed", cell, _reason(error))
         if run is not None:
-            _keep_failure(run, outcome.message)
+            _keep_failure(run, plan.paths if plan else unidentified_paths(run), outcome.message)
         log.error("%s: %s", cell, outcome.message, exc_info=not isinstance(error, OodbenchError))
     write_outcome(Path(HydraConfig.get().runtime.output_dir), outcome)
     if outcome.message and outcome.state != "failed":
@@ -75,9 +76,8 @@ def _reason(error: Exception) -> str:
     return first if isinstance(error, OodbenchError) else f"{type(error).__name__}: {first}"
 
 
-def _keep_failure(run: RunConfig, message: str) -> None:
+def _keep_failure(run: RunConfig, paths: RunPaths, message: str) -> None:
     """Leave error.json where the table finds it; a full disk must not hide the reason."""
-    paths = run_paths(run)
     failure = {
         "model": run.model.name,
         "benchmark": run.benchmark.name,
