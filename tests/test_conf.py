@@ -1,6 +1,7 @@
 """Every YAML file composes, validates and builds; the published table is the published one."""
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ GENERIC = {
     "timm": ["model.timm_name=resnet18.a1_in1k"],
     "torchvision": ["model.name=resnet18"],
     "checkpoint": ["model.arch=resnet18", "weights.file=x.pth"],
+    "onnx": ["weights.file=x.onnx"],
+    "transformers": ["model.repository=vit"],
 }
 """Keys that a user must give with a generic model."""
 
@@ -115,6 +118,20 @@ def test_every_group_has_configs() -> None:
     assert all(names(group) for group in GROUPS)
 
 
+@pytest.fixture
+def vit_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What save_pretrained leaves, as far as a config needs it, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("vit")
+    folder.mkdir()
+    (folder / "model.safetensors").touch()
+    (folder / "config.json").write_text('{"model_type": "vit", "num_labels": 1000}')
+    (folder / "preprocessor_config.json").write_text(
+        '{"size": 32, "resample": 2, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}'
+    )
+
+
+@pytest.mark.usefixtures("vit_folder")
 @pytest.mark.parametrize("name", names("model"))
 def test_every_model_composes_and_builds(name: str) -> None:
     run = composed(f"model={name}", *GENERIC.get(name, []))

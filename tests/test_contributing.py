@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -15,6 +16,7 @@ from omegaconf import OmegaConf
 from oodbench.building import build, check_arguments
 from oodbench.models import facts
 from oodbench.models.build import build_classifier
+from oodbench.models.class_lists import NAMES, class_list, missing_classes
 from oodbench.models.weights import find_weights
 from oodbench.resolvers import register_resolvers
 from oodbench.schema import RunConfig, register_schema, validate
@@ -22,9 +24,10 @@ from oodbench.schema import RunConfig, register_schema, validate
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(?:yaml|python) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 RECIPES = dict(BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
-# my_conf/model/mynet.yaml is chosen by model=mynet.
+CONFIGS = [Path(name) for name in RECIPES if name.endswith(".yaml")]
+# my_conf/model/mynet.yaml is chosen by model=mynet; of a group with two recipes the first is.
 OVERRIDES = [
-    f"{Path(name).parent.name}={Path(name).stem}" for name in RECIPES if name.endswith(".yaml")
+    f"{group}={name}" for group, name in {p.parent.name: p.stem for p in CONFIGS[::-1]}.items()
 ]
 
 
@@ -44,13 +47,17 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def config(work: Path) -> RunConfig:
     """All recipes in one run."""
+    return composed(work, *OVERRIDES)
+
+
+def composed(work: Path, *overrides: str) -> RunConfig:
     register_schema()
     register_resolvers()
     facts.register_resolvers()
     GlobalHydra.instance().clear()
     search = f"hydra.searchpath=[file://{work / 'my_conf'}]"
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return validate(compose("config", [search, *OVERRIDES]))
+        return validate(compose("config", [search, *overrides]))
 
 
 def test_there_is_a_recipe_for_each_group() -> None:
@@ -70,6 +77,28 @@ def test_model_is_built_with_its_weights(config: RunConfig, work: Path) -> None:
     with torch.no_grad():
         expected = trained((images - mean) / std)
         torch.testing.assert_close(classifier(images), expected, rtol=0, atol=1e-5)
+
+
+def test_function_is_a_model(work: Path) -> None:
+    model = composed(work, "model=mypredict").model
+    assert find_weights(model.name, model.weights, work, download=False) == []
+    classifier = build_classifier(model, weights_files=[])
+    classifier.check_outputs(model.input_size)
+    images = torch.rand(2, 3, 8, 8)
+    mean, std = (torch.tensor(values)[:, None, None] for values in (model.mean, model.std))
+    expected = import_module("mypredict").predict((images - mean) / std)[:, 1:]
+    found = classifier(images).softmax(1).numpy()
+    np.testing.assert_allclose(found, expected / expected.sum(1, keepdims=True), rtol=1e-5)
+    assert model.weights.identity == "mypredict-2024-05"
+
+
+def test_class_lists_are_those_that_there_are() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(imagenet_\w+)`[^|]*\| (\d+)[^|]*\| (\d+|none)", text, re.MULTILINE)
+    assert [name for name, _, _ in rows] == list(NAMES)
+    for name, outputs, lacking in rows:
+        assert len(class_list(name)) == int(outputs)
+        assert len(missing_classes(name)) == int(lacking.replace("none", "0"))
 
 
 def test_benchmark_is_accepted_by_its_class(config: RunConfig) -> None:

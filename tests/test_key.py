@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_module
 from oodbench.benchmarks.base import Split
 from oodbench.key import dataset_fingerprint, key_document, run_key
 from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.reference import imagenet_wnids
 from oodbench.resolvers import register_resolvers
 from oodbench.schema import RunConfig, register_schema, validate
 
@@ -90,6 +91,9 @@ def test_what_changes_no_number_is_not_in_the_key(override: str) -> None:
         "+model.network.more=1",
         "model.mean=[0.5,0.5,0.5]",
         "model.std=[0.5,0.5,0.5]",
+        "model.classes=imagenet_1k_background",
+        "model.classes=imagenet_21k_google",
+        "model.outputs=probabilities",
         "preprocessing.square_crop=true",
         "preprocessing.resize=255",
         "preprocessing.crop=223",
@@ -157,6 +161,16 @@ def test_with_an_attack_names_batch_size_and_limit_stay_out(override: str) -> No
 )
 def test_two_spellings_of_one_thing_have_one_key(one: Overrides, other: Overrides) -> None:
     assert key(*one) == key(*other)
+
+
+def test_a_class_list_counts_by_its_content(tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text("\n".join(imagenet_wnids()))
+    assert key(f"model.classes={file}") == key()
+    file.write_text("\n".join(imagenet_wnids()[::-1]))
+    turned = key(f"model.classes={file}")
+    assert turned != key()
+    assert key(f"model.classes={file.rename(tmp_path / 'other.txt')}") == turned
 
 
 def test_the_document_is_json_and_survives_it() -> None:

@@ -1,6 +1,14 @@
 import pytest
 
-from oodbench.published import PUBLISHED, TESTBED, Published, published_models, published_value
+from oodbench.published import (
+    PUBLISHED,
+    TESTBED,
+    Published,
+    in_points,
+    published_models,
+    published_value,
+    values_of,
+)
 
 
 # Values typed from the tables of the sources.
@@ -43,6 +51,26 @@ def test_testbed_where_nothing_was_published() -> None:
 def test_testbed_corruptions_are_percent_of_another_protocol() -> None:
     found = published_value("resnet50", "imagenet_c", "mce")
     assert found == Published(pytest.approx(78.20173065882312), TESTBED, False, None)
+
+
+def test_each_source_by_itself() -> None:
+    name = ("resnet50", "imagenet", "top1")
+    assert values_of(PUBLISHED)[name].value == pytest.approx(0.761)
+    assert values_of(TESTBED)[name].value == pytest.approx(0.7613)
+    sketch = ("tf_efficientnet_l2_ns", "imagenet_sketch", "top1")
+    assert values_of(TESTBED)[sketch].value == pytest.approx(0.47641, abs=5e-6)
+    natural = ("tf_efficientnet_l2_ns", "imagenet_a", "top1")
+    assert values_of(TESTBED)[natural].value == pytest.approx(6364 / 7500)
+
+
+def test_alexnet_of_the_testbed_by_its_name() -> None:
+    found = published_value("alexnet", "imagenet", "top1")
+    assert found == Published(pytest.approx(0.56522), TESTBED, True, None)
+
+
+def test_points() -> None:
+    assert in_points(0.25, "top1") == 25
+    assert in_points(76.7, "mce") == 76.7
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from oodbench.evaluate import Chunk, Setting, evaluate
 from oodbench.files import read_json, write_json
 from oodbench.key import dataset_fingerprint
 from oodbench.models.build import build_classifier
+from oodbench.models.class_lists import missing_classes
 from oodbench.models.weights import find_weights
 from oodbench.plan import Plan, unidentified_paths
 from oodbench.progress import Progress
@@ -116,6 +117,7 @@ def _classifier(plan: Plan) -> nn.Module:
         run.model.name, run.model.weights, Path(run.weights.dir), download=run.weights.download
     )
     classifier = build_classifier(run.model, weights_files=files).to(plan.device)
+    classifier.check_outputs(run.model.input_size)
     _last_classifier[label] = classifier
     return classifier
 
@@ -163,6 +165,12 @@ def _notes(plan: Plan) -> list[str]:
         notes.append("identity of the weights unknown")
     if plan.weights is not None and plan.weights.startswith("random:"):
         notes.append("random weights")
+    if missing := missing_classes(plan.run.model.classes):
+        named = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
+        notes.append(
+            f"the network has no output for {len(missing)} of the 1000 classes ({named}): they are "
+            "never predicted"
+        )
     return notes
 
 

@@ -1,5 +1,6 @@
 """Atomic files: a reader finds the whole of a file or none of it."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -61,3 +62,9 @@ def cached_json(path: Path, make: Callable[[], Any]) -> Any:
     except OSError:
         return made
     return made
+
+
+def digest(path: Path, algorithm: str) -> str:
+    """Checksum of a file in hex; `algorithm` by hashlib's names."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()

@@ -7,6 +7,7 @@ from typing import Any
 
 from oodbench.benchmarks.base import Split
 from oodbench.building import bound_arguments
+from oodbench.models import class_lists
 from oodbench.schema import RunConfig
 
 KEY_DIGITS = 12
@@ -38,6 +39,7 @@ def key_document(
             "mean": run.model.mean,
             "std": run.model.std,
             "weights": weights,
+            **_outputs(run),
         },
         "preprocessing": _nameless(bound_arguments(run.preprocessing, "preprocessing")),
         "benchmark": {
@@ -63,6 +65,13 @@ def run_key(document: dict[str, Any]) -> str:
     """12 hex digits of the sha256 of the document as canonical JSON."""
     canonical = json.dumps(_canonical(document), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_DIGITS]
+
+
+def _outputs(run: RunConfig) -> dict[str, str]:
+    """Only what is not the usual: logits of the 1000 classes in their order."""
+    found = {"classes": class_lists.identity(run.model.classes), "outputs": run.model.outputs}
+    usual = {"classes": class_lists.DEFAULT, "outputs": "logits"}
+    return {key: value for key, value in found.items() if value != usual[key]}
 
 
 def _attack(run: RunConfig, device_type: str) -> dict[str, Any] | None:

@@ -63,10 +63,15 @@ _PUBLISHED_RULES = (
 # The testbed's ImageNet-C pictures are re-cropped copies: AlexNet's mCE is 102.3 on them, not 100.
 _TESTBED_RULES = (
     _Rule("", "val", "imagenet", "top1"),
+    _Rule("", "imagenet-a", "imagenet_a", "top1"),
+    _Rule("", "imagenet-sketch", "imagenet_sketch", "top1"),
     _Rule("", "mCE_15_on_disk", "imagenet_c", "mce", comparable=False),
 )
 
 _IN_PERCENT = {"mce"}
+
+Values = dict[tuple[str, str, str], Published]
+"""By model, benchmark and metric, all by our names."""
 
 
 def published_value(model: str, benchmark: str, metric: str) -> Published | None:
@@ -75,7 +80,13 @@ def published_value(model: str, benchmark: str, metric: str) -> Published | None
     Returns:
         None where neither has a value.
     """
-    return _values().get((model, benchmark, metric))
+    name = (model, benchmark, metric)
+    return values_of(PUBLISHED).get(name) or values_of(TESTBED).get(name)
+
+
+def in_points(value: float, metric: str) -> float:
+    """A value in our unit as percentage points, the unit in which sources are compared."""
+    return value if metric in _IN_PERCENT else value * 100
 
 
 @cache
@@ -85,9 +96,14 @@ def published_models() -> tuple[str, ...]:
 
 
 @cache
-def _values() -> dict[tuple[str, str, str], Published]:
-    values: dict[tuple[str, str, str], Published] = {}
-    for key, value in [*_published(), *_testbed()]:
+def values_of(source: str) -> Values:
+    """All that one source measured.
+
+    Args:
+        source: PUBLISHED or TESTBED. AlexNet is there by its testbed values only.
+    """
+    values: Values = {}
+    for key, value in _published() if source == PUBLISHED else _testbed():
         values.setdefault(key, value)
     return values
 
@@ -106,7 +122,9 @@ def _testbed() -> Iterator[tuple[tuple[str, str, str], Published]]:
     for rule in _TESTBED_RULES:
         for row in rows:
             if row[rule.their_metric]:
-                yield _entry(row["name"], rule, Decimal(row[rule.their_metric]), True, TESTBED)
+                # AlexNet, no model of the published table, stands in brackets.
+                model = row["name"].strip("()")
+                yield _entry(model, rule, Decimal(row[rule.their_metric]), True, TESTBED)
 
 
 def _entry(

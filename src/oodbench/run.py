@@ -18,13 +18,14 @@ from omegaconf import DictConfig
 from oodbench.difference import difference
 from oodbench.errors import OodbenchError
 from oodbench.launch import Outcome, RememberLaunch, outcomes, write_outcome
+from oodbench.models.facts import bare_name_notice
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.paths import RunPaths
 from oodbench.plan import Plan, is_done, make_plan, unidentified_paths
 from oodbench.report import describe
 from oodbench.resolvers import register_resolvers
 from oodbench.results import write_failure
-from oodbench.schema import RunConfig, register_schema, validate
+from oodbench.schema import RunConfig, register_schema, shipped, validate
 
 log = logging.getLogger("oodbench")
 
@@ -59,6 +60,7 @@ def task(config: DictConfig) -> None:
     try:
         run = validate(config)
         cell = Plan.cell_of(run)
+        _say_which_weights(run)
         plan = make_plan(run)
         outcome = run_cell(plan)
     except Exception as error:
@@ -69,6 +71,13 @@ def task(config: DictConfig) -> None:
     write_outcome(Path(HydraConfig.get().runtime.output_dir), outcome)
     if outcome.message and outcome.state != "failed":
         print(outcome.message, flush=True)
+
+
+def _say_which_weights(run: RunConfig) -> None:
+    """A name of timm without a tag is ambiguous: its weights change with timm's version."""
+    name = run.model.timm_name
+    if name is not None and (notice := bare_name_notice(name, shipped("model"))):
+        log.warning("%s", notice)
 
 
 def _reason(error: Exception) -> str:

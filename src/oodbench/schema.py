@@ -16,6 +16,7 @@ from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 from oodbench.errors import ConfigError
 
 FAMILIES = ("default", "tf_efficientnet")
+LAYOUTS = ("plain", "positional", "moco_v2", "timm", "transformers", "onnx")
 
 
 @dataclass
@@ -34,7 +35,8 @@ class WeightsConfig:
     hub: str | None = None
     """Hugging Face repository that holds `model.safetensors`."""
     layout: str = "plain"
-    """plain, positional (tensors matched by order) or moco_v2."""
+    """plain; positional (tensors matched by order); moco_v2; timm and transformers (the library
+    reads its own files); onnx (the file is the network)."""
     head_file: str | None = None
     """MoCo v2: file of the linear classifier."""
     head_hash: str | None = None
@@ -46,7 +48,7 @@ class WeightsConfig:
 
 @dataclass
 class ModelConfig:
-    """A classifier with 1000 classes."""
+    """A classifier of the 1000 ImageNet classes."""
 
     name: str = MISSING
     family: str = "default"
@@ -59,8 +61,15 @@ class ModelConfig:
     std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
     parameters: float | None = None
     """Millions of parameters, checked after building."""
+    classes: str = "imagenet_1k"
+    """What the network's outputs stand for: a name of `oodbench.models.class_lists`, or a file of
+    synset ids, one an output."""
+    outputs: str = "logits"
+    """logits, or probabilities where the network ends in a softmax."""
     timm_name: str | None = None
     arch: str | None = None
+    repository: str | None = None
+    """Hugging Face repository or folder of `model=transformers`."""
     network: dict[str, Any] = field(default_factory=dict)
     weights: WeightsConfig = field(default_factory=WeightsConfig)
 
@@ -218,7 +227,8 @@ def _first_line(error: OmegaConfBaseException) -> str:
 def _check_values(run: RunConfig) -> None:
     _one_of("data.on_error", run.data.on_error, ("stop", "skip"))
     _one_of("engine.precision", run.engine.precision, ("fp32",))
-    _one_of("model.weights.layout", run.model.weights.layout, ("plain", "positional", "moco_v2"))
+    _one_of("model.weights.layout", run.model.weights.layout, LAYOUTS)
+    _one_of("model.outputs", run.model.outputs, ("logits", "probabilities"))
     _at_least("engine.batch_size", run.engine.batch_size, 1)
     _at_least("benchmark.chunk_size", run.benchmark.chunk_size, 1)
     _at_least("data.workers", run.data.workers, 1)

@@ -15,6 +15,7 @@ from torchvision.transforms.v2.functional import pil_to_tensor, resize
 
 from oodbench.errors import ConfigError, WeightsError
 from oodbench.models.build import build_classifier
+from oodbench.models.class_lists import class_list
 from oodbench.models.weights import find_weights, identity
 from oodbench.schema import ModelConfig, WeightsConfig
 
@@ -86,7 +87,7 @@ def test_moco_from_files_in_the_original_layout(tmp_path: Path) -> None:
 def test_moco_without_a_head_is_refused(tmp_path: Path) -> None:
     torch.save({"module.encoder_q.conv1.weight": torch.zeros(1)}, tmp_path / "pretrain.pth")
     model = small(layout="moco_v2")
-    with pytest.raises(WeightsError, match=r"main_lincls.py .*model.weights.head_file=PATH"):
+    with pytest.raises(WeightsError, match=r"no file of the linear classifier.*head_file=PATH"):
         build_classifier(model, weights_files=[tmp_path / "pretrain.pth"])
 
 
@@ -106,7 +107,8 @@ def test_timm_weights_of_the_hub(tmp_path: Path) -> None:
     source = timm.create_model("test_resnet", pretrained=False).eval()
     file = tmp_path / "model.safetensors"
     save_file(source.state_dict(), file)
-    classifier = build_classifier(small(hub="timm/test_resnet"), weights_files=[file])
+    model = small(hub="timm/test_resnet", layout="timm")
+    classifier = build_classifier(model, weights_files=[file])
     images = torch.rand(1, 3, 64, 64)
     with torch.inference_mode():
         expected = source(torchvision.transforms.Normalize(*_normalisation())(images))
@@ -115,8 +117,53 @@ def test_timm_weights_of_the_hub(tmp_path: Path) -> None:
 
 def test_pickled_code_in_place_of_the_hub_file_is_refused(tmp_path: Path) -> None:
     torch.save(timm.create_model("test_resnet"), tmp_path / "mine.pth")
+    model = small(hub="timm/x", layout="timm")
     with pytest.raises(WeightsError, match="holds pickled code"):
-        build_classifier(small(hub="timm/x"), weights_files=[tmp_path / "mine.pth"])
+        build_classifier(model, weights_files=[tmp_path / "mine.pth"])
+
+
+def test_a_hub_file_in_the_plain_layout_is_read_strictly(tmp_path: Path) -> None:
+    """timm's own reader takes a state dict of a `model` prefix or renamed tensors as well."""
+    source = timm.create_model("test_resnet", pretrained=False).eval()
+    file = tmp_path / "model.safetensors"
+    save_file({k: v for k, v in source.state_dict().items() if k != "fc.bias"}, file)
+    with pytest.raises(
+        WeightsError, match=r"does not fit the network: tensors missing 1 \(fc.bias"
+    ):
+        build_classifier(small(hub="timm/test_resnet"), weights_files=[file])
+
+
+def test_a_head_of_more_classes_is_mapped(tmp_path: Path) -> None:
+    model = small(random_seed=0)
+    model.network["architecture"] = "mobilenetv3_large_100.miil_in21k"
+    model.classes = "imagenet_21k_miil"
+    classifier = build_classifier(model, weights_files=[])
+    images = torch.rand(1, 3, 32, 32)
+    logits = classifier(images)
+    raw = classifier.network((images - classifier.mean) / classifier.std)
+    # Tench (class 0), and the teddy bear (850) that the list lacks.
+    assert logits[0, 0] == raw[0, list(class_list("imagenet_21k_miil")).index("n01440764")]
+    assert logits[0, 850] == -torch.inf
+
+
+@pytest.mark.parametrize("name", ["onnx_network.onnx_network", "networks.timm_network"])
+def test_networks_of_ours_need_a_file(name: str) -> None:
+    model = ModelConfig(name="net", network={"_target_": f"oodbench.models.{name}"})
+    with pytest.raises(WeightsError, match="model net has no weights: set model.weights.file=PATH"):
+        build_classifier(model, weights_files=[])
+
+
+def sevens(images: torch.Tensor) -> torch.Tensor:
+    return BringsItsWeights(answer=7)(images)
+
+
+def test_a_function_of_the_user_needs_none() -> None:
+    target = "oodbench.models.networks.function_network"
+    network = {"_target_": target, "function": f"{__name__}.sevens"}
+    classifier = build_classifier(ModelConfig(name="mine", network=network), weights_files=[])
+    assert classifier(torch.rand(2, 3, 8, 8)).argmax(1).tolist() == [7, 7]
+    with pytest.raises(ConfigError, match="its outputs are probabilities"):
+        classifier.check_outputs(8)
 
 
 def test_number_of_parameters_is_checked() -> None:

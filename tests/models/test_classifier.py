@@ -3,7 +3,9 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.errors import ConfigError
+from oodbench.models.class_lists import class_list, columns
 from oodbench.models.classifier import Classifier
+from oodbench.reference import imagenet_wnids
 
 MEAN, STD = [0.5, 0.25, 0.75], [0.5, 0.25, 0.125]
 
@@ -49,8 +51,18 @@ def test_normalisation_follows_the_module_but_not_its_checkpoint() -> None:
 
 def test_another_number_of_classes_is_refused_with_both_shapes() -> None:
     classifier = Classifier(ChannelMeans(21843), mean=MEAN, std=STD, name="big")
-    with pytest.raises(ConfigError, match=r"big: expected logits \(2, 1000\), found \(2, 21843\)"):
+    mend = r"set model.classes=imagenet_21k_google"
+    with pytest.raises(ConfigError, match=rf"big: .* 21843 outputs, .* has 1000: {mend}"):
         classifier(torch.rand(2, 3, 4, 4))
+
+
+def test_outputs_of_another_shape_are_refused_with_both_shapes() -> None:
+    class Map(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return images
+
+    with pytest.raises(ConfigError, match=r"expected logits \(2, 1000\), found \(2, 3, 4, 4\)"):
+        Classifier(Map(), mean=MEAN, std=STD)(torch.rand(2, 3, 4, 4))
 
 
 def test_an_output_that_is_no_tensor_is_refused() -> None:
@@ -68,3 +80,82 @@ def test_an_output_that_is_no_tensor_is_refused() -> None:
 def test_a_wrong_normalisation_is_refused(mean: list[float], std: list[float]) -> None:
     with pytest.raises(ConfigError, match="three numbers each, std above 0"):
         Classifier(ChannelMeans(), mean=mean, std=std)
+
+
+class Linear(nn.Module):
+    """Outputs that are a fixed linear map of the pixels."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        weight = torch.randn(outputs, 12, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("weight", weight)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1) @ self.weight.T
+
+
+@pytest.mark.parametrize("name", ["imagenet_1k_background", "imagenet_12k", "imagenet_22k_ms"])
+def test_outputs_go_to_the_class_of_their_synset(name: str) -> None:
+    outputs = list(class_list(name))
+    network = Linear(len(outputs))
+    images = torch.rand(2, 3, 2, 2)
+    logits = Classifier(network, mean=[0, 0, 0], std=[1, 1, 1], classes=name)(images)
+    raw = network(images)
+    assert logits.shape == (2, 1000)
+    for index, wnid in enumerate(imagenet_wnids()):
+        if wnid in outputs:
+            assert torch.equal(logits[:, index], raw[:, outputs.index(wnid)])
+        else:
+            assert logits[:, index].tolist() == [-torch.inf] * 2
+
+
+@pytest.mark.parametrize("label", [0, 850])
+def test_a_class_without_output_makes_no_gradient_nan(label: int) -> None:
+    """850 is the teddy bear, which ImageNet-21k lacks: its own loss is infinite."""
+    network = Linear(21843)
+    classifier = Classifier(network, mean=MEAN, std=STD, classes="imagenet_21k_google")
+    images = torch.rand(2, 3, 2, 2, requires_grad=True)
+    logits = classifier(images)
+    assert torch.isneginf(logits[:, 850]).all()
+    nn.functional.cross_entropy(logits, torch.tensor([label, label])).backward()
+    assert images.grad is not None
+    assert torch.isfinite(images.grad).all()
+    assert images.grad.abs().sum() > 0
+    if label == 0:
+        # By hand: the cross-entropy over the 999 outputs that exist.
+        kept = [c for c in columns("imagenet_21k_google") if c is not None]
+        again = images.detach().clone().requires_grad_()
+        mean, std = (torch.tensor(v).view(3, 1, 1) for v in (MEAN, STD))
+        raw = network((again - mean) / std)[:, kept]
+        (raw.logsumexp(1) - raw[:, 0]).mean().backward()
+        torch.testing.assert_close(images.grad, again.grad)
+
+
+class Softmax(Linear):
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images).softmax(1)
+
+
+def test_declared_probabilities_come_back_from_softmax() -> None:
+    network = Softmax(1001)
+    images = torch.rand(2, 3, 2, 2)
+    settings = {"classes": "imagenet_1k_background", "outputs": "probabilities"}
+    logits = Classifier(network, mean=[0, 0, 0], std=[1, 1, 1], **settings)(images)
+    # Without the background the rest is renormalised.
+    rest = network(images)[:, 1:]
+    torch.testing.assert_close(logits.softmax(1), rest / rest.sum(1, keepdim=True))
+
+
+def test_outputs_are_looked_at_once_before_a_run() -> None:
+    Classifier(Linear(1000), mean=MEAN, std=STD).check_outputs(2)
+    with pytest.raises(ConfigError, match="set model.outputs=probabilities"):
+        Classifier(Softmax(1000), mean=MEAN, std=STD, name="soft").check_outputs(2)
+    with pytest.raises(ConfigError, match="set model.outputs=logits"):
+        Classifier(Linear(1000), mean=MEAN, std=STD, outputs="probabilities").check_outputs(2)
+    with pytest.raises(ConfigError, match="set model.classes=imagenet_1k_background"):
+        Classifier(Linear(1001), mean=MEAN, std=STD).check_outputs(2)
+
+
+def test_a_network_that_takes_another_size_names_the_key() -> None:
+    with pytest.raises(ConfigError, match="fails on pictures of model.input_size=3 pixels: mat1"):
+        Classifier(Linear(1000), mean=MEAN, std=STD).check_outputs(3)

@@ -1,6 +1,14 @@
+import argparse
+import gzip
 import os
+import pickle
+import random
 import re
+import tarfile
+import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -95,13 +103,137 @@ def test_file_without_a_state_dict(path: Path, content: object) -> None:
         read_state_dict(path)
 
 
+PAGE = b"\n<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body></body></html>"
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 102530333\n"
+
+
 @pytest.mark.parametrize("name", ["net.pth", "net.safetensors"])
-@pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"PK\x03\x04broken"])
-def test_damaged_file_is_one_line(tmp_path: Path, name: str, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty: get it again"),
+        (PAGE, r"is a web page, not weights \(a download that failed or wanted a login\): get the"),
+        (b"<html>404</html>", "is a web page"),
+        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "is a web page"),
+        (POINTER, "is a pointer of git-lfs, not the weights"),
+        (gzip.compress(b"weights"), "is compressed by gzip: unpack it"),
+        (b"PK\x03\x04broken", r"is cut off or damaged: get it again \(10 bytes"),
+        (b"\x80\x02broken", r"is cut off or damaged: get it again \(8 bytes"),
+        (b"\x40\x00\x00\x00\x00\x00\x00\x00{", r"is cut off or damaged: get it again \(9 bytes"),
+        (b"Not Found", r"is no weights file: neither .* wrote it \(9 bytes\)"),
+        (b"\x93NUMPY\x01\x00", r"is no weights file: neither .* wrote it \(8 bytes\)"),
+    ],
+)
+def test_what_is_wrong_with_a_file(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(WeightsError, match=name) as caught:
+    with pytest.raises(WeightsError, match=f"{name}: {message}") as caught:
         read_state_dict(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def save_zip(state: dict[str, torch.Tensor], path: Path) -> None:
+    torch.save(state, path)
+
+
+def save_before_zip(state: dict[str, torch.Tensor], path: Path) -> None:
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.parametrize("save", [save_zip, save_before_zip, save_file])
+def test_file_that_is_cut_off_anywhere(
+    path: Path, save: Callable[[dict[str, torch.Tensor], Path], None]
+) -> None:
+    save(network().state_dict(), path)
+    whole = path.read_bytes()
+    # Below nine bytes nothing tells what it was to be.
+    for length in [*range(9, len(whole) - 1, len(whole) // 97), len(whole) - 1]:
+        path.write_bytes(whole[:length])
+        with pytest.raises(WeightsError) as caught:
+            read_state_dict(path)
+        message = str(caught.value)
+        assert message.startswith(f"{path}: is cut off or damaged: get it again ({length} bytes")
+        assert "\n" not in message
+
+
+@pytest.mark.parametrize("save", [save_zip, save_before_zip, save_file])
+def test_damaged_bytes_never_give_another_error(
+    path: Path, save: Callable[[dict[str, torch.Tensor], Path], None]
+) -> None:
+    save(network().state_dict(), path)
+    whole = path.read_bytes()
+    generator = random.Random(0)
+    refused = 0
+    for _ in range(100):
+        damaged = bytearray(whole)
+        for _ in range(20):
+            damaged[generator.randrange(len(whole))] = generator.randrange(256)
+        path.write_bytes(damaged)
+        with suppress(WeightsError):
+            read_state_dict(path)  # bytes of a tensor may be any
+            refused -= 1
+        refused += 1
+    assert refused > 50
+
+
+def test_suffix_says_nothing(tmp_path: Path) -> None:
+    state = network().state_dict()
+    save_file(state, tmp_path / "pytorch_model.bin")
+    torch.save(state, tmp_path / "model.safetensors")
+    for name in ("pytorch_model.bin", "model.safetensors"):
+        read = read_state_dict(tmp_path / name)
+        assert equal({key: read[key] for key in state}, dict(state))
+
+
+def test_file_from_before_zip_archives(path: Path) -> None:
+    state = network().state_dict()
+    save_before_zip(state, path)
+    assert equal(read_state_dict(path), dict(state))
+
+
+def test_plain_pickle_is_refused(path: Path) -> None:
+    path.write_bytes(pickle.dumps(OrderedDict(network().state_dict())))
+    with pytest.raises(WeightsError, match="net.pth: holds pickled code and is refused"):
+        read_state_dict(path)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_arguments_of_the_training_script_are_refused(path: Path, zipped: bool) -> None:
+    content = {"state_dict": network().state_dict(), "args": argparse.Namespace(lr=0.1)}
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(WeightsError, match="net.pth: holds pickled code and is refused"):
+        read_state_dict(path)
+
+
+def test_tar_archive_is_named(path: Path) -> None:
+    """The format before 0.1.10 was one, and PyTorch does not read it safely."""
+    with tarfile.open(path, "w") as archive:
+        archive.add(__file__, "pickle")
+    with pytest.raises(WeightsError, match="net.pth: is a tar archive, .* nothing reads safely"):
+        read_state_dict(path)
+
+
+def test_torchscript_is_named(path: Path) -> None:
+    """The records by which PyTorch knows such a program; making one is deprecated."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for record in ("constants.pkl", "data.pkl"):
+            archive.writestr(f"net/{record}", pickle.dumps((), protocol=2))
+        archive.writestr("net/version", "3\n")
+    with pytest.raises(WeightsError, match="net.pth: is a TorchScript program: save its state d"):
+        read_state_dict(path)
+
+
+def test_file_that_may_not_be_read(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"net.pth: cannot be read: No such file"):
+        read_state_dict(tmp_path / "net.pth")
+    with pytest.raises(WeightsError, match=r"cannot be read: Is a directory"):
+        read_state_dict(tmp_path)
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "_orig_mod.module.", "module._orig_mod."])
+def test_torch_compile(path: Path, prefix: str) -> None:
+    state = network().state_dict()
+    torch.save({f"{prefix}{key}": tensor for key, tensor in state.items()}, path)
+    assert list(read_state_dict(path)) == list(state)
 
 
 def test_load(path: Path) -> None:
@@ -140,6 +272,29 @@ def test_weights_of_another_architecture_change_nothing(path: Path) -> None:
     ):
         load(target, torchvision.models.resnet18().state_dict(), path=path)
     assert equal(before, dict(target.state_dict()))
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_another_number_of_classes_is_said(path: Path, counted: bool) -> None:
+    state = network().state_dict()
+    if not counted:
+        del state["bn.num_batches_tracked"]
+    state["fc.weight"], state["fc.bias"] = torch.zeros(21841, 4), torch.zeros(21841)
+    with pytest.raises(WeightsError) as caught:
+        load(network(), state, path=path)
+    assert str(caught.value).endswith(
+        "; its classifier fc has 21841 outputs, the network 7: take the file with 7 classes, or a "
+        "network with 21841 outputs and model.classes=FILE"
+    )
+
+
+def test_weights_of_another_architecture_name_a_model_that_they_fit(path: Path) -> None:
+    with torch.device("meta"):
+        state = torchvision.models.resnet18().state_dict()
+    with pytest.raises(WeightsError, match="; it would fit model=torchvision model.name=resnet18$"):
+        load(network(), state, path=path)
+    with pytest.raises(WeightsError, match="; it would fit model=torchvision model.name=resnet18$"):
+        by_position(network(), state, path=path)
 
 
 def test_by_position_ignores_names_and_counters(path: Path) -> None:

@@ -20,7 +20,7 @@ from oodbench.schema import ModelConfig, RunConfig
 
 CONF = Path(__file__).parents[2] / "conf"
 FILES = sorted((CONF / "model").glob("*.yaml"))
-GENERIC = {"timm", "torchvision", "checkpoint"}
+GENERIC = {"timm", "torchvision", "checkpoint", "transformers", "onnx"}
 PUBLISHED = sorted({row["model"] for row in read_table("published_results.csv")})
 
 # Native sizes in the README of eminorhan/ood-benchmarks; 224 for the rest.
@@ -130,6 +130,49 @@ def test_timm() -> None:
     assert model["interpolation"] == "bilinear"
     assert model["weights"]["hub"] == "timm/resnet18.tv_in1k"
     assert model["network"]["architecture"] == "resnet18.tv_in1k"
+    assert model["classes"] == "imagenet_1k"
+
+
+def test_a_bare_timm_name_becomes_the_full_one() -> None:
+    tag = timm.get_pretrained_cfg("resnet18").tag
+    model = composed("model=timm", "model.timm_name=resnet18")["model"]
+    assert model["name"] == model["network"]["architecture"] == f"resnet18.{tag}"
+    assert model["timm_name"] == "resnet18"
+
+
+def test_timm_with_another_head() -> None:
+    model = composed("model=timm", "model.timm_name=vit_base_patch16_224.augreg_in21k")["model"]
+    assert model["classes"] == "imagenet_21k_google"
+
+
+def test_a_head_of_no_known_list_works_with_the_users_own() -> None:
+    overrides = ["model=timm", "model.timm_name=mvitv2_base_cls.fb_inw21k"]
+    with pytest.raises(OmegaConfBaseException, match="set model.classes=FILE"):
+        composed(*overrides)
+    assert composed(*overrides, "model.classes=mine.txt")["model"]["classes"] == "mine.txt"
+
+
+def test_transformers_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "model.safetensors").touch()
+    (folder / "config.json").write_text('{"model_type": "vit", "num_labels": 1001}')
+    (folder / "preprocessor_config.json").write_text(
+        '{"size": 32, "resample": 2, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}'
+    )
+    model = composed("model=transformers", f"model.repository={folder}")["model"]
+    assert (model["name"], model["input_size"], model["crop_pct"]) == ("mine", 32, 1.0)
+    assert (model["interpolation"], model["mean"]) == ("bilinear", [0.5, 0.5, 0.5])
+    assert model["classes"] == "imagenet_1k_background"
+    assert model["network"]["config"] == '{"model_type": "vit", "num_labels": 1001}'
+    assert model["weights"]["file"] == f"{folder}/model.safetensors"
+    assert (model["weights"]["hub"], model["weights"]["layout"]) == (None, "transformers")
+
+
+def test_onnx() -> None:
+    model = composed("model=onnx", "weights.file=some/net.onnx")["model"]
+    assert model["name"] == "net"
+    assert (model["weights"]["file"], model["weights"]["layout"]) == ("some/net.onnx", "onnx")
 
 
 def test_torchvision() -> None:
@@ -154,6 +197,8 @@ def test_checkpoint() -> None:
         (["model=timm"], "model.timm_name is missing"),
         (["model=timm", "model.timm_name=rsnet18.tv_in1k"], "timm has no model rsnet18.tv_in1k"),
         (["model=torchvision"], "name"),
+        (["model=transformers"], "model.repository is missing"),
+        (["model=onnx"], "weights.file is missing"),
         (["model=checkpoint", "weights.file=a.pth"], "model.arch is missing"),
         (["model=checkpoint", "model.arch=resnet18"], "weights.file is missing"),
     ],

@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,10 @@ def test_download_goes_to_the_folder(folder: Path, file: Path) -> None:
     assert find(weights, folder) == [folder / "net.pth"]
     assert (folder / "net.pth").read_bytes() == BYTES
     assert [path.name for path in folder.iterdir()] == ["net.pth"]
+    identity("net", weights, folder, download=False)
+    assert json.loads((folder / "weights.lock.json").read_text()) == {
+        file.as_uri(): {"sha256": SHA256, "size": len(BYTES)}
+    }
 
 
 def test_download_with_a_wrong_hash_leaves_nothing(folder: Path, file: Path) -> None:
@@ -81,7 +86,7 @@ def test_missing_file_is_one_line_with_every_place_and_mend(folder: Path, downlo
     assert "\n" not in message
     places = (str(folder), os.environ["TORCH_HOME"] + "/hub/checkpoints")
     mends = ("model.weights.file=PATH", "weights.dir=DIR")
-    for part in ("model net", GONE, "net-12345678.pth is in", *places, *mends):
+    for part in ("model net", GONE, "put net-12345678.pth (file", *places, *mends):
         assert part in message
     assert ("weights.download is off" in message) is not download
     assert "head_file" not in message
@@ -105,8 +110,37 @@ def test_moco_has_two_files(folder: Path, file: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("head", [None, "nowhere/head.pth"])
 def test_moco_without_a_head_says_how_to_get_one(folder: Path, file: Path, head) -> None:
     weights = WeightsConfig(file=str(file), layout="moco_v2", head_file=head)
-    with pytest.raises(WeightsError, match=r"train it with main_lincls.py .*head_file=PATH"):
+    with pytest.raises(WeightsError, match=r"oodbench-probe model=net .*head_file=PATH"):
         find(weights, folder)
+
+
+def test_source_that_gives_another_file_than_before_is_refused(folder: Path, file: Path) -> None:
+    """Without a hash from the authors, only the lock can tell."""
+    weights = WeightsConfig(url=file.as_uri())
+    assert identity("net", weights, folder, download=True) == f"sha256:{SHA256}"
+    (folder / "net.pth").write_bytes(BYTES + b"!")
+    with pytest.raises(WeightsError, match=rf"weights.lock.json recorded {SHA256} when file:"):
+        identity("net", weights, folder, download=True)
+    (folder / "weights.lock.json").unlink()
+    assert identity("net", weights, folder, download=True) != f"sha256:{SHA256}"
+
+
+def test_hub_file_beside_the_url_file_is_not_measured_by_its_hash(folder: Path) -> None:
+    put(folder / "net.a_tag.safetensors")
+    weights = WeightsConfig(hub="timm/net.a_tag", url=GONE, hash="sha256:12345678")
+    assert identity("net", weights, folder, download=False) == f"sha256:{SHA256}"
+    put(folder / "net-12345678.pth")
+    (folder / "net.a_tag.safetensors").unlink()
+    with pytest.raises(WeightsError, match="expected sha256 12345678"):
+        identity("net", weights, folder, download=False)
+
+
+def test_missing_file_of_two_sources_names_both(folder: Path) -> None:
+    weights = WeightsConfig(hub="timm/net.a_tag", url=GONE)
+    with pytest.raises(WeightsError) as caught:
+        find(weights, folder, download=False)
+    hub = "net.a_tag.safetensors (https://huggingface.co/timm/net.a_tag, model.safetensors)"
+    assert f"put {hub} or net-12345678.pth ({GONE}) into {folder}, or" in str(caught.value)
 
 
 def test_missing_explicit_file(folder: Path) -> None:
@@ -183,6 +217,12 @@ def test_wrong_hash_names_file_expected_and_found(file: Path, expected: str) -> 
     found = SHA256 if kind == "sha256" else MD5
     with pytest.raises(WeightsError, match=f"{file}: expected {kind} {prefix}, found {found}"):
         check_hash(file, expected)
+
+
+def test_web_page_in_place_of_weights_is_named(file: Path) -> None:
+    file.write_bytes(b"\n<!DOCTYPE html><title>Sign in</title>")
+    with pytest.raises(WeightsError, match=r"expected sha256 00, found \w+, it is a web page: get"):
+        check_hash(file, "sha256:00")
 
 
 @pytest.mark.parametrize("expected", ["sha1:00", "0676ba61", "sha256:"])

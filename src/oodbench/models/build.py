@@ -12,8 +12,10 @@ from oodbench.models.classifier import Classifier
 from oodbench.models.weights import missing_head
 from oodbench.schema import ModelConfig
 
-_OWN_NETWORKS = "oodbench.models.networks."
-_TIMM_NETWORK = "oodbench.models.networks.timm_network"
+_OWN_NETWORKS = "oodbench.models."
+_FUNCTION = "oodbench.models.networks.function_network"
+_READ_BY_THE_LIBRARY = ("timm", "transformers", "onnx")
+"""Layouts whose file the network's constructor reads itself, as `weights_file`."""
 
 
 def build_classifier(model: ModelConfig, *, weights_files: list[Path]) -> Classifier:
@@ -38,9 +40,16 @@ def build_classifier(model: ModelConfig, *, weights_files: list[Path]) -> Classi
         torch.manual_seed(model.weights.random_seed or 0)
         network = _construct(model, weights_files)
     _check_parameters(model, network)
-    if weights_files and not _timm_reads(model, weights_files):
+    if weights_files and not _library_reads(model, weights_files):
         _load(model, network, weights_files)
-    return Classifier(network, mean=model.mean, std=model.std, name=model.name)
+    return Classifier(
+        network,
+        mean=model.mean,
+        std=model.std,
+        name=model.name,
+        classes=model.classes,
+        outputs=model.outputs,
+    )
 
 
 def count_parameters(network: nn.Module) -> float:
@@ -50,8 +59,8 @@ def count_parameters(network: nn.Module) -> float:
 
 def _construct(model: ModelConfig, weights_files: list[Path]) -> nn.Module:
     node = dict(model.network)
-    if _timm_reads(model, weights_files):
-        node["hub_file"] = str(weights_files[0])
+    if _library_reads(model, weights_files):
+        node["weights_file"] = str(weights_files[0])
     network = build(node, "model.network")
     if not isinstance(network, nn.Module):
         raise ConfigError(
@@ -61,15 +70,20 @@ def _construct(model: ModelConfig, weights_files: list[Path]) -> nn.Module:
     return network
 
 
-def _timm_reads(model: ModelConfig, files: list[Path]) -> bool:
-    """Whether the file is one of timm's own; only safetensors, which cannot hold code."""
-    from_hub = model.weights.hub is not None and model.network.get("_target_") == _TIMM_NETWORK
-    return from_hub and bool(files) and files[0].suffix == ".safetensors"
+def _library_reads(model: ModelConfig, files: list[Path]) -> bool:
+    """Of timm only safetensors, which cannot hold code; the other readers see to that themselves.
+
+    A pickle in timm's place is read by our own loader.
+    """
+    if not files or model.weights.layout not in _READ_BY_THE_LIBRARY:
+        return False
+    return model.weights.layout != "timm" or files[0].suffix == ".safetensors"
 
 
 def _allow_no_file(model: ModelConfig) -> None:
     """Only a network of the user's may bring its own weights; ours would be random unseen."""
-    own = str(model.network.get("_target_", "")).startswith(_OWN_NETWORKS)
+    target = str(model.network.get("_target_", ""))
+    own = target.startswith(_OWN_NETWORKS) and target != _FUNCTION
     if own and model.weights.random_seed is None:
         raise WeightsError(
             f"model {model.name} has no weights: set model.weights.file=PATH, or "

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.errors import ConfigError
+from oodbench.models import class_lists
+from oodbench.models.outputs import check_outputs, log_probabilities, noise
 
 CLASSES = 1000
 
@@ -19,6 +21,8 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
+    columns: Tensor
+    lacking: Tensor
 
     def __init__(
         self,
@@ -27,16 +31,22 @@ class Classifier(nn.Module):
         mean: Sequence[float],
         std: Sequence[float],
         name: str | None = None,
+        classes: str = class_lists.DEFAULT,
+        outputs: str = "logits",
     ) -> None:
         """Wrap a network.
 
         Args:
-            network: takes normalised float32 `(N, 3, H, W)`, gives logits `(N, 1000)`.
+            network: takes normalised float32 `(N, 3, H, W)`, gives `(N, M)`, M the length of the
+                class list.
             mean, std: of the three channels, in [0, 1] pixel units.
             name: of the model, for messages; default: the network's class.
+            classes: what the M outputs stand for, see `oodbench.models.class_lists.class_list`.
+            outputs: logits, or probabilities, which become their logarithms.
 
         Raises:
-            ConfigError: `mean` or `std` are not three numbers, or a `std` is not above 0.
+            ConfigError: `mean` or `std` are not three numbers, a `std` is not above 0, or there is
+                no such class list.
         """
         super().__init__()
         self.name = name or type(network).__name__
@@ -46,10 +56,17 @@ class Classifier(nn.Module):
                 "three numbers each, std above 0"
             )
         self.network = network
+        self.classes = classes
+        self.outputs = outputs
+        self.n_outputs = len(class_lists.class_list(classes))
         # Buffers follow .to(device); they are no part of anybody's checkpoint.
         for key, values in (("mean", mean), ("std", std)):
             column = torch.tensor(values, dtype=torch.float32).view(3, 1, 1)
             self.register_buffer(key, column, persistent=False)
+        found = class_lists.columns(classes)
+        self.mapped = found != list(range(self.n_outputs))
+        self.register_buffer("columns", torch.tensor([c or 0 for c in found]), persistent=False)
+        self.register_buffer("lacking", torch.tensor([c is None for c in found]), persistent=False)
         self.eval().requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -59,14 +76,50 @@ class Classifier(nn.Module):
             images: float32 `(N, 3, H, W)` in [0, 1], not normalised.
 
         Returns:
-            float32 `(N, 1000)`, by ImageNet class index.
+            float32 `(N, 1000)`, by ImageNet class index; -inf for a class that the network's class
+            list lacks.
 
         Raises:
             ConfigError: the network's output has another shape.
         """
-        logits = self.network((images - self.mean) / self.std)
-        expected = (images.shape[0], CLASSES)
-        if not isinstance(logits, Tensor) or logits.shape != expected:
-            found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise ConfigError(f"model {self.name}: expected logits {expected}, found {found}")
-        return logits
+        logits = self._network_outputs(images)
+        if self.outputs == "probabilities":
+            logits = log_probabilities(logits)
+        if not self.mapped:
+            return logits
+        # -inf is a constant here: no gradient flows through it, so none becomes NaN.
+        return logits[:, self.columns].masked_fill(self.lacking, -torch.inf)
+
+    def check_outputs(self, input_size: int) -> None:
+        """Look at what the network gives for noise of `input_size` pixels a side.
+
+        Raises:
+            ConfigError: the network fails, the shape is wrong, an output is not finite, or the
+                outputs are not what `outputs` says.
+        """
+        try:
+            with torch.inference_mode():
+                found = self._network_outputs(noise(input_size).to(self.mean))
+        except (AssertionError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ConfigError(
+                f"model {self.name}: its network fails on pictures of model.input_size="
+                f"{input_size} pixels: {reason}"
+            ) from error
+        check_outputs(found, name=self.name, outputs=self.outputs)
+
+    def _network_outputs(self, images: Tensor) -> Tensor:
+        found = self.network((images - self.mean) / self.std)
+        expected = (images.shape[0], self.n_outputs)
+        if not isinstance(found, Tensor) or found.shape != expected:
+            raise self._wrong_shape(found, expected)
+        return found
+
+    def _wrong_shape(self, found: object, expected: tuple[int, int]) -> ConfigError:
+        if not isinstance(found, Tensor):
+            problem = f"expected logits {expected}, found {type(found).__name__}"
+        elif found.ndim == 2 and len(found) == expected[0]:
+            problem = class_lists.wrong_count(found.shape[1], self.classes)
+        else:
+            problem = f"expected logits {expected}, found {tuple(found.shape)}"
+        return ConfigError(f"model {self.name}: {problem}")

@@ -1,4 +1,4 @@
-"""What model configs look up: `${timm_fact:NAME,FIELD}`, `${torchvision_fact:NAME,FIELD}`.
+"""What model configs look up: `${timm_fact:NAME,FIELD}`, `${torchvision_fact:NAME,FIELD}`, ...
 
 The libraries take seconds to import and a finished run must be skipped without them, so what they
 say about a model is stored on disk, once for each library version and model.
@@ -6,25 +6,33 @@ say about a model is stored on disk, once for each library version and model.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from oodbench.errors import ConfigError
 from oodbench.files import cached_json
+from oodbench.models import class_lists
+from oodbench.models.huggingface_facts import transformers_fact
 from oodbench.paths import cache_directory
 
 Facts = dict[str, Any]
+
+_FOLDER = "facts-2"
+"""Of the stored facts; another one whenever a fact is added or changes its meaning."""
 
 
 def register_resolvers() -> None:
     """Make the resolvers known to OmegaConf. May be called again."""
     OmegaConf.register_new_resolver("timm_fact", timm_fact, replace=True)
     OmegaConf.register_new_resolver("torchvision_fact", torchvision_fact, replace=True)
+    OmegaConf.register_new_resolver("transformers_fact", _transformers_fact, replace=True)
     OmegaConf.register_new_resolver("required", required, replace=True)
+    OmegaConf.register_new_resolver("file_stem", _file_stem, replace=True)
 
 
 def required(value: Any, key: str) -> Any:
@@ -44,12 +52,38 @@ def timm_fact(name: str | None, field: str) -> Any:
     Args:
         name: timm's name, with or without the tag of the weights ("resnet50.tv_in1k").
         field: input_size (pixels, timm's test size where it has one), crop_pct, interpolation,
-            mean, std (three floats each), hf_hub_id (repository of the weights or None).
+            mean, std (three floats each), hf_hub_id (repository of the weights or None),
+            full_name (with the tag), tags (names of all weights of the architecture, timm's
+            preferred ones first), num_classes, classes (a list of `oodbench.models.class_lists`).
 
     Raises:
-        ConfigError: no such model, not 1000 classes, or an unknown field.
+        ConfigError: no such model, an unknown field, or for `classes` outputs of no known list.
     """
-    return _fact("timm", required(name, "model.timm_name"), field, _ask_timm)
+    known = required(name, "model.timm_name")
+    found = _fact("timm", known, field, _ask_timm)
+    if field == "classes" and found is None:
+        raise _no_class_list(timm_fact(known, "full_name"), timm_fact(known, "num_classes"))
+    return found
+
+
+def bare_name_notice(timm_name: str, published: Iterable[str]) -> str | None:
+    """Which weights timm takes for a name without a tag; None for one that has a tag.
+
+    Args:
+        timm_name: `model.timm_name`.
+        published: names of the model configs that come with oodbench.
+    """
+    full = timm_fact(timm_name, "full_name")
+    if "." in timm_name or full == timm_name:
+        return None
+    tags = [name.removeprefix(f"{timm_name}.") for name in timm_fact(timm_name, "tags")]
+    notice = (
+        f"model.timm_name={timm_name}: timm {version('timm')} takes {full}, the first of its "
+        f"tags ({', '.join(tags)}): give the tag"
+    )
+    if timm_name in published:
+        notice += f"; the published table's {timm_name} is model={timm_name}"
+    return notice
 
 
 def torchvision_fact(name: str | None, field: str) -> Any:
@@ -66,6 +100,14 @@ def torchvision_fact(name: str | None, field: str) -> Any:
     return _fact("torchvision", required(name, "model.name"), field, _ask_torchvision)
 
 
+def _transformers_fact(repository: str | None, field: str, download: bool = True) -> Any:
+    return transformers_fact(required(repository, "model.repository"), field, download)
+
+
+def _file_stem(path: str) -> str:
+    return Path(path).stem
+
+
 def unknown_name(library: str, name: str, known: list[str]) -> ConfigError:
     """The error for a name that the library does not have, with the names nearest to it."""
     close = ", ".join(get_close_matches(name, known, n=3)) or "none"
@@ -76,7 +118,7 @@ def _fact(library: str, name: str, field: str, ask: Callable[[str], Facts]) -> A
     # Anything else is no name of either library, and must not become part of a path.
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ConfigError(f"{library} has no model {name}: a name has letters, digits, _ . and -")
-    path = cache_directory() / "facts" / f"{library}-{version(library)}" / f"{name}.json"
+    path = cache_directory() / _FOLDER / f"{library}-{version(library)}" / f"{name}.json"
     facts = cached_json(path, lambda: ask(name))
     if field not in facts:
         raise ConfigError(f"{library}_fact: unknown field {field}; available: {', '.join(facts)}")
@@ -91,8 +133,6 @@ def _ask_timm(name: str) -> Facts:
     except RuntimeError:
         raise unknown_name("timm", name, timm.list_models(pretrained=True)) from None
     config: Mapping[str, Any] = vars(found)
-    if config["num_classes"] != 1000:
-        raise ConfigError(f"timm model {name} has {config['num_classes']} classes, not 1000")
     # The size and crop of timm's own results are the test ones, where a model has them.
     size = config["test_input_size"] or config["input_size"]
     return {
@@ -102,7 +142,39 @@ def _ask_timm(name: str) -> Facts:
         "mean": list(config["mean"]),
         "std": list(config["std"]),
         "hf_hub_id": config["hf_hub_id"],
+        **_timm_names(config["architecture"], config["tag"]),
+        "num_classes": config["num_classes"],
+        # A count belongs to one list, and it is by their counts that timm tells them apart too.
+        "classes": next(iter(class_lists.names_of_count(config["num_classes"])), None),
     }
+
+
+def _timm_names(architecture: str, tag: str) -> Facts:
+    import timm
+
+    bare: Any = timm.get_pretrained_cfg(architecture)
+    first = f"{architecture}.{bare.tag}"
+    others = timm.list_models(f"{architecture}.*", pretrained=True)
+    return {
+        "full_name": f"{architecture}.{tag}" if tag else architecture,
+        "tags": [first, *(other for other in others if other != first)],
+    }
+
+
+def _no_class_list(name: str, outputs: int) -> ConfigError:
+    if outputs == 0:
+        return ConfigError(f"timm model {name} has no classes: it gives features, not logits")
+    architecture = name.split(".")[0]
+    others = [
+        other
+        for other in timm_fact(architecture, "tags")
+        if re.search(r"in1k(_|$)", other) and other != name
+    ]
+    instead = f", or take {others[0]}" if others else ""
+    return ConfigError(
+        f"timm model {name} has {outputs} outputs, the classes of no list that oodbench knows: "
+        f"set model.classes=FILE, a text file with one synset id a line{instead}"
+    )
 
 
 def _square_side(name: str, size: tuple[int, int]) -> int:

@@ -1,17 +1,21 @@
 """Weights files into networks: formats, layouts, and errors that name the tensor."""
 
 import pickle
+import pickletools
 import re
+import warnings
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from oodbench.errors import WeightsError
+from oodbench.models import likely
 
 StateDict = dict[str, Tensor]
 
@@ -21,29 +25,59 @@ _CONTAINERS = ("state_dict", "model")
 # Old checkpoints of torchvision's DenseNet have a dot that module names may no longer have.
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
 
+# What DataParallel and torch.compile put before every name.
+_WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")
+
 _MOCO_ENCODER = "encoder_q."
+
+# First bytes of files that are no weights but arrive under a weights file's name.
+_OTHER_FILES = (
+    (
+        re.compile(rb"\s*<(!doctype|html|head|\?xml|!--)", re.IGNORECASE),
+        "is a web page, not weights (a download that failed or wanted a login): get the file again",
+    ),
+    (
+        re.compile(rb"version https://git-lfs"),
+        "is a pointer of git-lfs, not the weights: run git lfs pull where it came from",
+    ),
+    (re.compile(rb"\x1f\x8b"), "is compressed by gzip: unpack it"),
+    (
+        re.compile(rb"(?s).{257}ustar"),
+        "is a tar archive, which PyTorch before 0.1.10 wrote too and nothing reads safely: unpack "
+        "it, or where you trust it save its state dict again, torch.save(net.state_dict(), PATH)",
+    ),
+)
+# Magic number, version, system and content, each a pickle; the tensors follow.
+_PICKLES_BEFORE_ZIP = 4
+_TORCH_SAVE = (b"PK\x03\x04", b"\x80\x02")
+_REFUSED = (
+    "holds pickled code and is refused: where you trust it, save its state dict "
+    "again as .safetensors, or with torch.save(net.state_dict(), PATH)"
+)
 
 
 def read_state_dict(path: Path) -> StateDict:
     """Tensors of a weights file, on the CPU.
 
-    A dictionary under `state_dict` or `model` is unwrapped, and DataParallel's `module.` taken
-    off the names. Nothing in the file is executed.
+    A dictionary under `state_dict` or `model` is unwrapped, and DataParallel's `module.` and
+    torch.compile's `_orig_mod.` taken off the names. Nothing in the file is executed.
 
     Args:
-        path: `.safetensors`, or anything that torch.save wrote.
+        path: what safetensors or torch.save wrote (zip, or the older format without); its content
+            decides, not its suffix.
 
     Raises:
-        WeightsError: the file is unreadable, holds pickled code, or is no state dict.
+        WeightsError: the file is cut off, damaged or something else, holds pickled code, or is no
+            state dict.
     """
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    content = _read(path)
     for key in _CONTAINERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
             break
     if not isinstance(content, Mapping) or not content or not _all_tensors(content):
         raise WeightsError(f"{path}: holds no state dict: save one, net.state_dict()")
-    return {_OLD_DENSENET.sub(r"\1\2.", k.removeprefix("module.")): v for k, v in content.items()}
+    return {_OLD_DENSENET.sub(r"\1\2.", _WRAPPERS.sub("", k)): v for k, v in content.items()}
 
 
 def moco_state_dict(encoder: StateDict, head: StateDict, *, head_file: Path) -> StateDict:
@@ -76,19 +110,20 @@ def by_position(network: nn.Module, tensors: StateDict, *, path: Path) -> StateD
     For a port that named its modules otherwise but registered them in the same order.
 
     Raises:
-        WeightsError: another number of tensors, or a shape that differs.
+        WeightsError: another number of tensors, or a shape that differs; names the models that
+            the tensors would fit.
     """
     own, given = _counted_out(network.state_dict()), _counted_out(tensors)
     for (name, mine), (other, theirs) in zip(own.items(), given.items(), strict=False):
         if mine.shape != theirs.shape:
             raise WeightsError(
                 f"{path}: does not fit by position: {name} is {_shape(mine)} in the network, "
-                f"{other} is {_shape(theirs)} in the file"
+                f"{other} is {_shape(theirs)} in the file{likely.hint(tensors, path=path)}"
             )
     if len(own) != len(given):
         raise WeightsError(
             f"{path}: does not fit by position: {len(own)} tensors in the network, "
-            f"{len(given)} in the file"
+            f"{len(given)} in the file{likely.hint(tensors, path=path)}"
         )
     return dict(zip(own, given.values(), strict=True))
 
@@ -104,7 +139,8 @@ def load(network: nn.Module, tensors: StateDict, *, path: Path) -> None:
         path: for messages.
 
     Raises:
-        WeightsError: names the first tensors that are missing, unexpected or of another shape.
+        WeightsError: names the first tensors that are missing, unexpected or of another shape, and
+            the models that they would fit.
     """
     own = network.state_dict()
     missing = [key for key in _counted_out(own) if key not in tensors]
@@ -120,27 +156,83 @@ def load(network: nn.Module, tensors: StateDict, *, path: Path) -> None:
         if keys
     ]
     if problems:
-        raise WeightsError(f"{path}: does not fit the network: tensors {', '.join(problems)}")
+        outputs = None if missing or unexpected else _other_classifier(own, tensors)
+        hint = outputs or likely.hint(tensors, path=path)
+        raise WeightsError(f"{path}: does not fit the network: tensors {', '.join(problems)}{hint}")
     network.load_state_dict(tensors, strict=False)
 
 
-def _read_safetensors(path: Path) -> StateDict:
+def _read(path: Path) -> Any:
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: cannot be read: {_first_line(error)}") from None
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        return load_file(path) if _is_safetensors(start) else _read_torch_save(path)
+    except Exception as error:  # a damaged pickle makes the unpickler raise nearly anything
+        raise WeightsError(f"{path}: {_why_unreadable(path, start, error)}") from None
 
 
-def _read_pickle(path: Path) -> Any:
+def _read_torch_save(path: Path) -> Any:
+    # Opened here: of a path PyTorch reads the suffix.
+    with path.open("rb") as file, warnings.catch_warnings():
+        # Of TorchScript and foreign pickles, which are refused right after.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _is_safetensors(start: bytes) -> bool:
+    """Its JSON header follows eight bytes of length."""
+    return start[8:9] == b"{"
+
+
+def _why_unreadable(path: Path, start: bytes, error: Exception) -> str:
+    size = path.stat().st_size
+    if size == 0:
+        return "is empty: get it again"
+    for pattern, reason in _OTHER_FILES:
+        if pattern.match(start):
+            return reason
+    if "TorchScript" in str(error):
+        return "is a TorchScript program: save its state dict, torch.save(net.state_dict(), PATH)"
+    if isinstance(error, pickle.UnpicklingError) and _holds_whole_pickles(path, start):
+        return _REFUSED
+    if start.startswith(_TORCH_SAVE) or _is_safetensors(start):
+        return f"is cut off or damaged: get it again ({size} bytes: {_first_sentence(error)})"
+    return f"is no weights file: neither safetensors nor torch.save wrote it ({size} bytes)"
+
+
+def _holds_whole_pickles(path: Path, start: bytes) -> bool:
+    """Whether PyTorch refused what a pickle says, rather than failed to read it. Runs nothing."""
+    if is_zipfile(path):
+        return True
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise WeightsError(
-            f"{path}: holds pickled code and is refused: where you trust it, save its state dict "
-            "again as .safetensors, or with torch.save(net.state_dict(), PATH)"
-        ) from None
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise WeightsError(f"{path}: cannot be read: {_first_line(error)}") from None
+        with path.open("rb") as file:
+            for _ in range(_PICKLES_BEFORE_ZIP):
+                deque(pickletools.genops(file), maxlen=0)
+                if not file.peek(1):
+                    break
+    except ValueError:
+        return False
+    return start.startswith(b"\x80")
+
+
+def _other_classifier(own: StateDict, tensors: StateDict) -> str | None:
+    """What to do where one layer alone, the last, has another number of outputs."""
+    differing = [k for k, v in _counted_out(own).items() if v.shape != tensors[k].shape]
+    layers = {key.rpartition(".")[0] for key in differing}
+    same_inputs = all(
+        own[key].dim() == tensors[key].dim() > 0 and own[key].shape[1:] == tensors[key].shape[1:]
+        for key in differing
+    )
+    if len(layers) != 1 or not same_inputs:
+        return None
+    here, there = len(own[differing[0]]), len(tensors[differing[0]])
+    return (
+        f"; its classifier {layers.pop()} has {there} outputs, the network {here}: take the file "
+        f"with {here} classes, or a network with {there} outputs and model.classes=FILE"
+    )
 
 
 def _all_tensors(content: Mapping[Any, Any]) -> bool:
@@ -155,5 +247,7 @@ def _shape(tensor: Tensor) -> str:
     return str(tuple(tensor.shape))
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+def _first_sentence(error: Exception) -> str:
+    if isinstance(error, pickle.UnpicklingError) or not str(error):
+        return type(error).__name__
+    return str(error).splitlines()[0].split(". ")[0]

@@ -1,13 +1,17 @@
 """Constructors of networks without weights, for the `network` node of a model's config."""
 
+from collections.abc import Callable
 from typing import Any
 
 import timm
-from torch import nn
+import torch
+from hydra.utils import get_object
+from numpy.typing import NDArray
+from torch import Tensor, nn
 from torchvision import models
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from oodbench.errors import WeightsError
+from oodbench.errors import ConfigError, WeightsError
 from oodbench.models.facts import unknown_name
 
 # torchvision's builders switch these on only while they download weights themselves.
@@ -17,35 +21,37 @@ _PRETRAINED_ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def timm_network(*, architecture: str, hub_file: str | None = None) -> nn.Module:
+def timm_network(*, architecture: str, weights_file: str | None = None) -> nn.Module:
     """A network of timm.
 
     Args:
         architecture: timm's name; a tag ("resnet50.tv_in1k") decides the number of classes.
-        hub_file: `model.safetensors` of the model's Hugging Face repository. timm reads it itself,
-            because some are converted, or lose a background class, on the way in. Default: random
-            weights.
+        weights_file: `model.safetensors` of the model's Hugging Face repository. timm reads it
+            itself, because some are converted, or lose a background class, on the way in. Default:
+            random weights.
 
     Raises:
         ConfigError: timm has no such architecture or tag, or only as the old name of another one
             (it maps `ig_resnext101_32x48d` to a network a tenth its size).
-        WeightsError: `hub_file` does not fit.
+        WeightsError: `weights_file` does not fit.
     """
     base, _, tag = architecture.partition(".")
     tags = timm.list_models(f"{base}.*", pretrained=True)
     known = timm.is_model(base) and base not in timm.models.get_deprecated_models()
     if not known or (tag and architecture not in tags):
         raise unknown_name("timm", architecture, tags or timm.list_models())
-    if hub_file is None:
+    if weights_file is None:
         network: nn.Module = timm.create_model(architecture, pretrained=False)
         return network
     # The registered format (custom_load) is that of the original URL, not of the hub's file.
-    overlay = {"file": hub_file, "custom_load": False}
+    overlay = {"file": weights_file, "custom_load": False}
     try:
         network = timm.create_model(architecture, pretrained=True, pretrained_cfg_overlay=overlay)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
-        raise WeightsError(f"{hub_file}: does not fit timm's {architecture}: {reason}") from None
+        raise WeightsError(
+            f"{weights_file}: does not fit timm's {architecture}: {reason}"
+        ) from None
     return network
 
 
@@ -70,3 +76,50 @@ def resnext101_wsl(*, base_width: int) -> nn.Module:
     """
     network: nn.Module = ResNet(Bottleneck, [3, 4, 23, 3], groups=32, width_per_group=base_width)
     return network
+
+
+class FunctionNetwork(nn.Module):
+    """A function from images to outputs, as a module without parameters."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor | NDArray[Any]], name: str) -> None:
+        """`name`: of the function, for messages."""
+        super().__init__()
+        self.function = function
+        self.name = name
+
+    def forward(self, images: Tensor) -> Tensor:
+        """What the function returns for normalised images, as float32 on their device.
+
+        Raises:
+            ConfigError: a gradient is asked for, but the function returned none.
+        """
+        found = torch.as_tensor(self.function(images), dtype=torch.float32, device=images.device)
+        asked = images.requires_grad and torch.is_grad_enabled()
+        if asked and not found.requires_grad:
+            raise ConfigError(
+                f"{self.name} returned outputs without a gradient, which this attack needs: "
+                "compute them in PyTorch from the images, not under no_grad"
+            )
+        return found
+
+
+def function_network(*, function: str) -> nn.Module:
+    """A function of the user's as a network; it brings its own weights.
+
+    Args:
+        function: dotted name of a callable that takes normalised float32 `(N, 3, H, W)` and returns
+            `(N, M)`, a tensor or an array.
+
+    Raises:
+        ConfigError: it cannot be imported or is not callable.
+    """
+    try:
+        found = get_object(function)
+    except Exception as error:  # whatever the user's module raises while it is imported
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise ConfigError(
+            f"model.network.function={function}: cannot be imported: {reason}"
+        ) from error
+    if not callable(found) or isinstance(found, type):
+        raise ConfigError(f"model.network.function={function}: must be a function of images")
+    return FunctionNetwork(found, function)

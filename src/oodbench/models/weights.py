@@ -2,18 +2,38 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from oodbench.errors import ConfigError, WeightsError
-from oodbench.files import atomic_path, cached_json
+from oodbench.files import cached_json, digest
+from oodbench.models.download import download as download_file
+from oodbench.models.hub import hub_file
+from oodbench.models.weights_lock import check_or_record
 from oodbench.paths import cache_directory
 from oodbench.schema import WeightsConfig
 
 HUB_FILE = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A weights file that was found.
+
+    Attributes:
+        source: where it is from: a URL or "hub:<repository>"; None: a file that the user named, or
+            that of an installed package.
+        expected: "sha256:<hex>" or "md5:<hex>", whole or a prefix; None where nobody gives one.
+    """
+
+    path: Path
+    source: str | None
+    expected: str | None
 
 
 def identity(name: str, weights: WeightsConfig, directory: Path, *, download: bool) -> str | None:
@@ -30,51 +50,104 @@ def identity(name: str, weights: WeightsConfig, directory: Path, *, download: bo
         "random:<seed>", the name that the user gave, or None where nothing is known.
 
     Raises:
-        WeightsError: a file is missing or has the wrong hash.
+        WeightsError: a file is missing, has the wrong hash, or is not the one of its first use.
     """
     if weights.random_seed is not None:
         return f"random:{weights.random_seed}"
-    files = find_weights(name, weights, directory, download=download)
-    for file, expected in zip(files, (weights.hash, weights.head_hash), strict=False):
-        if expected is not None:
-            check_hash(file, expected)
-    return "+".join(f"sha256:{weights_hash(file)}" for file in files) or weights.identity
+    files = locate(name, weights, directory, download=download)
+    for file in files:
+        verify(file, directory)
+    return "+".join(f"sha256:{weights_hash(file.path)}" for file in files) or weights.identity
 
 
 def find_weights(
     name: str, weights: WeightsConfig, directory: Path, *, download: bool
 ) -> list[Path]:
+    """The paths of `locate`."""
+    return [file.path for file in locate(name, weights, directory, download=download)]
+
+
+def locate(
+    name: str, weights: WeightsConfig, directory: Path, *, download: bool
+) -> list[WeightsFile]:
     """The weights file, then for MoCo the file of the linear classifier.
 
-    The first of: `file`; the installed `package`; the URL's file name in `directory`, then in
-    torch.hub's folder; the Hugging Face cache; a download (a URL's file goes to `directory`, a
-    hub's to the Hugging Face cache, which HF_HUB_OFFLINE and HF_HOME govern).
+    The first of: `file`; the installed `package`; what is on disk (`stored`); a download, from the
+    Hugging Face hub into its own cache, then from the URL into `directory`.
 
     Returns:
         One or two files; none for random weights and for networks that name no source.
 
     Raises:
-        WeightsError: a file is missing; one line that says where it was looked for.
+        WeightsError: a file is missing; one line that says which file belongs where.
         ConfigError: `package` is not "module:callable".
     """
     if weights.random_seed is not None:
         return []
     if weights.file is not None:
-        found = _existing(name, "model.weights.file", weights.file)
+        path = _existing(name, "model.weights.file", weights.file)
+        found = WeightsFile(path, None, weights.hash)
     elif weights.package is not None:
-        found = _package_file(name, weights.package)
-    elif weights.url is not None:
-        found = _url_file(name, weights, directory, download)
-    elif weights.hub is not None:
-        found = _hub_file(name, weights.hub, directory, download)
+        found = WeightsFile(_package_file(name, weights.package), None, weights.hash)
+    elif weights.url is not None or weights.hub is not None:
+        found = next(stored(weights, directory), None) or _fetch(name, weights, directory, download)
     else:
         return []
-    return [found, _head_file(name, weights)] if weights.layout == "moco_v2" else [found]
+    if weights.layout != "moco_v2":
+        return [found]
+    return [found, WeightsFile(_head_file(name, weights), None, weights.head_hash)]
+
+
+def stored(weights: WeightsConfig, directory: Path) -> Iterator[WeightsFile]:
+    """Files of the hub repository or the URL that are on disk, the first choice first.
+
+    In `directory` under the names of `wanted`, in torch.hub's folder, in the Hugging Face
+    cache.
+    """
+    if weights.hub is not None:
+        for name in _hub_names(weights.hub, weights.layout):
+            if (directory / name).is_file():
+                yield WeightsFile(directory / name, f"hub:{weights.hub}", None)
+    if weights.url is not None:
+        for folder in (directory, _torch_hub_folder()):
+            path = folder / _url_name(weights.url)
+            if path.is_file():
+                yield WeightsFile(path, weights.url, weights.hash)
+    if weights.hub is not None:
+        try:
+            path = hub_file(weights.hub, HUB_FILE, download=False)
+        except WeightsError:
+            return
+        yield WeightsFile(path, f"hub:{weights.hub}", None)
+
+
+def wanted(weights: WeightsConfig) -> str:
+    """Which files below `weights.dir` would be found, each with where to get it."""
+    choices = []
+    if weights.hub is not None:
+        first = _hub_names(weights.hub, weights.layout)[0]
+        choices.append(f"{first} (https://huggingface.co/{weights.hub}, {HUB_FILE})")
+    if weights.url is not None:
+        choices.append(f"{_url_name(weights.url)} ({weights.url})")
+    return " or ".join(choices)
+
+
+def verify(file: WeightsFile, directory: Path) -> None:
+    """Compare a file with the hash that its authors give, and with what it was at its first use.
+
+    Raises:
+        WeightsError: it is another file.
+        ConfigError: the expected hash is not of the form "sha256:<hex>" or "md5:<hex>".
+    """
+    if file.expected is not None:
+        check_hash(file.path, file.expected)
+    if file.source is not None:
+        check_or_record(directory, file.source, file.path, weights_hash(file.path))
 
 
 def weights_hash(path: Path) -> str:
     """Full sha256 of a file, in hex; remembered by path, size and time of change."""
-    return _digest(path, "sha256")
+    return _remembered_digest(path, "sha256")
 
 
 def check_hash(path: Path, expected: str) -> None:
@@ -84,15 +157,15 @@ def check_hash(path: Path, expected: str) -> None:
         WeightsError: it is another file.
         ConfigError: `expected` is not of that form.
     """
-    _check(path, expected, _digest, shown=path)
+    _check(path, expected, _remembered_digest, shown=path)
 
 
 def missing_head(name: str, looked_for: str | None) -> WeightsError:
     """The error for a MoCo model without its linear classifier, which nobody publishes."""
     where = f" ({looked_for} does not exist)" if looked_for else ""
     return WeightsError(
-        f"model {name}: no file of the linear classifier{where}: it is not published; train "
-        "it with main_lincls.py of facebookresearch/moco and set model.weights.head_file=PATH"
+        f"model {name}: no file of the linear classifier{where}: it was never published; train it, "
+        f"oodbench-probe model={name} data.root=DIR, or set model.weights.head_file=PATH"
     )
 
 
@@ -125,34 +198,53 @@ def _package_file(name: str, target: str) -> Path:
     return _existing(name, "model.weights.package", str(found() if callable(found) else found))
 
 
-def _url_file(name: str, weights: WeightsConfig, directory: Path, download: bool) -> Path:
-    url = weights.url or ""
-    file_name = Path(urlsplit(url).path).name
-    folders = [directory, _torch_hub_folder()]
-    for folder in folders:
-        if (folder / file_name).is_file():
-            return folder / file_name
-    reason = "weights.download is off"
-    if download:
+def _fetch(name: str, weights: WeightsConfig, directory: Path, download: bool) -> WeightsFile:
+    """Download from the first source that answers."""
+    reasons = [] if download else ["weights.download is off"]
+    if download and weights.hub is not None:
         try:
-            return _download(url, directory / file_name, weights.hash)
+            path = hub_file(weights.hub, HUB_FILE, download=True)
+            return WeightsFile(path, f"hub:{weights.hub}", None)
+        except WeightsError as error:
+            reasons.append(str(error))
+    if download and weights.url is not None:
+        target = directory / _url_name(weights.url)
+        try:
+            check = partial(_check_arrived, expected=weights.hash, shown=target)
+            download_file(weights.url, target, check=check)
+            return WeightsFile(target, weights.url, weights.hash)
         except OSError as error:
-            reason = _one_line(error)
+            said = " ".join(str(error).split()) or type(error).__name__
+            reasons.append(f"{weights.url}: {said}")
+    raise _missing(name, weights, directory, "; ".join(reasons))
+
+
+def _missing(name: str, weights: WeightsConfig, directory: Path, reason: str) -> WeightsError:
     head = " and model.weights.head_file=PATH" if weights.layout == "moco_v2" else ""
-    raise WeightsError(
-        f"model {name}: {file_name} is in neither {' nor '.join(map(str, folders))} and {url} "
-        f"was not downloaded ({reason}): set weights.dir=DIR or model.weights.file=PATH{head}"
+    return WeightsError(
+        f"model {name}: no weights: put {wanted(weights)} into {directory}, or set weights.dir=DIR "
+        f"or model.weights.file=PATH{head}; not in {_torch_hub_folder()} or the Hugging Face cache "
+        f"either, and not downloaded: {reason}"
     )
 
 
-def _download(url: str, target: Path, expected: str | None) -> Path:
-    from torch.hub import download_url_to_file
+def _check_arrived(part: Path, *, expected: str | None, shown: Path) -> None:
+    if expected is not None:
+        _check(part, expected, digest, shown=shown)
 
-    with atomic_path(target) as part:
-        download_url_to_file(url, str(part))
-        if expected is not None:
-            _check(part, expected, _compute_digest, shown=target)
-    return target
+
+def _url_name(url: str) -> str:
+    return Path(urlsplit(url).path).name
+
+
+def _hub_names(repository: str, layout: str) -> list[str]:
+    """All repositories use one file name: beside each other they are told apart by repository."""
+    repository_name = repository.rsplit("/", 1)[-1]
+    in_folder = f"{repository_name}/{HUB_FILE}"
+    # transformers needs the config that lies beside the weights.
+    return (
+        [in_folder] if layout == "transformers" else [f"{repository_name}.safetensors", in_folder]
+    )
 
 
 def _torch_hub_folder() -> Path:
@@ -162,49 +254,28 @@ def _torch_hub_folder() -> Path:
     return Path(home).expanduser() / "hub" / "checkpoints"
 
 
-def _hub_file(name: str, repository: str, directory: Path, download: bool) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    # All repositories use one file name: beside each other they are told apart by repository.
-    local = directory / f"{repository.rsplit('/', 1)[-1]}.safetensors"
-    if local.is_file():
-        return local
-    reason = "weights.download is off"
-    try:
-        return Path(hf_hub_download(repository, HUB_FILE, local_files_only=not download))
-    except OSError as error:
-        if download:
-            reason = _one_line(error)
-    raise WeightsError(
-        f"model {name}: {local} does not exist, and {HUB_FILE} of https://huggingface.co/"
-        f"{repository} is not in the Hugging Face cache and was not downloaded ({reason}): "
-        "set weights.dir=DIR or model.weights.file=PATH"
-    )
-
-
-def _one_line(error: OSError) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _check(path: Path, expected: str, digest: Callable[[Path, str], str], *, shown: Path) -> None:
+def _check(path: Path, expected: str, compute: Callable[[Path, str], str], *, shown: Path) -> None:
     algorithm, _, prefix = expected.partition(":")
     if algorithm not in ("sha256", "md5") or not prefix:
         raise ConfigError(f"model.weights.hash={expected}: must be sha256:HEX or md5:HEX")
-    found = digest(path, algorithm)
+    found = compute(path, algorithm)
     if not found.startswith(prefix.lower()):
+        what = ", it is a web page" if _is_web_page(path) else ""
         raise WeightsError(
-            f"{shown}: expected {algorithm} {prefix}, found {found}: get the file again, or accept "
-            "it with model.weights.hash=null (a head file: model.weights.head_hash=null)"
+            f"{shown}: expected {algorithm} {prefix}, found {found}{what}: get the file again, or "
+            "accept it with model.weights.hash=null (a head file: model.weights.head_hash=null)"
         )
 
 
-def _digest(path: Path, algorithm: str) -> str:
+def _is_web_page(path: Path) -> bool:
+    """What a server sends with the status 200 instead of a file that it does not have."""
+    with path.open("rb") as file:
+        start = file.read(512).lstrip().lower()
+    return start.startswith((b"<!doctype html", b"<html"))
+
+
+def _remembered_digest(path: Path, algorithm: str) -> str:
     status = path.stat()
     stamp = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}\n{algorithm}"
     entry = cache_directory() / "hashes" / f"{hashlib.sha256(stamp.encode()).hexdigest()}.json"
-    return str(cached_json(entry, lambda: _compute_digest(path, algorithm)))
-
-
-def _compute_digest(path: Path, algorithm: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
+    return str(cached_json(entry, lambda: digest(path, algorithm)))

@@ -1,0 +1,313 @@
+"""`oodbench-check`: finished runs beside what others measured."""
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from oodbench.comparison import Comparison, Measurement, compare_with_sources
+from oodbench.derived import Derived, derive
+from oodbench.errors import DataError, OodbenchError
+from oodbench.files import write_json
+from oodbench.metrics.score import Score
+from oodbench.paths import runs_directory
+from oodbench.pipelines import run_pipeline
+from oodbench.report import SCALE
+from oodbench.results import RunResult, read_results
+from oodbench.sources import references
+
+VERDICTS = ("unexplained", "explained", "pass")
+
+_COLUMNS = (
+    "verdict",
+    "model",
+    "benchmark",
+    "metric",
+    "preprocessing",
+    "measured",
+    "source",
+    "theirs",
+    "diff.",
+    "tol.",
+    "reason",
+)
+_RIGHT = {"measured", "theirs", "diff.", "tol."}
+
+
+@dataclass(frozen=True)
+class NotChecked:
+    """A run, or a score of one, that is set beside nothing.
+
+    Attributes:
+        metric: empty where it is the whole run.
+    """
+
+    model: str
+    benchmark: str
+    metric: str
+    preprocessing: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """All comparisons, the worst first, and what was left out.
+
+    Attributes:
+        not_checked: runs and scores that could have been compared, had they been whole.
+        without_reference: scores of which no source has a value.
+    """
+
+    comparisons: Sequence[Comparison]
+    not_checked: Sequence[NotChecked]
+    without_reference: Sequence[NotChecked]
+
+    def count(self, verdict: str) -> int:
+        """How many comparisons have a verdict."""
+        return sum(comparison.verdict == verdict for comparison in self.comparisons)
+
+    @property
+    def summary(self) -> str:
+        """Counts in one line."""
+        rows = "row" if len(self.not_checked) == 1 else "rows"
+        return (
+            f"{self.count('pass')} pass, {self.count('explained')} explained, "
+            f"{self.count('unexplained')} unexplained; {len(self.not_checked)} {rows} not checked, "
+            f"{len(self.without_reference)} without a reference"
+        )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compare all finished runs with published, timm's, imagenet-testbed's and other values.
+
+    Args:
+        arguments: command line without the program's name; `sys.argv` by default.
+
+    Returns:
+        Exit code: 0, or 1 where a difference is unexplained or after an error that the user can
+        mend, such as no run at all. Wrong arguments exit with 2, as argparse does.
+    """
+    chosen = _parser().parse_args(arguments)
+    try:
+        check = check_runs(chosen.output_root, chosen.normaliser)
+        if chosen.json is not None:
+            write_json(chosen.json, content_of(check))
+    except (OodbenchError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if not chosen.quiet:
+        print(text_of(check, verbose=chosen.verbose))
+    return 1 if check.count("unexplained") else 0
+
+
+def check_runs(output_root: Path, normaliser: Path | None = None) -> Check:
+    """Compare every score of the complete runs that differ at most in their preprocessing.
+
+    Args:
+        output_root: holds `runs/`.
+        normaliser: AlexNet's scores on ImageNet-P, see `oodbench.derived.read_normaliser`.
+
+    Raises:
+        DataError: there is no finished run, or the normaliser file is damaged.
+    """
+    results = read_results(output_root)
+    if not results:
+        raise DataError(
+            f"no finished run below {runs_directory(output_root)}; run oodbench model=… first"
+        )
+    reasons = {result.directory: _reason_to_leave_out(result) for result in results}
+    checked = [result for result in results if not reasons[result.directory]]
+    not_checked = [
+        _left_out(result, "", reason) for result in results if (reason := reasons[result.directory])
+    ]
+    without_reference: list[NotChecked] = []
+    comparisons: list[Comparison] = []
+    # mFR and mT5D are the only derived scores that a source has; relative mCE costs much to read.
+    derived = derive([run for run in checked if run.benchmark == "imagenet_p"], normaliser)
+    for result in checked:
+        for metric, score in _scores(result, derived):
+            if not references(result.model, result.benchmark, metric):
+                without_reference.append(_left_out(result, metric, "no source has a value"))
+            elif math.isnan(score.value):
+                not_checked.append(_left_out(result, metric, score.note or "no value"))
+            else:
+                comparisons += compare_with_sources(_measurement(result, metric, score))
+    return Check(sorted(comparisons, key=_worst_first), not_checked, without_reference)
+
+
+def content_of(check: Check) -> dict[str, Any]:
+    """The check for JSON; values, differences and tolerances are in percentage points."""
+    comparisons = []
+    for comparison in check.comparisons:
+        ours, theirs = asdict(comparison.measured), asdict(comparison.reference)
+        comparisons.append(
+            {
+                "verdict": comparison.verdict,
+                **{name: ours[name] for name in ("model", "benchmark", "metric", "key", "n")},
+                "preprocessing": ours["preprocessing"],
+                "pipeline": ours["pipeline"],
+                "measured": ours["value"],
+                "source": theirs["source"],
+                "source_value": theirs["value"],
+                "source_pipeline": theirs["pipeline"],
+                "source_protocol": theirs["protocol"],
+                "origin": theirs["origin"],
+                "difference": comparison.difference,
+                "tolerance": comparison.tolerance,
+                "reason": comparison.reason,
+            }
+        )
+    return {
+        "summary": {verdict: check.count(verdict) for verdict in reversed(VERDICTS)},
+        "comparisons": comparisons,
+        "not_checked": [asdict(row) for row in check.not_checked],
+        "without_reference": [asdict(row) for row in check.without_reference],
+    }
+
+
+def text_of(check: Check, *, verbose: bool = False) -> str:
+    """The check as an aligned table, the worst rows first, and the counts in the last line.
+
+    Args:
+        verbose: also give the reasons of rows that pass, and list scores without a reference.
+    """
+    parts = []
+    if check.comparisons:
+        rows = [_row(comparison, verbose=verbose) for comparison in check.comparisons]
+        parts.append(_aligned([_COLUMNS, *rows]))
+    left_out = [*check.not_checked, *(check.without_reference if verbose else ())]
+    if left_out:
+        parts.append("\n".join(_line(row) for row in left_out))
+    return "\n\n".join([*parts, check.summary])
+
+
+def _reason_to_leave_out(result: RunResult) -> str:
+    if result.demo:
+        return "demo data"
+    if result.status != "complete":
+        return f"partial: {result.n_images} of {result.n_expected} pictures"
+    if result.weights is not None and result.weights.startswith("random:"):
+        return "random weights"
+    # The difference lists the preprocessing first, then the attack, then its seed.
+    if any(f", {word}" in f", {result.difference}" for word in ("attack=", "attack.", "seed=")):
+        return f"another attack: {result.difference}"
+    return ""
+
+
+def _scores(result: RunResult, derived: Derived) -> Iterator[tuple[str, Score]]:
+    yield from result.scores.get("", {}).items()
+    yield from derived.get(result.directory, {}).items()
+
+
+def _measurement(result: RunResult, metric: str, score: Score) -> Measurement:
+    return Measurement(
+        model=result.model,
+        benchmark=result.benchmark,
+        metric=metric,
+        preprocessing=_preprocessing(result),
+        pipeline=run_pipeline(result),
+        value=score.value * SCALE[score.unit],
+        n=score.n,
+        key=result.key,
+    )
+
+
+def _left_out(result: RunResult, metric: str, reason: str) -> NotChecked:
+    return NotChecked(
+        result.model, result.benchmark, metric, _preprocessing(result), result.key, reason
+    )
+
+
+def _preprocessing(result: RunResult) -> str:
+    """The config's name, or the fields that were changed in the published one."""
+    changed = result.difference.startswith("preprocessing.")
+    return result.difference.replace("preprocessing.", "") if changed else result.preprocessing
+
+
+def _worst_first(comparison: Comparison) -> tuple[Any, ...]:
+    beyond = 0.0
+    if comparison.difference is not None and comparison.tolerance is not None:
+        beyond = abs(comparison.difference) - comparison.tolerance
+    ours = comparison.measured
+    names = (ours.model, ours.benchmark, ours.metric, ours.key, comparison.reference.source)
+    return (VERDICTS.index(comparison.verdict), -beyond, *names)
+
+
+def _row(comparison: Comparison, *, verbose: bool) -> tuple[str, ...]:
+    ours, theirs = comparison.measured, comparison.reference
+    said = verbose or comparison.verdict != "pass"
+    # Adding 0.0 turns the -0.0 of a rounded small difference into 0.0.
+    difference = None if comparison.difference is None else round(comparison.difference, 2) + 0.0
+    return (
+        comparison.verdict,
+        ours.model,
+        ours.benchmark,
+        ours.metric,
+        ours.preprocessing,
+        f"{ours.value:.2f}",
+        theirs.source,
+        f"{theirs.value:.{2 if theirs.decimals is None else min(theirs.decimals, 2)}f}",
+        "–" if difference is None else f"{difference:+.2f}",
+        "–" if comparison.tolerance is None else f"{comparison.tolerance:.2f}",
+        comparison.reason if said else "",
+    )
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(len(row[index]) for row in rows) for index in range(len(_COLUMNS))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if column in _RIGHT else cell.ljust(width)
+            for cell, width, column in zip(row, widths, _COLUMNS, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _line(row: NotChecked) -> str:
+    metric = f" {row.metric}" if row.metric else ""
+    return (
+        f"not checked: {row.model} × {row.benchmark}{metric} "
+        f"(preprocessing={row.preprocessing}, {row.key}): {row.reason}"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="oodbench-check",
+        description="Finished runs beside the published table, timm's results, imagenet-testbed "
+        "and the literature: pass, explained or unexplained. Exit code 1 on unexplained.",
+    )
+    parser.add_argument(
+        "--output-root",
+        "--outputs",
+        type=Path,
+        default=Path("outputs"),
+        metavar="DIR",
+        help="where oodbench wrote its runs (default: outputs)",
+    )
+    parser.add_argument(
+        "--normaliser",
+        type=Path,
+        metavar="FILE",
+        help="CSV of AlexNet's scores on ImageNet-P (perturbation, flip_probability, "
+        "top5_distance), for mFR; default: an imagenet_p run of the model alexnet",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all comparisons here")
+    loudness = parser.add_mutually_exclusive_group()
+    loudness.add_argument("--quiet", action="store_true", help="print nothing")
+    loudness.add_argument(
+        "--verbose",
+        action="store_true",
+        help="reasons of rows that pass too, and the scores of which no source has a value",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""`oodbench-models`: which models there are, whether their weights are right, fetching them."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from oodbench.errors import ConfigError, OodbenchError
+from oodbench.models.catalogue import GENERIC, load_run, model_names
+from oodbench.models.inventory import check_model, describe, find_stored, size_text
+from oodbench.models.weights import locate, verify
+from oodbench.published import published_models
+from oodbench.schema import RunConfig
+
+Command = Callable[[list[RunConfig], argparse.Namespace], int]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand.
+
+    Args:
+        arguments: command line without the program's name; `sys.argv` by default.
+
+    Returns:
+        Exit code: 0; 1 where a model is wrong, or one that was named is missing or cannot be
+        fetched; 130 after Ctrl-C. Wrong arguments exit with 2, as argparse does.
+    """
+    chosen = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for name in ("httpx", "httpx2", "huggingface_hub"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    command: Command = chosen.command
+    try:
+        return command(_models(chosen), chosen)
+    except OodbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on where it stopped", file=sys.stderr)
+        return 130
+
+
+def list_models(models: list[RunConfig], chosen: argparse.Namespace) -> int:
+    """Print one line a model, or with --details where its weights come from."""
+    for run in models:
+        if chosen.details:
+            print(_details(run), end="\n\n")
+        else:
+            print(_line(run))
+    if not chosen.words:
+        print(f"and any other: {', '.join(f'model={name}' for name in GENERIC)} (see README)")
+    return 0
+
+
+def check(models: list[RunConfig], chosen: argparse.Namespace) -> int:
+    """Check the weights of the models, and count."""
+    counts = dict.fromkeys(("ok", "missing", "wrong"), 0)
+    for run in models:
+        checked = check_model(run.model, Path(run.weights.dir))
+        counts[checked.state] += 1
+        print(f"{run.model.name}  {checked.state}  {checked.message}", flush=True)
+    print(", ".join(f"{count} {state}" for state, count in counts.items()))
+    asked_for = bool(chosen.words or chosen.published)
+    return int(counts["wrong"] > 0 or (asked_for and counts["missing"] > 0))
+
+
+def fetch(models: list[RunConfig], chosen: argparse.Namespace) -> int:
+    """Download what is missing; one that fails does not stop the others."""
+    if not chosen.words and not chosen.published:
+        raise ConfigError("name the models to fetch, or all 26 with --published")
+    failed = 0
+    for run in models:
+        directory = Path(run.weights.dir)
+        try:
+            files = locate(run.model.name, run.model.weights, directory, download=True)
+            for file in files:
+                verify(file, directory)
+        except OodbenchError as error:
+            failed += 1
+            print(f"failed: {error}", file=sys.stderr, flush=True)
+        else:
+            print(f"{run.model.name}  {', '.join(map(describe, files))}", flush=True)
+    return int(failed > 0)
+
+
+def _models(chosen: argparse.Namespace) -> list[RunConfig]:
+    names = [word for word in chosen.words if "=" not in word]
+    overrides = [word for word in chosen.words if "=" in word]
+    if chosen.published:
+        names = [*published_models(), *names]
+    if chosen.weights_dir is not None:
+        overrides.append(f"weights.dir='{chosen.weights_dir}'")
+    return [load_run(name, overrides, chosen.config_dir) for name in names or model_names()]
+
+
+def _line(run: RunConfig) -> str:
+    model, directory = run.model, Path(run.weights.dir)
+    try:
+        state = "on disk" if find_stored(model, directory) else "no file"
+    except OodbenchError:
+        state = "missing"
+    millions = "?" if model.parameters is None else f"{model.parameters:.1f} M"
+    licence = model.weights.license or "unknown licence"
+    return (
+        f"{model.name:<26} {millions:>8}  {model.input_size:>4} px  {licence:<13} "
+        f"{size_text(model, directory):>14}  {state}"
+    )
+
+
+def _details(run: RunConfig) -> str:
+    model, weights, directory = run.model, run.model.weights, Path(run.weights.dir)
+    try:
+        files = "; ".join(map(describe, find_stored(model, directory)))
+    except OodbenchError:
+        files = "missing"
+    parameters = "not registered" if model.parameters is None else f"{model.parameters} million"
+    rows: list[tuple[str, str | None]] = [
+        ("parameters", parameters),
+        ("input", f"{model.input_size} px, crop {model.crop_pct}, {model.interpolation}"),
+        ("mean, std", f"{model.mean}, {model.std}"),
+        ("hub", weights.hub and f"https://huggingface.co/{weights.hub}"),
+        ("url", weights.url),
+        ("package", weights.package),
+        ("hash", weights.hash and f"{weights.hash} (as its authors give it)"),
+        ("layout", weights.layout),
+        ("head", weights.head_file),
+        ("licence", weights.license or "unknown"),
+        ("size", size_text(model, directory)),
+        ("files", files),
+    ]
+    return "\n".join([model.name, *(f"  {key:<11} {value}" for key, value in rows if value)])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="oodbench-models", description="The models that oodbench knows, and their weights."
+    )
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands: Sequence[tuple[str, Command, str]] = (
+        ("list", list_models, "which models there are, how large, under which licence"),
+        ("check", check, "are the weights there, of the right hash, loadable, of the right size?"),
+        ("fetch", fetch, "download weights; an interrupted download goes on"),
+    )
+    for name, command, summary in commands:
+        sub = subparsers.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(command=command)
+        sub.add_argument(
+            "words",
+            nargs="*",
+            metavar="NAME",
+            help="models (default: all that are shipped), and overrides such as "
+            "model.timm_name=resnet18.tv_in1k",
+        )
+        sub.add_argument("--published", action="store_true", help="the 26 of the published table")
+        sub.add_argument(
+            "--weights-dir",
+            type=Path,
+            metavar="DIR",
+            help="folder of weights files (default: OODBENCH_WEIGHTS, else weights)",
+        )
+        sub.add_argument(
+            "--config-dir", type=Path, metavar="DIR", help="folder with configs of your own"
+        )
+        if name == "list":
+            sub.add_argument("--details", action="store_true", help="sources, hashes, files")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

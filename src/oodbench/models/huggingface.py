@@ -1,0 +1,96 @@
+"""Image classifiers of transformers, from their configuration and one safetensors file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from oodbench.errors import ConfigError, WeightsError
+from oodbench.models.loading import read_state_dict
+
+
+class TransformersNetwork(nn.Module):
+    """A classifier of transformers whose output is its logits alone."""
+
+    def __init__(self, model: nn.Module, *, flip_channels: bool) -> None:
+        """`flip_channels`: `model` takes BGR."""
+        super().__init__()
+        self.model = model
+        self.flip_channels = flip_channels
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits `(N, M)` of normalised images `(N, 3, H, W)`."""
+        logits: Tensor = self.model(images.flip(1) if self.flip_channels else images).logits
+        return logits
+
+
+def transformers_network(
+    *, config: str, flip_channels: bool = False, weights_file: str | None = None
+) -> nn.Module:
+    """An image classifier of transformers. No code of the repository is run.
+
+    Args:
+        config: content of its `config.json`, with `num_labels`.
+        flip_channels: the network takes BGR.
+        weights_file: `.safetensors` with all of its tensors; transformers renames those of older
+            versions on the way in. Default: random weights.
+
+    Raises:
+        ConfigError: transformers is not installed, or has no such classifier.
+        WeightsError: the file is no safetensors file, or does not fit.
+    """
+    try:
+        from transformers import AutoConfig, AutoModelForImageClassification
+    except ModuleNotFoundError:
+        raise ConfigError(
+            "model=transformers needs that package too: pip install 'oodbench[transformers]'"
+        ) from None
+    settings: dict[str, Any] = json.loads(config)
+    kind = settings.pop("model_type")
+    # Without memory and without drawing numbers: most weights come from the file.
+    device = torch.device("cpu" if weights_file is None else "meta")
+    classifiers: Any = AutoModelForImageClassification
+    try:
+        parsed = AutoConfig.for_model(kind, **settings)
+        with device:
+            model = classifiers.from_config(parsed)
+    except (ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(f"transformers has no image classifier {kind}: {reason}") from None
+    if weights_file is not None:
+        model = _loaded(type(model), parsed, Path(weights_file))
+    return TransformersNetwork(model, flip_channels=flip_channels)
+
+
+def _loaded(network_class: Any, config: Any, path: Path) -> nn.Module:
+    from transformers.utils import logging
+
+    library_log: Any = logging
+    library_log.disable_progress_bar()
+    if path.suffix != ".safetensors":
+        raise WeightsError(
+            f"{path}: must be a .safetensors file, which cannot hold code: save the model again "
+            "with save_pretrained(FOLDER)"
+        )
+    model, report = network_class.from_pretrained(
+        None,
+        config=config,
+        # Half precision in a file would make a network of half precision.
+        state_dict={
+            key: tensor.float() if tensor.is_floating_point() else tensor
+            for key, tensor in read_state_dict(path).items()
+        },
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+    )
+    problems = [
+        f"{kind.removesuffix('_keys')} {len(report[kind])} ({min(map(str, report[kind]))}, ...)"
+        for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")
+        if report.get(kind)
+    ]
+    if problems:
+        raise WeightsError(f"{path}: does not fit the network: tensors {', '.join(problems)}")
+    loaded: nn.Module = model
+    return loaded

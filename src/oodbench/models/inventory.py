@@ -1,0 +1,81 @@
+"""What is known and what is on disk of a model's weights, for `oodbench-models`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from oodbench.errors import OodbenchError, WeightsError
+from oodbench.models.weights import WeightsFile, locate, verify, wanted, weights_hash
+from oodbench.schema import ModelConfig
+
+BYTES_A_PARAMETER = 4
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `check_model` found.
+
+    Attributes:
+        state: ok, missing or wrong.
+        message: the files with their sha256, or what is missing or wrong.
+    """
+
+    state: str
+    message: str
+
+
+def find_stored(model: ModelConfig, directory: Path) -> list[WeightsFile]:
+    """The model's files on disk.
+
+    Raises:
+        WeightsError: a file is missing.
+    """
+    return locate(model.name, model.weights, directory, download=False)
+
+
+def size_text(model: ModelConfig, directory: Path) -> str:
+    """Size of the files on disk, else what float32 parameters take ("about")."""
+    try:
+        files = find_stored(model, directory)
+    except OodbenchError:
+        files = []
+    if files:
+        return _megabytes(sum(file.path.stat().st_size for file in files))
+    if model.parameters is None:
+        return "unknown"
+    return f"about {_megabytes(model.parameters * 1e6 * BYTES_A_PARAMETER)}"
+
+
+def check_model(model: ModelConfig, directory: Path) -> Checked:
+    """Whether the weights are there, are what they say, load, and have the registered size."""
+    try:
+        files = find_stored(model, directory)
+    except WeightsError as error:
+        weights = model.weights
+        if weights.url is None and weights.hub is None:
+            return Checked("missing", str(error))
+        return Checked("missing", f"put {wanted(weights)} into {directory}")
+    if not files:
+        return Checked("missing", f"model {model.name} names no weights")
+    try:
+        for file in files:
+            verify(file, directory)
+        _load(model, files)
+    except OodbenchError as error:
+        return Checked("wrong", str(error))
+    return Checked("ok", ", ".join(describe(file) for file in files))
+
+
+def describe(file: WeightsFile) -> str:
+    """Path, size and whole sha256 of a file, in one line."""
+    size = _megabytes(file.path.stat().st_size)
+    return f"{file.path} ({size}, sha256 {weights_hash(file.path)})"
+
+
+def _load(model: ModelConfig, files: list[WeightsFile]) -> None:
+    from oodbench.models.build import build_classifier  # it imports torch
+
+    build_classifier(model, weights_files=[file.path for file in files])
+
+
+def _megabytes(n_bytes: float) -> str:
+    return f"{n_bytes / 1e6:,.0f} MB"
