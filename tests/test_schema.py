@@ -95,7 +95,8 @@ def test_a_wrong_type_is_refused(override: str) -> None:
         (["engine.precision=fp16"], "engine.precision=fp16: available: fp32"),
         (
             ["model.weights.layout=odd"],
-            "model.weights.layout=odd: available: plain, positional, moco_v2, timm, transformers, onnx",
+            "model.weights.layout=odd: available: plain, positional, moco_v2, timm, transformers, "
+            "onnx",
         ),
         (
             ["model.family=odd", "preprocessing=timm"],

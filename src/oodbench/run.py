@@ -4,7 +4,6 @@ oodbench model=resnet50 benchmark=imagenet_a data.root=/data
 oodbench -m 'model=resnet50,moco_v2' 'benchmark=glob(*)'
 """
 
-import importlib.util
 import logging
 import os
 import sys
@@ -15,6 +14,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from oodbench.composing import CONFIG_PATH
 from oodbench.difference import difference
 from oodbench.errors import OodbenchError
 from oodbench.launch import Outcome, RememberLaunch, outcomes, write_outcome
@@ -28,12 +28,6 @@ from oodbench.results import write_failure
 from oodbench.schema import RunConfig, register_schema, shipped, validate
 
 log = logging.getLogger("oodbench")
-
-CONFIG = (
-    "pkg://oodbench.conf"
-    if importlib.util.find_spec("oodbench.conf")
-    else str(Path(__file__).resolve().parents[2] / "conf")
-)
 
 
 def run_cell(plan: Plan) -> Outcome:
@@ -115,7 +109,7 @@ def main() -> None:
     register_schema()
     register_resolvers()
     register_model_facts()
-    launch = hydra.main(version_base="1.3", config_path=CONFIG, config_name="config")(task)
+    launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="config")(task)
     started = time.monotonic()
     try:
         launch()

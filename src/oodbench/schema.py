@@ -5,14 +5,13 @@ constructor's signature before it is called (`oodbench.building`).
 """
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib.resources import files
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from oodbench.checking import at_least, merged, one_of
 from oodbench.errors import ConfigError
 
 FAMILIES = ("default", "tf_efficientnet")
@@ -174,26 +173,14 @@ def register_schema() -> None:
 def validate(config: DictConfig) -> RunConfig:
     """The composed config as a checked RunConfig.
 
-    The plain container is merged into the schema, because Hydra accepts unknown keys that are
-    written with `+`.
-
     Raises:
         ConfigError: an unknown key, a wrong type, a missing value or a value out of range.
     """
     if OmegaConf.is_missing(config.model, "name") and not config.model.network:
         raise ConfigError(f"no model: give model=NAME; available: {', '.join(shipped('model'))}")
     # Before anything is resolved: the published preprocessing is looked up by the family.
-    _one_of("model.family", str(config.model.family), FAMILIES)
-    try:
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        merged = OmegaConf.merge(OmegaConf.structured(RunConfig), plain)
-        run = OmegaConf.to_object(merged)
-    except ConfigKeyError as error:
-        raise ConfigError(_unknown_key(error)) from None
-    except OmegaConfBaseException as error:
-        raise ConfigError(_first_line(error)) from None
-    if not isinstance(run, RunConfig):
-        raise ConfigError("the config is not one of oodbench")
+    one_of("model.family", str(config.model.family), FAMILIES)
+    run = merged(config, RunConfig)
     _check_values(run)
     return run
 
@@ -205,36 +192,17 @@ def shipped(group: str) -> list[str]:
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
-def _unknown_key(error: ConfigKeyError) -> str:
-    key = str(error.full_key or error.key)
-    owner = error.object_type
-    fields = sorted(getattr(owner, "__dataclass_fields__", {}))
-    leaf = key.rsplit(".", 1)[-1]
-    if not fields:
-        return _first_line(error)
-    close = get_close_matches(leaf, fields, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"unknown key {key}: {hint}available: {', '.join(fields)}"
-
-
-def _first_line(error: OmegaConfBaseException) -> str:
-    message = str(error).strip().splitlines()[0]
-    message = message.removeprefix("ConfigError raised while resolving interpolation: ")
-    key = error.full_key
-    return f"{key}: {message}" if key and key not in message else message
-
-
 def _check_values(run: RunConfig) -> None:
-    _one_of("data.on_error", run.data.on_error, ("stop", "skip"))
-    _one_of("engine.precision", run.engine.precision, ("fp32",))
-    _one_of("model.weights.layout", run.model.weights.layout, LAYOUTS)
-    _one_of("model.outputs", run.model.outputs, ("logits", "probabilities"))
-    _at_least("engine.batch_size", run.engine.batch_size, 1)
-    _at_least("benchmark.chunk_size", run.benchmark.chunk_size, 1)
-    _at_least("data.workers", run.data.workers, 1)
-    _at_least("shard.count", run.shard.count, 1)
+    one_of("data.on_error", run.data.on_error, ("stop", "skip"))
+    one_of("engine.precision", run.engine.precision, ("fp32",))
+    one_of("model.weights.layout", run.model.weights.layout, LAYOUTS)
+    one_of("model.outputs", run.model.outputs, ("logits", "probabilities"))
+    at_least("engine.batch_size", run.engine.batch_size, 1)
+    at_least("benchmark.chunk_size", run.benchmark.chunk_size, 1)
+    at_least("data.workers", run.data.workers, 1)
+    at_least("shard.count", run.shard.count, 1)
     if run.limit is not None:
-        _at_least("limit", run.limit, 1)
+        at_least("limit", run.limit, 1)
     if not 0 <= run.shard.index < run.shard.count:
         raise ConfigError(f"shard.index={run.shard.index}: must be 0..{run.shard.count - 1}")
     for name in ("name", "_target_"):
@@ -242,13 +210,3 @@ def _check_values(run: RunConfig) -> None:
             raise ConfigError(f"preprocessing.{name} is missing")
     if "name" not in run.attack:
         raise ConfigError("attack.name is missing")
-
-
-def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ConfigError(f"{key}={value}: available: {', '.join(allowed)}")
-
-
-def _at_least(key: str, value: int, least: int) -> None:
-    if value < least:
-        raise ConfigError(f"{key}={value}: must be at least {least}")

@@ -1,6 +1,5 @@
 """Model configs by name, composed outside a run: for `oodbench-models` and for tests."""
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from hydra import compose, initialize_config_dir, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 
+from oodbench.composing import INSTALLED, SHIPPED_FOLDER
 from oodbench.errors import ConfigError
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.published import published_models
@@ -56,10 +56,9 @@ def load_model(
 
 
 def _initialized() -> initialize_config_dir | initialize_config_module:
-    if importlib.util.find_spec("oodbench.conf"):
+    if INSTALLED:
         return initialize_config_module("oodbench.conf", version_base="1.3")
-    folder = Path(__file__).resolve().parents[3] / "conf"
-    return initialize_config_dir(str(folder), version_base="1.3")
+    return initialize_config_dir(str(SHIPPED_FOLDER), version_base="1.3")
 
 
 def _without_traceback(name: str, error: HydraException) -> str:

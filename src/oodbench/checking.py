@@ -1,0 +1,62 @@
+"""Checks of composed configs, with errors that name the key and what would be right."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from oodbench.errors import ConfigError
+
+Schema = TypeVar("Schema")
+
+
+def merged(config: DictConfig, schema: type[Schema]) -> Schema:
+    """A composed config as an object of its dataclass.
+
+    The plain container is merged into the schema, because Hydra accepts unknown keys that are
+    written with `+`.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type or a missing value.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        checked = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), plain))
+    except ConfigKeyError as error:
+        raise ConfigError(_unknown_key(error)) from None
+    except OmegaConfBaseException as error:
+        raise ConfigError(_first_line(error)) from None
+    if not isinstance(checked, schema):
+        raise ConfigError(f"the config is no {schema.__name__}")
+    return checked
+
+
+def one_of(key: str, value: str, allowed: Iterable[str]) -> None:
+    """Refuse another value than the allowed ones."""
+    if value not in allowed:
+        raise ConfigError(f"{key}={value}: available: {', '.join(allowed)}")
+
+
+def at_least(key: str, value: float, least: int) -> None:
+    """Refuse a smaller value, and NaN."""
+    if not value >= least:
+        raise ConfigError(f"{key}={value}: must be at least {least}")
+
+
+def _unknown_key(error: ConfigKeyError) -> str:
+    key = str(error.full_key or error.key)
+    fields = sorted(getattr(error.object_type, "__dataclass_fields__", {}))
+    if not fields:
+        return _first_line(error)
+    close = get_close_matches(key.rsplit(".", 1)[-1], fields, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"unknown key {key}: {hint}available: {', '.join(fields)}"
+
+
+def _first_line(error: OmegaConfBaseException) -> str:
+    message = str(error).strip().splitlines()[0]
+    message = message.removeprefix("ConfigError raised while resolving interpolation: ")
+    key = error.full_key
+    return f"{key}: {message}" if key and key not in message else message

@@ -1,0 +1,1 @@
+"""`oodbench-probe`: a linear classifier trained on the frozen features of a network."""

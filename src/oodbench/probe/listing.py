@@ -1,0 +1,127 @@
+"""Pictures in class folders, checked and labelled. ImageNet has 1.28 million: lists are arrays."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodbench.benchmarks.listing import (
+    PICTURE_SUFFIXES,
+    Summary,
+    cached_summary,
+    folder_names,
+    list_folders,
+    summarise,
+)
+from oodbench.errors import DataError
+from oodbench.probe.schema import ProbeDataConfig
+from oodbench.reference import imagenet_wnids
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Labelled pictures, by folder and file name.
+
+    Attributes:
+        root: folder of the class folders.
+        paths: bytes `(n,)`, relative to root. One array, because worker processes would each make
+            a copy of a list of strings as they count references.
+        labels: int64 `(n,)`, positions in the list of classes.
+    """
+
+    root: Path
+    paths: NDArray[np.bytes_]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def path(self, index: int) -> Path:
+        """Path of a picture."""
+        return self.root / os.fsdecode(self.paths[index])
+
+
+@dataclass(frozen=True)
+class Split:
+    """One of the two trees, checked but not yet listed."""
+
+    root: Path
+    folders: Sequence[str]
+    summary: Summary
+
+    def pictures(self, classes: Sequence[str]) -> Pictures:
+        """All pictures of the tree."""
+        label = {name: index for index, name in enumerate(classes)}
+        folders = list_folders(self.root, PICTURE_SUFFIXES, among=frozenset(self.folders))
+        paths = [
+            os.fsencode(f"{folder.name}/{name}") for folder in folders for name, _ in folder.files
+        ]
+        counts = [len(folder.files) for folder in folders]
+        labels = np.repeat([label[folder.name] for folder in folders], counts)
+        return Pictures(self.root, np.array(paths, dtype=np.bytes_), labels.astype(np.int64))
+
+
+def find_data(data: ProbeDataConfig) -> tuple[list[str], Split, Split]:
+    """The classes, the training tree and the validation tree.
+
+    Raises:
+        DataError: a folder is missing, flat, or of no class; classes or pictures are missing and
+            `data.allow_partial` is false.
+    """
+    train = _folders(Path(data.train_root), "data.train_root")
+    val = _folders(Path(data.val_root), "data.val_root")
+    classes = imagenet_wnids() if data.classes == "imagenet_1k" else train
+    for root, names in ((data.train_root, train), (data.val_root, val)):
+        _check_known(root, names, classes, data)
+    splits = (_split(Path(data.train_root), train), _split(Path(data.val_root), val))
+    if data.classes == "imagenet_1k" and not data.allow_partial:
+        for split, expected in zip(splits, (data.train_expected, data.val_expected), strict=True):
+            _check_complete(split, classes, expected)
+    return classes, *splits
+
+
+def _folders(root: Path, key: str) -> list[str]:
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; set data.root=DIR or {key}=DIR")
+    # Where there is none, list_folders says whether the tree is flat or empty.
+    return folder_names(root) or [folder.name for folder in list_folders(root, PICTURE_SUFFIXES)]
+
+
+def _check_known(
+    root: str, names: Sequence[str], classes: Sequence[str], data: ProbeDataConfig
+) -> None:
+    unknown = [name for name in names if name not in set(classes)]
+    if unknown and data.classes == "imagenet_1k":
+        raise DataError(
+            f"{Path(root) / unknown[0]}: not a synset id of ImageNet-1k ({len(unknown)} such "
+            "folders); name class folders n01440764, …, or set data.classes=folders"
+        )
+    if unknown:
+        raise DataError(
+            f"{Path(root) / unknown[0]}: {data.train_root} has no folder of that name "
+            f"({len(unknown)} such): with data.classes=folders the training folders are the classes"
+        )
+
+
+def _split(root: Path, names: Sequence[str]) -> Split:
+    def compute() -> Summary:
+        return summarise(list_folders(root, PICTURE_SUFFIXES, among=frozenset(names)))
+
+    return Split(root, names, cached_summary(root, names, "linear probe", compute))
+
+
+def _check_complete(split: Split, classes: Sequence[str], expected: int) -> None:
+    mend = "complete the data, or set data.allow_partial=true"
+    missing = sorted(set(classes) - set(split.folders))
+    if missing:
+        raise DataError(
+            f"{split.root}: {len(missing)} of {len(classes)} classes missing "
+            f"({', '.join(missing[:4])}{', …' if len(missing) > 4 else ''}); {mend}"
+        )
+    if split.summary.n_files != expected:
+        raise DataError(
+            f"{split.root}: {split.summary.n_files} pictures, ImageNet has {expected}; {mend}"
+        )

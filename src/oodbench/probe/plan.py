@@ -1,0 +1,111 @@
+"""What a config asks for: data, classes, weights, the key, and where the files are."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from oodbench.errors import ConfigError, WeightsError
+from oodbench.key import run_key
+from oodbench.models.weights import identity
+from oodbench.probe.backbone import backbone_weights
+from oodbench.probe.checkpoint import head_key
+from oodbench.probe.listing import Split, find_data
+from oodbench.probe.log import check_tensorboard
+from oodbench.probe.paths import ProbePaths
+from oodbench.probe.schema import ProbeConfig
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ProbePlan:
+    """A training whose data and weights are found and whose key is known.
+
+    Attributes:
+        backbone: identity of its weights.
+        head_file: where the classifier goes.
+    """
+
+    probe: ProbeConfig
+    classes: Sequence[str]
+    train: Split
+    val: Split
+    backbone: str
+    document: dict[str, Any]
+    key: str
+    paths: ProbePaths
+    head_file: Path
+
+
+def make_plan(probe: ProbeConfig) -> ProbePlan:
+    """Find data and weights, compute the key, and see that the result may be written.
+
+    Raises:
+        DataError: data are missing or incomplete.
+        WeightsError: weights are missing, have the wrong hash or are unknown.
+        ConfigError: another classifier stands where this one is to go.
+    """
+    if probe.tensorboard:
+        check_tensorboard()
+    classes, train, val = find_data(probe.data)
+    model, weights = probe.model, backbone_weights(probe.model.weights)
+    backbone = identity(
+        model.name, weights, Path(probe.weights.dir), download=probe.weights.download
+    )
+    if backbone is None:
+        raise WeightsError(
+            f"model {model.name}: its weights are unknown: set model.weights.identity=NAME"
+        )
+    document = _document(probe, classes, train, val, backbone)
+    key = run_key(document)
+    paths = ProbePaths.of(Path(probe.output_root), model.name, key)
+    head_file = Path(probe.head_file or model.weights.head_file or paths.head)
+    _check_target(head_file, key, probe.overwrite)
+    return ProbePlan(
+        probe=probe,
+        classes=classes,
+        train=train,
+        val=val,
+        backbone=backbone,
+        document=document,
+        key=key,
+        paths=paths,
+        head_file=head_file,
+    )
+
+
+def _document(
+    probe: ProbeConfig, classes: Sequence[str], train: Split, val: Split, backbone: str
+) -> dict[str, Any]:
+    """Everything that the classifier depends on; neither workers, processes, device nor paths."""
+    recipe = asdict(probe.recipe)
+    del recipe["name"]
+    return {
+        "schema": SCHEMA,
+        "model": {
+            "network": probe.model.network,
+            "mean": probe.model.mean,
+            "std": probe.model.std,
+            "weights": backbone,
+        },
+        "recipe": recipe,
+        "preprocessing": asdict(probe.preprocessing),
+        "data": {
+            "classes": list(classes) if probe.data.classes == "folders" else probe.data.classes,
+            "train": train.summary.fingerprint,
+            "val": val.summary.fingerprint,
+        },
+        "precision": probe.precision,
+        "seed": probe.seed,
+    }
+
+
+def _check_target(head_file: Path, key: str, overwrite: bool) -> None:
+    if head_file.is_dir():
+        raise ConfigError(f"{head_file}: is a folder; set head_file=PATH to a file")
+    if head_file.exists() and not overwrite and head_key(head_file) != key:
+        raise ConfigError(
+            f"{head_file}: exists and comes from another training; set head_file=PATH, or "
+            "overwrite=true to replace it"
+        )

@@ -1,0 +1,109 @@
+"""`oodbench-probe`: compose -> validate -> key -> done already? -> train -> classifier's file.
+
+oodbench-probe model=moco_v2 data.root=/data
+torchrun --nproc-per-node 8 --no-python oodbench-probe model=moco_v2 data.root=/data
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from oodbench.composing import CONFIG_PATH
+from oodbench.errors import OodbenchError
+from oodbench.launch import Outcome, RememberLaunch, outcomes, write_outcome
+from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.probe.schema import ProbeConfig, register_schema, validate
+from oodbench.resolvers import register_resolvers
+
+log = logging.getLogger("oodbench")
+
+
+def run_probe(probe: ProbeConfig) -> Outcome:
+    """Train one classifier, or find that it is done already."""
+    from oodbench.probe.execute import describe, execute
+    from oodbench.probe.plan import make_plan
+    from oodbench.probe.processes import join
+
+    processes = join(probe.device)
+    # The first process downloads, hashes and lists; the others find what it has found.
+    if not processes.writes:
+        processes.wait()
+    plan = make_plan(probe)
+    if processes.writes:
+        processes.wait()
+    done_already = execute(plan, processes)
+    message = describe(plan)
+    if probe.model.weights.layout == "moco_v2" and probe.data.classes == "imagenet_1k":
+        message += f"\n  use   {_command(probe)}"
+    return Outcome("skipped" if done_already else "done", probe.model.name, message)
+
+
+def _command(probe: ProbeConfig) -> str:
+    """The command that evaluates the classifier, with the model as it was chosen here."""
+    given = HydraConfig.get().overrides.task
+    chosen = [item for item in given if item.startswith(("model", "weights.", "data.root="))]
+    if probe.head_file is not None:
+        chosen.append(f"model.weights.head_file={probe.head_file}")
+    return " ".join(["oodbench", "benchmark=imagenet", *chosen])
+
+
+def task(config: DictConfig) -> None:
+    """Hydra's task: never raises but on Ctrl-C, so that a failing job does not stop a sweep."""
+    if _rank() > 0:
+        logging.getLogger("oodbench").setLevel(logging.WARNING)
+    name = "config"
+    try:
+        probe = validate(config)
+        name = probe.model.name
+        outcome = run_probe(probe)
+    except Exception as error:
+        outcome = Outcome("failed", name, _reason(error))
+        mendable = isinstance(error, OodbenchError)
+        log.error("%s: %s", name, outcome.message, exc_info=not mendable)
+    write_outcome(Path(HydraConfig.get().runtime.output_dir), outcome)
+    if outcome.state != "failed" and _rank() == 0:
+        print(outcome.message, flush=True)
+
+
+def _rank() -> int:
+    """Number of this process among those that torchrun started."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def _reason(error: Exception) -> str:
+    first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+    return first if isinstance(error, OodbenchError) else f"{type(error).__name__}: {first}"
+
+
+def main() -> None:
+    """Exit codes: 0 all well, 1 a job failed, 130 Ctrl-C."""
+    register_schema()
+    register_resolvers()
+    register_model_facts()
+    launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="probe")(task)
+    try:
+        launch()
+    except KeyboardInterrupt:
+        if _rank() == 0:
+            print(
+                "\ninterrupted: the checkpoint is kept, the same command goes on from it",
+                file=sys.stderr,
+            )
+        sys.stdout.flush()
+        os._exit(130)
+    if RememberLaunch.directory is not None:
+        ended = outcomes(RememberLaunch.directory)
+        if any(outcome.state == "failed" for outcome in ended):
+            sys.exit(1)
+        from oodbench.probe.processes import leave
+
+        leave()
+
+
+if __name__ == "__main__":
+    main()

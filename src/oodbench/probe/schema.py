@@ -1,0 +1,134 @@
+"""The config of `oodbench-probe`: every key with its type and default."""
+
+from dataclasses import dataclass, field
+from math import isfinite
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from oodbench.checking import at_least, merged, one_of
+from oodbench.errors import ConfigError
+from oodbench.preprocessing import INTERPOLATIONS
+from oodbench.schema import LAYOUTS, ModelConfig, WeightsDirectoryConfig, shipped
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+AUGMENTATIONS = ("published", "none")
+CLASSES = ("imagenet_1k", "folders")
+
+
+@dataclass
+class RecipeConfig:
+    """How the classifier is trained: stochastic gradient descent on the mean cross entropy.
+
+    The defaults are those of main_lincls.py, facebookresearch/moco (He et al. 2020,
+    arXiv:2003.04297).
+    """
+
+    name: str = MISSING
+    epochs: int = MISSING
+    milestones: list[int] = field(default_factory=list)
+    """Epochs (from 0) at whose start the learning rate is multiplied by `gamma`."""
+    gamma: float = 0.1
+    lr: float = 30.0
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    """L2 term of the weight matrix. The bias has none, as in scikit-learn's logistic regression;
+    with the published value, 0, it makes no difference."""
+    batch_size: int = 256
+    """Pictures a step, over all processes together."""
+    augment: str = "published"
+    """published: random resized crop and flip, new in every epoch; none: the validation crop, so
+    that the backbone sees every picture once."""
+
+
+@dataclass
+class ProbeDataConfig:
+    """Where the pictures are and how they are read."""
+
+    root: str = "data"
+    train_root: str = MISSING
+    val_root: str = MISSING
+    classes: str = "imagenet_1k"
+    """imagenet_1k: folders are synset ids; folders: the sorted names of the training folders."""
+    train_expected: int = MISSING
+    """Official number of training pictures of imagenet_1k."""
+    val_expected: int = MISSING
+    allow_partial: bool = False
+    workers: int = 2
+    """Processes that decode; 0: the training process itself."""
+
+
+@dataclass
+class ProbePreprocessingConfig:
+    """From a picture to the network's input, without augmentation."""
+
+    resize: int = MISSING
+    """Pixels of the shorter side."""
+    crop: int = MISSING
+    """Pixels of the centred square; of the random crop too."""
+    interpolation: str = "bilinear"
+
+
+@dataclass
+class ProbeConfig:
+    """One linear classifier on one backbone."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    recipe: RecipeConfig = field(default_factory=RecipeConfig)
+    data: ProbeDataConfig = field(default_factory=ProbeDataConfig)
+    preprocessing: ProbePreprocessingConfig = field(default_factory=ProbePreprocessingConfig)
+    weights: WeightsDirectoryConfig = field(default_factory=WeightsDirectoryConfig)
+    seed: int = 0
+    output_root: str = "outputs"
+    device: str = "auto"
+    precision: str = "fp32"
+    forward_batch_size: int = 64
+    checkpoint_minutes: float = 10.0
+    tensorboard: bool = False
+    head_file: str | None = None
+    overwrite: bool = False
+
+
+def register_schema() -> None:
+    """Make the schema known to Hydra under the name that probe.yaml's defaults list uses."""
+    ConfigStore.instance().store(name="probe_schema", node=ProbeConfig)
+
+
+def validate(config: DictConfig) -> ProbeConfig:
+    """The composed config as a checked ProbeConfig.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type, a missing value or a value out of range.
+    """
+    if OmegaConf.is_missing(config.model, "name") and not config.model.network:
+        raise ConfigError(f"no model: give model=NAME; available: {', '.join(shipped('model'))}")
+    probe = merged(config, ProbeConfig)
+    _check_values(probe)
+    _check_recipe(probe.recipe)
+    return probe
+
+
+def _check_values(probe: ProbeConfig) -> None:
+    one_of("precision", probe.precision, PRECISIONS)
+    one_of("recipe.augment", probe.recipe.augment, AUGMENTATIONS)
+    one_of("data.classes", probe.data.classes, CLASSES)
+    one_of("preprocessing.interpolation", probe.preprocessing.interpolation, INTERPOLATIONS)
+    one_of("model.weights.layout", probe.model.weights.layout, LAYOUTS)
+    at_least("seed", probe.seed, 0)
+    at_least("data.workers", probe.data.workers, 0)
+    at_least("forward_batch_size", probe.forward_batch_size, 1)
+    at_least("checkpoint_minutes", probe.checkpoint_minutes, 0)
+
+
+def _check_recipe(recipe: RecipeConfig) -> None:
+    at_least("recipe.epochs", recipe.epochs, 1)
+    at_least("recipe.batch_size", recipe.batch_size, 1)
+    for key in ("lr", "gamma"):
+        value = getattr(recipe, key)
+        if not (isfinite(value) and value > 0):
+            raise ConfigError(f"recipe.{key}={value}: must be above 0")
+    if not 0 <= recipe.momentum < 1:
+        raise ConfigError(f"recipe.momentum={recipe.momentum}: must be in [0, 1)")
+    at_least("recipe.weight_decay", recipe.weight_decay, 0)
+    if recipe.milestones != sorted(set(recipe.milestones)) or min(recipe.milestones, default=1) < 1:
+        raise ConfigError(f"recipe.milestones={recipe.milestones}: must be ascending, from 1 up")

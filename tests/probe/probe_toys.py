@@ -1,0 +1,112 @@
+"""Small trainings: synthetic features, configs composed in this process, the command line."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_module
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+
+from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.probe.features import Source, Stored
+from oodbench.probe.processes import Processes
+from oodbench.probe.schema import ProbeConfig, RecipeConfig, register_schema, validate
+from oodbench.probe.training import State, Trainer, initial_state
+from oodbench.resolvers import register_resolvers
+
+ROOT = Path(__file__).parents[2]
+CPU = torch.device("cpu")
+ALONE = Processes(rank=0, world=1, device=CPU)
+
+
+def recipe(name: str, **changed: Any) -> RecipeConfig:
+    """A shipped recipe."""
+    shipped = OmegaConf.load(ROOT / "conf" / "recipe" / f"{name}.yaml")
+    node = OmegaConf.merge(OmegaConf.structured(RecipeConfig), shipped, changed)
+    made = OmegaConf.to_object(node)
+    assert isinstance(made, RecipeConfig)
+    return made
+
+
+def synthetic(n: int, dimension: int, n_classes: int, seed: int = 0) -> Stored:
+    """Clusters that overlap."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(n_classes, size=n)
+    centres = rng.normal(size=(n_classes, dimension))
+    features: NDArray[np.float32] = (centres[labels] + rng.normal(size=(n, dimension))).astype(
+        np.float32
+    )
+    return Stored(features, labels, CPU)
+
+
+def fresh(known: Stored, used: RecipeConfig, n_classes: int) -> State:
+    return initial_state(known.features.shape[1], n_classes, used, seed=0, device=CPU)
+
+
+def trainer(
+    used: RecipeConfig,
+    source: Source,
+    n: int,
+    val: Stored,
+    *,
+    after_step: Callable[[State], None] = lambda state: None,
+    stop_asked: Callable[[], bool] = lambda: False,
+) -> Trainer:
+    return Trainer(
+        recipe=used,
+        source=source,
+        n=n,
+        val=val,
+        seed=0,
+        processes=ALONE,
+        after_step=lambda state, _: after_step(state),
+        after_epoch=lambda state: None,
+        stop_asked=stop_asked,
+    )
+
+
+def composed(*overrides: str) -> ProbeConfig:
+    register_schema()
+    register_resolvers()
+    register_model_facts()
+    with initialize_config_module("oodbench.conf", version_base="1.3"):
+        return validate(compose("probe", overrides=list(overrides)))
+
+
+def command(folder: Path, *arguments: str, launcher: tuple[str, ...] = ()) -> tuple[Any, ...]:
+    """Command line and environment of `oodbench-probe` with the toy configs of a folder."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]),
+        "OMP_NUM_THREADS": "1",
+    }
+    line = [sys.executable, *launcher, "-m", "oodbench.probe.run", "--config-dir", "my_conf"]
+    return [*line, "model=toy", "data.root=data", *arguments], environment
+
+
+def run(
+    folder: Path, *arguments: str, launcher: tuple[str, ...] = (), **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run it in that folder."""
+    line, environment = command(folder, *arguments, launcher=launcher)
+    return subprocess.run(
+        line,
+        cwd=folder,
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def read_head(path: Path) -> dict[str, torch.Tensor]:
+    content = torch.load(path, weights_only=True)
+    tensors: dict[str, torch.Tensor] = content["state_dict"]
+    return tensors
