@@ -116,7 +116,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 10
         (b"<html>404</html>", "is a web page"),
         (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "is a web page"),
         (POINTER, "is a pointer of git-lfs, not the weights"),
-        (gzip.compress(b"weights"), "is compressed by gzip: unpack it"),
+        (gzip.compress(b"weights", mtime=0), "is compressed by gzip: unpack it"),
         (b"PK\x03\x04broken", r"is cut off or damaged: get it again \(10 bytes"),
         (b"\x80\x02broken", r"is cut off or damaged: get it again \(8 bytes"),
         (b"\x40\x00\x00\x00\x00\x00\x00\x00{", r"is cut off or damaged: get it again \(9 bytes"),

@@ -59,7 +59,7 @@ class Repository:
             return hub_file(self.name, file_name, download=self.download)
         except WeightsError as error:
             raise ConfigError(
-                f"model.repository={self.name}: no such folder, and {error}: or set "
+                f"model.repository={self.name}: no such folder, and {error}; set "
                 f"model.repository=FOLDER with {CONFIG}, {PREPROCESSOR} and {WEIGHTS} in it"
             ) from None
 
