@@ -1,9 +1,107 @@
-"""What evaluation does once and not once a chunk."""
+"""What evaluation does once and not once a chunk, and what it records of an attack."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from oodbench.attacks.pgd import PGD
 from oodbench.benchmarks.base import Item, Split
-from oodbench.evaluate import Chunk, _tasks
+from oodbench.engines.eager import EagerEngine
+from oodbench.errors import AttackError
+from oodbench.evaluate import Chunk, Frame, Loaded, Setting, _Runner, _tasks
+from oodbench.readouts import Standard
+
+
+class Brightness(nn.Module):
+    """Seven logits; NaN for pictures that start with a pixel below 0.1."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        weights = torch.arange(7.0) - 3
+        logits = images.mean((1, 2, 3))[:, None] * weights - 0.5 * weights
+        return logits.masked_fill(images[:, 0, 0, 0, None] < 0.1, torch.nan)
+
+
+class Readout:
+    readout = Standard()
+
+
+def runner(attack: Any) -> _Runner:
+    setting = Setting(
+        benchmark=Readout(),  # type: ignore[arg-type]
+        transform=np.asarray,
+        classifier=Brightness().eval(),
+        engine=EagerEngine(),
+        engine_name="eager",
+        device="cpu",
+        attack=attack,
+        seed=0,
+        batch_size=4,
+        workers=0,
+        skip_unreadable=False,
+    )
+    return _Runner(setting)
+
+
+def batch(*brightness: int) -> list[Frame]:
+    frames = []
+    for position, value in enumerate(brightness):
+        pixels = np.full((5, 5, 3), value, dtype=np.uint8)
+        loaded = Loaded(Item(f"n01/picture{position}.png", 6), position, pixels[None])
+        frames.append(Frame(loaded, 0, pixels))
+    return frames
+
+
+def attack(**changed: Any) -> PGD:
+    arguments: dict[str, Any] = {"norm": "l2", "eps": 0.5, "step_size": 0.2, "iterations": 5}
+    return PGD(name="pgd_l2", **arguments | changed)
+
+
+def test_an_attack_records_both_norms_and_its_loss() -> None:
+    frames = batch(200, 240, 130, 60)  # the last one is wrong already
+    columns = runner(attack(random_start=False)).columns(frames, "")
+    assert columns["attack_succeeded"].tolist() == [False, False, True, True]
+    assert columns["attack_iterations"].tolist() == [5, 5, 1, 0]
+    # All 75 values move alike, until the radius or the range ends it.
+    assert columns["l2"].tolist() == pytest.approx([0.5, 0.5, 0.2, 0], abs=1e-6)
+    assert columns["linf"] == pytest.approx(columns["l2"] / 75**0.5, abs=1e-6)
+    assert columns["linf"].dtype == columns["l2"].dtype == np.float32
+    assert columns["attack_loss"].dtype == np.float32
+    assert columns["clean_prediction"].tolist() == [6, 6, 6, 0]
+
+
+def break_promise(self: PGD, classifier: nn.Module, images: Tensor, *rest: Any) -> Any:
+    result = PGD.__call__(self, classifier, images, *rest)
+    result.images[2] = 0.9
+    return result
+
+
+class Sly(PGD):
+    __call__ = break_promise
+
+
+@pytest.mark.parametrize(
+    ("make", "brightness", "expected"),
+    [
+        (attack, (200, 90, 10, 130), r"gives logits that are NaN at iteration 0"),
+        (lambda: attack(target=6), (200, 90, 70, 130), "has its own label as attack.target"),
+        (
+            lambda: Sly(name="pgd_l2", norm="l2", eps=0.5, step_size=0.1, iterations=1),
+            (200, 90, 70, 130),
+            r"\(l2\) from its clean image, beyond attack\.eps=0\.5",
+        ),
+    ],
+)
+def test_an_error_of_an_attack_names_the_picture(
+    make: Callable[[], PGD], brightness: tuple[int, ...], expected: str
+) -> None:
+    name = "picture0" if "label" in expected else "picture2"
+    with pytest.raises(AttackError, match=rf"^attack=pgd_l2: n01/{name}\.png .*{expected}"):
+        runner(make()).columns(batch(*brightness), "")
 
 
 def test_the_files_of_a_split_are_listed_once_and_taken_in_order() -> None:

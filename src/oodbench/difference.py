@@ -60,15 +60,29 @@ def _flat(key: str, node: Any) -> Iterator[tuple[str, Any]]:
 def _attack(run: RunConfig) -> list[str]:
     name = str(run.attack["name"])
     changed = [] if name == run.benchmark.attack else [f"attack={name}"]
-    shipped = files("oodbench.conf").joinpath("attack", f"{name}.yaml")
-    if shipped.is_file():
-        stock = OmegaConf.to_container(OmegaConf.create(shipped.read_text("utf-8")), resolve=True)
-        usual = dict(_flat("attack", stock))
-        changed += [
-            f"{field}={value}"
-            for field, value in sorted(_flat("attack", run.attack))
-            if field not in usual or usual[field] != value
-        ]
+    changed += _changed_fields(run.attack, "attack")
     if "_target_" in run.attack and run.seed != 0:
         changed.append(f"seed={run.seed}")
     return changed
+
+
+def _changed_fields(attack: dict[str, Any], key: str) -> list[str]:
+    """Fields that differ from the shipped config of that name; a second model only by its name."""
+    own = dict(attack)
+    second: list[str] = []
+    if isinstance(source := own.get("source"), dict):
+        del own["source"]
+        second.append(f"{key}.source={source.get('name')}")
+        if isinstance(inner := own.pop("attack", None), dict):
+            second.append(f"{key}.attack={inner.get('name')}")
+            second += _changed_fields(inner, f"{key}.attack")
+    shipped = files("oodbench.conf").joinpath("attack", f"{attack.get('name')}.yaml")
+    if not shipped.is_file():
+        return second
+    stock = OmegaConf.to_container(OmegaConf.create(shipped.read_text("utf-8")), resolve=True)
+    usual = dict(_flat(key, stock))
+    return second + [
+        f"{field}={value}"
+        for field, value in sorted(_flat(key, own))
+        if field not in usual or usual[field] != value
+    ]

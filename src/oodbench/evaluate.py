@@ -13,11 +13,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from oodbench.attacks.base import Attack
-from oodbench.attacks.checks import check_result
+from oodbench.attacks.checks import ImageError, check_result
 from oodbench.attacks.seeds import image_seed
 from oodbench.benchmarks.base import Benchmark, Item, Split
 from oodbench.engines.base import Engine, Forward
-from oodbench.errors import DataError
+from oodbench.errors import AttackError, DataError
 from oodbench.loader import load_ahead
 from oodbench.progress import Progress
 from oodbench.records import ChunkInfo, Skipped, chunk_path, write_chunk
@@ -198,14 +198,19 @@ class _Runner:
         labels = torch.tensor([frame.loaded.item.label for frame in batch], device=images.device)
         seeds = [image_seed(self.setting.seed, _frame_name(frame)) for frame in batch]
         clean = self._logits(images).argmax(axis=1)
-        result = attack(self.setting.classifier, images, labels, seeds)
-        linf = check_result(images, result, attack.eps)
+        try:
+            result = attack(self.setting.classifier, images, labels, seeds)
+            distances = check_result(images, result, attack.eps, attack.norm)
+        except ImageError as error:
+            name = _frame_name(batch[error.position])
+            raise AttackError(f"attack={attack.name}: {name} {error.complaint}") from error
         extra = {name: values.cpu().numpy() for name, values in result.columns.items()}
         return result.images, {
             "clean_prediction": clean.astype(np.int16),
             "attack_succeeded": result.succeeded.cpu().numpy(),
             "attack_iterations": result.iterations.cpu().numpy().astype(np.int16),
-            "linf": linf.cpu().numpy().astype(np.float32),
+            "linf": distances.linf.cpu().numpy(),
+            "l2": distances.l2.cpu().numpy(),
             **extra,
         }
 

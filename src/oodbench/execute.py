@@ -14,20 +14,24 @@ import torch
 from torch import nn
 
 from oodbench.attacks.base import Attack
+from oodbench.attacks.transfer import Transfer
+from oodbench.attacks.transfer_store import TransferStore
 from oodbench.benchmarks.pictures import clip_decoder
 from oodbench.building import build
 from oodbench.difference import difference
 from oodbench.engines.base import Engine
 from oodbench.evaluate import Chunk, Setting, evaluate
 from oodbench.files import read_json, write_json
-from oodbench.key import dataset_fingerprint
+from oodbench.key import dataset_fingerprint, run_key, transfer_document
 from oodbench.models.build import build_classifier
 from oodbench.models.class_lists import missing_classes
 from oodbench.models.weights import find_weights
+from oodbench.paths import transfer_directory
 from oodbench.plan import Plan, unidentified_paths
 from oodbench.progress import Progress
 from oodbench.records import chunk_path, read_info
 from oodbench.results import RunResult, write_result
+from oodbench.schema import ModelConfig, source_model
 from oodbench.scoring import score_records, split_counts, status_of
 
 log = logging.getLogger(__name__)
@@ -91,7 +95,7 @@ def _setting(plan: Plan) -> Setting:
     if run.engine.threads is not None:
         torch.set_num_threads(run.engine.threads)
     engine: Engine = build(run.engine.backend, "engine.backend")
-    attack: Attack | None = build(run.attack, "attack") if "_target_" in run.attack else None
+    attack = _attack(plan) if "_target_" in run.attack else None
     return Setting(
         benchmark=plan.benchmark,
         transform=build(run.preprocessing, "preprocessing"),
@@ -107,18 +111,36 @@ def _setting(plan: Plan) -> Setting:
     )
 
 
+def _attack(plan: Plan) -> Attack:
+    """The attack; one that is made on another model with that model and its pictures on disk."""
+    attack: Attack = build(plan.run.attack, "attack")
+    source = source_model(plan.run.attack)
+    if source is not None and isinstance(attack, Transfer):
+        document = transfer_document(plan.document)
+        directory = transfer_directory(Path(plan.run.output_root), run_key(document))
+        write_json(directory / "key.json", document)
+        log.info("%s: pictures made on %s: %s", plan.cell, source.name, directory)
+        attack.connect(lambda: _built(source, plan), TransferStore(directory))
+    return attack
+
+
 def _classifier(plan: Plan) -> nn.Module:
     run = plan.run
     label = repr((plan.document["model"], plan.device))
     if plan.weights is not None and label in _last_classifier:
         return _last_classifier[label]
     _last_classifier.clear()
-    files = find_weights(
-        run.model.name, run.model.weights, Path(run.weights.dir), download=run.weights.download
-    )
-    classifier = build_classifier(run.model, weights_files=files).to(plan.device)
-    classifier.check_outputs(run.model.input_size)
+    classifier = _built(run.model, plan)
     _last_classifier[label] = classifier
+    return classifier
+
+
+def _built(model: ModelConfig, plan: Plan) -> nn.Module:
+    """A model with its weights on the run's device."""
+    weights = plan.run.weights
+    files = find_weights(model.name, model.weights, Path(weights.dir), download=weights.download)
+    classifier = build_classifier(model, weights_files=files).to(plan.device)
+    classifier.check_outputs(model.input_size)
     return classifier
 
 

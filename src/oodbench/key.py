@@ -8,7 +8,7 @@ from typing import Any
 from oodbench.benchmarks.base import Split
 from oodbench.building import bound_arguments
 from oodbench.models import class_lists
-from oodbench.schema import RunConfig
+from oodbench.schema import ModelConfig, RunConfig, source_model
 
 KEY_DIGITS = 12
 SCHEMA = 1
@@ -17,7 +17,12 @@ SCORING_ONLY = ("scores", "headline", "root", "inside", "n_expected", "validatio
 
 
 def key_document(
-    run: RunConfig, *, weights: str | None, splits: Sequence[Split], device_type: str
+    run: RunConfig,
+    *,
+    weights: str | None,
+    splits: Sequence[Split],
+    device_type: str,
+    source_weights: str | None = None,
 ) -> dict[str, Any]:
     """Everything that the records depend on.
 
@@ -29,18 +34,13 @@ def key_document(
         weights: identity of the weights, None where unknown.
         splits: what is on disk.
         device_type: cpu, cuda, …
+        source_weights: identity of the weights of the source of a transfer attack.
     """
     arguments = bound_arguments(run.benchmark.protocol, "benchmark.protocol")
     protocol = {name: value for name, value in arguments.items() if name not in SCORING_ONLY}
     return {
         "schema": SCHEMA,
-        "model": {
-            "network": run.model.network,
-            "mean": run.model.mean,
-            "std": run.model.std,
-            "weights": weights,
-            **_outputs(run),
-        },
+        "model": _model(run.model, weights),
         "preprocessing": _nameless(bound_arguments(run.preprocessing, "preprocessing")),
         "benchmark": {
             "protocol": protocol,
@@ -48,8 +48,24 @@ def key_document(
             "chunk_size": run.benchmark.chunk_size,
             "dataset": dataset_fingerprint(splits),
         },
-        "attack": _attack(run, device_type),
+        "attack": _attack(run, device_type, source_weights),
         "precision": run.engine.precision,
+    }
+
+
+def transfer_document(document: dict[str, Any]) -> dict[str, Any]:
+    """What the pictures of a transfer attack depend on, the attacked model and engine not among it.
+
+    Args:
+        document: of `key_document`, with such an attack.
+    """
+    attack = {name: value for name, value in document["attack"].items() if name != "engine"}
+    return {
+        "schema": document["schema"],
+        "attack": attack,
+        "preprocessing": document["preprocessing"],
+        "dataset": document["benchmark"]["dataset"],
+        "precision": document["precision"],
     }
 
 
@@ -67,18 +83,33 @@ def run_key(document: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_DIGITS]
 
 
-def _outputs(run: RunConfig) -> dict[str, str]:
+def _model(model: ModelConfig, weights: str | None) -> dict[str, Any]:
+    return {
+        "network": model.network,
+        "mean": model.mean,
+        "std": model.std,
+        "weights": weights,
+        **_outputs(model),
+    }
+
+
+def _outputs(model: ModelConfig) -> dict[str, str]:
     """Only what is not the usual: logits of the 1000 classes in their order."""
-    found = {"classes": class_lists.identity(run.model.classes), "outputs": run.model.outputs}
+    found = {"classes": class_lists.identity(model.classes), "outputs": model.outputs}
     usual = {"classes": class_lists.DEFAULT, "outputs": "logits"}
     return {key: value for key, value in found.items() if value != usual[key]}
 
 
-def _attack(run: RunConfig, device_type: str) -> dict[str, Any] | None:
+def _attack(run: RunConfig, device_type: str, source_weights: str | None) -> dict[str, Any] | None:
     if "_target_" not in run.attack:
         return None
+    attack = _nameless(run.attack)
+    source = source_model(run.attack)
+    if source is not None:
+        attack["source"] = _model(source, source_weights)
+        attack["attack"] = _nameless(attack["attack"])
     return {
-        **_nameless(run.attack),
+        **attack,
         "seed": run.seed,
         "engine": run.engine.backend.get("_target_"),
         "device": device_type,

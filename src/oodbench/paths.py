@@ -55,6 +55,11 @@ def runs_directory(output_root: Path) -> Path:
     return output_root / "runs"
 
 
+def transfer_directory(output_root: Path, key: str) -> Path:
+    """Folder of the adversarial pictures of one source, attack, pipeline and data set."""
+    return output_root / "transfer" / key
+
+
 def tables_directory(output_root: Path) -> Path:
     """Folder of the tables made from all runs."""
     return output_root / "tables"

@@ -9,13 +9,13 @@ from typing import Any
 from oodbench.benchmarks.base import Benchmark, Split
 from oodbench.building import build
 from oodbench.engines.devices import device_type, resolve_device
-from oodbench.errors import DataError
+from oodbench.errors import ConfigError, DataError
 from oodbench.files import read_json
 from oodbench.key import key_document, run_key
 from oodbench.models.weights import identity
 from oodbench.paths import RunPaths
 from oodbench.results import RunResult, read_result
-from oodbench.schema import RunConfig
+from oodbench.schema import RunConfig, source_model
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,13 @@ def make_plan(run: RunConfig) -> Plan:
         run.model.name, run.model.weights, Path(run.weights.dir), download=run.weights.download
     )
     device = resolve_device(run.engine.device)
-    document = key_document(run, weights=weights, splits=splits, device_type=device_type(device))
+    document = key_document(
+        run,
+        weights=weights,
+        splits=splits,
+        device_type=device_type(device),
+        source_weights=_source_weights(run),
+    )
     key = run_key(document)
     return Plan(
         run=run,
@@ -118,6 +124,26 @@ def unidentified_paths(run: RunConfig) -> RunPaths:
     """Folder for the failure of a run whose key could not be found: no data, or no weights."""
     name = f"unidentified-{run.preprocessing['name']}-{run.attack['name']}"
     return RunPaths.of(Path(run.output_root), run.benchmark.name, run.model.name, name)
+
+
+def _source_weights(run: RunConfig) -> str | None:
+    """Identity of the weights that a transfer attack is made on, None for other attacks.
+
+    Raises:
+        ConfigError: it is unknown, so that the pictures could not be named.
+    """
+    source = source_model(run.attack)
+    if source is None:
+        return None
+    found = identity(
+        source.name, source.weights, Path(run.weights.dir), download=run.weights.download
+    )
+    if found is None:
+        raise ConfigError(
+            f"attack.source={source.name}: weights unknown, so its pictures cannot be named; set "
+            "attack.source.weights.identity=NAME"
+        )
+    return found
 
 
 def _roots(run: RunConfig, splits: Sequence[Split]) -> set[Path]:

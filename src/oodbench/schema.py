@@ -185,6 +185,28 @@ def validate(config: DictConfig) -> RunConfig:
     return run
 
 
+def source_model(attack: dict[str, Any]) -> ModelConfig | None:
+    """The second model of an attack that is made on another one, None for other attacks.
+
+    Args:
+        attack: the `attack` node of the config.
+
+    Raises:
+        ConfigError: the model has an unknown key or a wrong type, or no network.
+    """
+    node = attack.get("source")
+    if not isinstance(node, dict):
+        return None
+    if not node.get("network"):
+        raise ConfigError(
+            "attack.source.network is missing: name a model, model@attack.source=NAME"
+        )
+    source = merged(OmegaConf.create(node), ModelConfig)
+    one_of("attack.source.weights.layout", source.weights.layout, LAYOUTS)
+    one_of("attack.source.outputs", source.outputs, ("logits", "probabilities"))
+    return source
+
+
 def shipped(group: str) -> list[str]:
     """Names of the configs of a group that come with oodbench."""
     folder = files("oodbench.conf").joinpath(group)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.base import AttackResult, generator_of
 from oodbench.attacks.checks import check_result
+from oodbench.attacks.loop import MICRO_BATCH
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.errors import ConfigError
 
@@ -97,8 +98,10 @@ def labels_of(count: int = COUNT) -> Tensor:
     return torch.from_numpy(np.random.default_rng(12).integers(0, CLASSES, count))
 
 
-def attack(eps: float = EPS, iterations: int = ITERATIONS) -> TargetedPGD:
-    return TargetedPGD(eps=eps, step_size=STEP, iterations=iterations)
+def attack(
+    eps: float = EPS, iterations: int = ITERATIONS, micro_batch: int = MICRO_BATCH
+) -> TargetedPGD:
+    return TargetedPGD(eps=eps, step_size=STEP, iterations=iterations, micro_batch=micro_batch)
 
 
 def run_in_batches(toy: nn.Module, images: Tensor, labels: Tensor, size: int) -> AttackResult:
@@ -115,9 +118,10 @@ def run_in_batches(toy: nn.Module, images: Tensor, labels: Tensor, size: int) ->
     )
 
 
-def test_equals_the_numpy_attack() -> None:
+@pytest.mark.parametrize("micro_batch", [1, 3, MICRO_BATCH, COUNT])
+def test_equals_the_numpy_attack(micro_batch: int) -> None:
     toy, images, labels = Toy(), pictures(), labels_of()
-    found = attack()(toy, images, labels, list(range(COUNT)))
+    found = attack(micro_batch=micro_batch)(toy, images, labels, list(range(COUNT)))
     expected = [numpy_attack(toy, images[i].numpy(), int(labels[i]), seed=i) for i in range(COUNT)]
     assert found.columns["target"].tolist() == [one.target for one in expected]
     assert found.succeeded.tolist() == [one.succeeded for one in expected]
@@ -162,12 +166,22 @@ def test_does_not_depend_on_the_batch(size: int) -> None:
 
 def test_finished_images_leave_the_batch() -> None:
     toy, images, labels = Toy(), pictures(), labels_of()
-    result = attack()(toy, images, labels, list(range(COUNT)))
+    result = attack(micro_batch=COUNT)(toy, images, labels, list(range(COUNT)))
     alive = [COUNT - int((result.iterations == 0).sum())]  # the starting points
     for iteration in range(1, ITERATIONS + 1):
         finished = result.succeeded & (result.iterations < iteration)
         alive.append(COUNT - int(finished.sum()))
     assert [len(seen) for seen in toy.seen] == [COUNT, *alive]
+
+
+def test_places_of_finished_images_are_refilled() -> None:
+    toy, images, labels = Toy(), pictures(), labels_of()
+    result = attack(micro_batch=5)(toy, images, labels, list(range(COUNT)))
+    sizes = [len(seen) for seen in toy.seen][COUNT // 5 :]  # after the clean images
+    assert all(size == 5 for size in sizes[:-ITERATIONS])
+    assert sizes == sorted(sizes, reverse=True)
+    attacked = result.iterations > 0
+    assert sum(sizes) == int((result.iterations[attacked] + 1).sum())
 
 
 def test_zero_eps_changes_nothing() -> None:
@@ -230,8 +244,8 @@ def test_type_does_not_change_the_random_numbers() -> None:
     single, double = Toy().float(), Toy()
     images, labels = pictures(30), labels_of(30)
     seeds = list(range(30))
-    low = attack()(single, images.float(), labels, seeds)
-    high = attack()(double, images, labels, seeds)
+    low = attack(micro_batch=30)(single, images.float(), labels, seeds)
+    high = attack(micro_batch=30)(double, images, labels, seeds)
     assert torch.equal(low.columns["target"], high.columns["target"])
     torch.testing.assert_close(single.seen[1].double(), double.seen[1], atol=1e-6, rtol=0)
 
@@ -283,7 +297,7 @@ def test_equals_foolbox_3_from_the_same_start() -> None:
 
     # No pixel is within eps of 0 or 1, so that foolbox's clipping of the start does nothing.
     toy, images, labels = Toy().float(), 0.1 + 0.8 * pictures().float(), labels_of()
-    result = attack()(toy, images, labels, list(range(COUNT)))
+    result = attack(micro_batch=COUNT)(toy, images, labels, list(range(COUNT)))
     alive = result.iterations > 0
     images, succeeded = images[alive], result.succeeded[alive]
     iterations, targets = result.iterations[alive], result.columns["target"][alive]
@@ -334,5 +348,5 @@ def test_config_holds_the_published_parameters() -> None:
     node: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
     built = build(node, "attack")
     assert isinstance(built, TargetedPGD)
-    assert (built.name, built.eps, built.iterations) == ("pgd_targeted", 0.06, 10)
-    assert built.step_size == pytest.approx(2 / 255, rel=1e-15)
+    assert (built.name, built.eps, built.rules.iterations) == ("pgd_targeted", 0.06, 10)
+    assert built.rules.step_size == pytest.approx(2 / 255, rel=1e-15)

@@ -158,7 +158,7 @@ def test_result_is_in_the_ball_and_the_clean_images_stay() -> None:
     model, images = network(), pictures()
     before, labels = images.clone(), labels_of(model, images)
     result = pgd()(model, images, labels, list(range(COUNT)))
-    assert check_result(images, result, EPS).max() > EPS / 2
+    assert check_result(images, result, EPS).linf.max() > EPS / 2
     assert torch.equal(images, before)
 
 
@@ -166,9 +166,49 @@ def test_wrong_radius_is_found_by_the_check() -> None:
     model, images = network(), pictures()
     labels = labels_of(model, images)
     attack = TorchAttack(name="pgd", attack="PGD", eps=0.01, arguments=PGD)
-    result = attack(model, images, labels, list(range(COUNT)))
-    with pytest.raises(AttackError, match=r"attack\.eps=0\.01"):
-        check_result(images, result, attack.eps)
+    with pytest.raises(AttackError, match=r"linf.*attack\.eps=0\.01"):
+        attack(model, images, labels, list(range(COUNT)))
+    l2 = TorchAttack(name="pgd", attack="PGD", eps=0.1, norm="l2", arguments=PGD)
+    with pytest.raises(AttackError, match=r"l2.*attack\.eps=0\.1"):
+        l2(model, images, labels, list(range(COUNT)))
+
+
+def test_l2_radius_is_kept() -> None:
+    model, images = network(), pictures()
+    arguments = {"eps": 0.5, "alpha": 0.2, "steps": STEPS}
+    attack = TorchAttack(name="pgd", attack="PGDL2", eps=0.5, norm="l2", arguments=arguments)
+    result = attack(model, images, labels_of(model, images), list(range(COUNT)))
+    assert check_result(images, result, 0.5, "l2").l2.max() == pytest.approx(0.5, abs=1e-4)
+
+
+def test_pictures_outside_the_range_are_refused_before_and_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, images = network(), pictures()
+    labels, seeds = labels_of(model, images), list(range(COUNT))
+    with pytest.raises(AttackError, match=r"outside \[0, 1\] before the attack"):
+        pgd()(model, images * 2 - 1, labels, seeds)
+    monkeypatch.setattr(torchattacks.VANILA, "forward", lambda self, images, labels: images + 1)
+    attack = TorchAttack(name="sly", attack="VANILA", eps=None, arguments={})
+    with pytest.raises(AttackError, match=r"outside \[0, 1\]"):
+        attack(model, images, labels, seeds)
+
+
+def test_rounding_beyond_the_range_is_taken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, images = network(), torch.ones(COUNT, 3, 8, 8)
+    above = torch.nextafter(torch.tensor(1.0), torch.tensor(2.0))
+    monkeypatch.setattr(torchattacks.VANILA, "forward", lambda self, images, labels: images * above)
+    attack = TorchAttack(name="x", attack="VANILA", eps=0.0, arguments={})
+    result = attack(model, images, torch.zeros(COUNT, dtype=torch.int64), list(range(COUNT)))
+    assert torch.equal(result.images, images)
+
+
+def test_loss_is_that_of_the_result() -> None:
+    model, images = network(), pictures()
+    labels = labels_of(model, images)
+    result = pgd()(model, images, labels, list(range(COUNT)))
+    expected = nn.functional.cross_entropy(model(result.images), labels, reduction="none")
+    torch.testing.assert_close(result.columns["attack_loss"], expected)
 
 
 def test_zero_eps_changes_nothing() -> None:
@@ -210,6 +250,34 @@ def test_network_stays_in_evaluation_mode() -> None:
     for before, after in zip(statistics, statistics_of(wrapper), strict=True):
         assert torch.equal(before, after)
     assert torch.equal(wrapper(images), clean)
+
+
+@pytest.mark.parametrize("name", ["PGD", "Pixle"])  # Pixle: one call of the library an image
+def test_no_forward_pass_is_in_training_mode(name: str) -> None:
+    """Not even the second call, for which the library has restored the mode of the first."""
+    wrapper, images = Wrapper(network()), pictures()[:6]
+    norm = wrapper.inner.body[1]
+    modes: list[bool] = []
+    norm.register_forward_hook(lambda module, inputs, output: modes.append(module.training))
+    wrapper.train()
+    attack = TorchAttack(name=name, attack=name, eps=None, arguments=RANDOM[name])
+    for _ in range(2):
+        attack(wrapper, images, torch.zeros(6, dtype=torch.int64), list(range(6)))
+    assert len(modes) > 6
+    assert not any(modes)
+
+
+def test_parameters_get_no_gradient_and_ask_for_one_afterwards() -> None:
+    model, images = network().requires_grad_(), pictures()
+    asked: list[bool] = []
+    hook = model.register_forward_hook(
+        lambda module, inputs, output: asked.extend(p.requires_grad for p in module.parameters())
+    )
+    pgd()(model, images, torch.zeros(COUNT, dtype=torch.int64), list(range(COUNT)))
+    hook.remove()
+    assert asked
+    assert not any(asked)
+    assert all(p.requires_grad and p.grad is None for p in model.parameters())
 
 
 def test_training_mode_left_by_an_attack_raises(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +349,7 @@ def test_steps_of_the_library_count_where_none_are_given() -> None:
 @pytest.mark.parametrize("override", [None, 0.03])
 def test_config(override: float | None) -> None:
     register_resolvers()
-    file = Path(__file__).parents[2] / "conf" / "attack" / "pgd_linf.yaml"
+    file = Path(__file__).parents[2] / "conf" / "attack" / "torchattacks.yaml"
     config = OmegaConf.create({"attack": OmegaConf.load(file)})
     if override is not None:
         OmegaConf.update(config, "attack.eps", override)
@@ -295,7 +363,7 @@ def test_config(override: float | None) -> None:
         "random_start": True,
     }
     built = build(node["attack"], "attack")
-    assert (built.name, built.eps) == ("pgd_linf", radius)
+    assert (built.name, built.eps, built.norm) == ("torchattacks", radius, "linf")
 
 
 def test_library_is_imported_late() -> None:

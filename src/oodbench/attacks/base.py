@@ -1,10 +1,14 @@
 """What every attack takes and gives."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
+
+Norm = Literal["linf", "l2"]
+"""How far a picture is from its clean one: the largest change of a value, or the root of the sum
+of the squared changes of all values, both in [0, 1] pixel units."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,13 @@ class AttackResult:
 class Attack(Protocol):
     """An adversary in pixel space.
 
-    `eps` is the l_inf radius in [0, 1] pixel units (None: no such bound), which the caller checks.
+    `eps` is the radius in [0, 1] pixel units (None: no such bound) under `norm`, which the caller
+    checks.
     """
 
     name: str
     eps: float | None
+    norm: Norm
 
     def __call__(
         self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]

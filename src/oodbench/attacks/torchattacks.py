@@ -5,10 +5,12 @@ from difflib import get_close_matches
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oodbench.attacks.base import AttackResult
-from oodbench.attacks.checks import check_not_negative
+from oodbench.attacks.base import AttackResult, Norm
+from oodbench.attacks.checks import TOLERANCE, check_eps, check_norm, check_range, check_result
+from oodbench.attacks.frozen import frozen
 from oodbench.attacks.randomness import PerImageRandomness, SharedDrawError
 from oodbench.errors import AttackError, ConfigError
 
@@ -23,7 +25,13 @@ class TorchAttack:
     """
 
     def __init__(
-        self, *, name: str, attack: str, arguments: dict[str, Any], eps: float | None
+        self,
+        *,
+        name: str,
+        attack: str,
+        arguments: dict[str, Any],
+        eps: float | None,
+        norm: str = "linf",
     ) -> None:
         """Set up the attack.
 
@@ -31,13 +39,15 @@ class TorchAttack:
             name: for tables and folders.
             attack: name of a class of the library, such as `PGD`.
             arguments: its keyword arguments, without the model.
-            eps: l_inf radius in [0, 1] pixel units that the result is held to; None: no such bound.
+            eps: radius in [0, 1] pixel units that the result is held to; None: no such bound.
+            norm: of the radius, linf or l2.
 
         Raises:
-            ConfigError: no such class, or it does not take these arguments.
+            ConfigError: no such class, it does not take these arguments, or no such radius or norm.
         """
         self.name = name
-        self.eps = None if eps is None else check_not_negative("attack.eps", eps)
+        self.norm: Norm = check_norm(norm)
+        self.eps = None if eps is None else check_eps(eps, self.norm)
         self._attack = _attack_class(attack)
         self._arguments = dict(arguments)
         self._steps = _steps(_checked_arguments(self._attack, self._arguments))
@@ -57,32 +67,55 @@ class TorchAttack:
             `iterations` is the attack's argument `steps` (0 if it has none).
 
         Raises:
-            AttackError: the library left a part of the network in training mode.
+            AttackError: an image is outside [0, 1], before or after; a result is outside the ball;
+                or the library left a part of the network in training mode.
         """
-        # The library puts a model whose own flag says training back into training after each
-        # attack, and with it every module inside, whatever mode those were in.
-        classifier.eval()
+        check_range(images)
+        with frozen(classifier):
+            adversarial = self._adversarial(classifier, images, labels, seeds)
+            if any(module.training for module in classifier.modules()):
+                classifier.eval()
+                raise AttackError(f"attack {self.name} left the network in training mode")
+            with torch.no_grad():
+                logits = classifier(adversarial)
+        losses = F.cross_entropy(logits, labels, reduction="none")
+        result = AttackResult(
+            adversarial,
+            logits.argmax(1) != labels,
+            torch.full_like(labels, self._steps),
+            {"attack_loss": losses.float()},
+        )
+        check_result(images, result, self.eps, self.norm)
+        return result
+
+    def _adversarial(
+        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
+    ) -> Tensor:
         try:
-            adversarial = self._run(classifier, images, labels, seeds)
+            return self._run(classifier, images, labels, seeds)
         except SharedDrawError:
             singles = zip(images[:, None], labels[:, None], seeds, strict=True)
-            adversarial = torch.cat(
+            return torch.cat(
                 [self._run(classifier, image, label, [seed]) for image, label, seed in singles]
             )
-        if any(module.training for module in classifier.modules()):
-            raise AttackError(f"attack {self.name} left the network in training mode")
-        with torch.no_grad():
-            succeeded = classifier(adversarial).argmax(1) != labels
-        return AttackResult(adversarial, succeeded, torch.full_like(labels, self._steps))
 
     def _run(
         self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
     ) -> Tensor:
+        # The library puts a model whose own flag says training back into training after each
+        # attack, and with it every module inside, whatever mode those were in: `frozen` has cleared
+        # the flag, and an attack of several calls finds it cleared each time.
         with torch.enable_grad(), PerImageRandomness(seeds):
             attack = self._attack(classifier, **self._arguments)
             attack.set_device(images.device)
             adversarial: Tensor = attack(images.clone(), labels.clone())
-        return adversarial.detach().to(images.dtype)
+        return _without_rounding(adversarial.detach().to(images.dtype))
+
+
+def _without_rounding(images: Tensor) -> Tensor:
+    """Within [0, 1] where no more than the tolerance is outside: SPSA returns -3e-10."""
+    clipped = images.clamp(0, 1)
+    return torch.where((images - clipped).abs() <= TOLERANCE, clipped, images)
 
 
 def _attack_class(name: str) -> Any:

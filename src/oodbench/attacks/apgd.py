@@ -1,0 +1,331 @@
+"""Auto-PGD (Croce & Hein, ICML 2020, arXiv:2003.01690): PGD that chooses its own step size."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from oodbench.attacks.balls import ball
+from oodbench.attacks.base import AttackResult, Norm, generator_of
+from oodbench.attacks.checks import ImageError, check_count, check_eps, check_norm, check_range
+from oodbench.attacks.folding import FoldedNetworks
+from oodbench.attacks.frozen import frozen
+from oodbench.attacks.loop import MICRO_BATCH
+from oodbench.errors import ConfigError
+
+LOSSES = ("ce", "dlr_targeted")
+
+_MOMENTUM = 0.75
+"""alpha of equation 3: the share of the new step, the rest is the previous one."""
+
+_RISES = 0.75
+"""rho of condition 1: the share of steps since the last check that must raise the loss."""
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Logits `(k, K)`, labels and targets `(k,)` -> losses `(k,)`, which the attack raises."""
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """Cross entropy to the label; there is no target."""
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+def dlr_targeted(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """The targeted difference of logits ratio (equation 7), which no scale of the logits changes.
+
+    Of logits `z` sorted as `z1 >= z2 >= …`: `-(z_label - z_target) / (z1 - (z3 + z4) / 2)`.
+    """
+    ordered = logits.sort(dim=1).values
+    rows = torch.arange(len(logits), device=logits.device)
+    spread = ordered[:, -1] - 0.5 * ordered[:, -3] - 0.5 * ordered[:, -4] + 1e-12
+    return (logits[rows, targets] - logits[rows, labels]) / spread
+
+
+@dataclass
+class _Found:
+    """What an attack has made of a batch so far, each `(N, …)`."""
+
+    images: Tensor
+    succeeded: Tensor
+    iterations: Tensor
+    losses: Tensor
+    runs: Tensor
+
+
+@dataclass
+class _State:
+    """A run's images, their iterates and what it remembers of them, each `(k, …)`."""
+
+    rows: Tensor
+    clean: Tensor
+    labels: Tensor
+    targets: Tensor
+    iterates: Tensor
+    previous: Tensor
+    step_sizes: Tensor
+    gradients: Tensor
+    history: Tensor
+    best: Tensor
+    best_losses: Tensor
+    best_gradients: Tensor
+    checked_losses: Tensor
+    reduced: Tensor
+
+    def keep(self, mask: Tensor) -> None:
+        """Only the images that are marked in bool `(k,)`."""
+        if not mask.all():
+            for field in fields(self):
+                setattr(self, field.name, getattr(self, field.name)[mask])
+
+
+class APGD:
+    """Auto-PGD on cross entropy, or on the targeted difference of logits ratio.
+
+    The algorithm is that of the authors' code (fra31/auto-attack, and from there torchattacks),
+    where the first iterate counts as a rise if its loss is above 0. An image that is misclassified
+    anyway is a success of 0 iterations; every other one is done at its first misclassified iterate,
+    whatever the run's target. A run begins at a random point of the ball's surface, and is only
+    made for images that all earlier runs failed at.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        eps: float,
+        norm: str = "linf",
+        loss: str = "ce",
+        iterations: int = 100,
+        restarts: int = 1,
+        targets: int = 9,
+        micro_batch: int = MICRO_BATCH,
+    ) -> None:
+        """Set up the attack.
+
+        Args:
+            name: for tables and folders.
+            eps: radius in [0, 1] pixel units.
+            norm: linf or l2.
+            loss: ce, or dlr_targeted.
+            iterations: gradient steps of a run, at least 1.
+            restarts: runs of an image, with `dlr_targeted` at each target.
+            targets: of `dlr_targeted`: the likeliest wrong classes, one after the other.
+            micro_batch: images in the network at once.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        self.name = name
+        self.norm: Norm = check_norm(norm)
+        self.eps: float | None = check_eps(eps, self.norm)
+        self.ball = ball(self.norm, self.eps)
+        if loss not in LOSSES:
+            raise ConfigError(f"attack.loss={loss}: available: {', '.join(LOSSES)}")
+        self.targeted = loss == "dlr_targeted"
+        self.loss: Loss = dlr_targeted if self.targeted else cross_entropy
+        self.iterations = check_count("attack.iterations", iterations)
+        self.restarts = check_count("attack.restarts", restarts)
+        self.targets = check_count("attack.targets", targets)
+        self.micro_batch = check_count("attack.micro_batch", micro_batch)
+        self._folded = FoldedNetworks()
+
+    def __call__(
+        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
+    ) -> AttackResult:
+        """Attack a batch.
+
+        Args:
+            classifier: images in [0, 1] -> logits `(N, K)`. It is put into evaluation mode.
+            images: float32 or float64 `(N, C, H, W)` in [0, 1].
+            labels: int64 `(N,)` in 0..K - 1.
+            seeds: one an image.
+
+        Returns:
+            Of a success its first misclassified iterate, else the clean image, as the authors do.
+            `iterations`: over all runs. `columns`: `attack_loss` float32, cross entropy to the
+            label of the returned image; `runs` int64, how many were made.
+
+        Raises:
+            ImageError: a pixel is outside [0, 1], or a logit NaN.
+            ConfigError: the loss needs more classes than the network has.
+        """
+        images = images.detach()
+        check_range(images)
+        generators = [generator_of(seed) for _, seed in zip(images, seeds, strict=True)]
+        with frozen(classifier):
+            network = self._folded.of(classifier, images[: self.micro_batch])
+            found = _Found(
+                images.clone(),
+                torch.zeros_like(labels, dtype=torch.bool),
+                torch.zeros_like(labels),
+                torch.zeros(len(images), dtype=images.dtype, device=images.device),
+                torch.zeros_like(labels),
+            )
+            everything = torch.arange(len(images), device=images.device)
+            for rows in torch.split(everything, self.micro_batch):
+                self._attack(network, rows, images, labels, generators, found)
+        columns = {"attack_loss": found.losses.float(), "runs": found.runs}
+        return AttackResult(found.images, found.succeeded, found.iterations, columns)
+
+    def _attack(
+        self,
+        network: nn.Module,
+        rows: Tensor,
+        images: Tensor,
+        labels: Tensor,
+        generators: list[torch.Generator],
+        found: _Found,
+    ) -> None:
+        """All runs of the images at `rows`."""
+        with torch.no_grad():
+            logits = network(images[rows])
+        _refuse_nan(logits, rows, images, 0)
+        found.losses[rows] = F.cross_entropy(logits, labels[rows], reduction="none")
+        found.succeeded[rows] = logits.argmax(1) != labels[rows]
+        for targets in self._runs(logits, labels[rows]):
+            left = ~found.succeeded[rows]
+            if not left.any():
+                return
+            entering = rows[left]
+            clean = images[entering]
+            found.runs[entering] += 1
+            starts = [self._start(images[row], generators[row]) for row in entering.tolist()]
+            run = _Run(self, network, images, found)
+            run.descend(entering, clean, labels[entering], targets[left], torch.stack(starts))
+
+    def _runs(self, logits: Tensor, labels: Tensor) -> list[Tensor]:
+        """The target `(k,)` of each run; the label where there is none."""
+        if not self.targeted:
+            return [labels] * self.restarts
+        classes = int(torch.isfinite(logits).sum(1).min())
+        if classes < 4:
+            raise ConfigError(
+                f"attack.loss=dlr_targeted: needs 4 classes, the model has {classes}: use "
+                "attack.loss=ce"
+            )
+        likely = logits.sort(dim=1).indices
+        return [
+            likely[:, -2 - rank]
+            for rank in range(min(self.targets, classes - 1))
+            for _ in range(self.restarts)
+        ]
+
+    def _start(self, clean: Tensor, generator: torch.Generator) -> Tensor:
+        """A point of the ball's surface, in the direction of a uniform or normal draw."""
+        if self.norm == "linf":
+            drawn = 2 * torch.rand(clean.shape, generator=generator) - 1
+            direction = drawn / drawn.abs().max()
+        else:
+            drawn = torch.randn(clean.shape, generator=generator)
+            direction = drawn / drawn.double().norm().to(drawn)
+        offset = self.ball.project(self.ball.radius * direction[None].to(clean))[0]
+        return (clean + offset).clamp(0, 1)
+
+
+class _Run:
+    """One descent of some images, in lockstep; those that are done leave."""
+
+    def __init__(self, attack: APGD, network: nn.Module, images: Tensor, found: _Found) -> None:
+        self.attack = attack
+        self.network = network
+        self.images = images
+        self.found = found
+        count = attack.iterations
+        self.window = max(int(0.22 * count), 1)
+        self.shortest = max(int(0.06 * count), 1)
+        self.decrement = max(int(0.03 * count), 1)
+        self.since_check = 0
+
+    def descend(
+        self, rows: Tensor, clean: Tensor, labels: Tensor, targets: Tensor, starts: Tensor
+    ) -> None:
+        """Enter the images that succeed into `found`, and what all of them took."""
+        zeros = torch.zeros(len(rows), dtype=clean.dtype, device=clean.device)
+        steps = torch.full_like(zeros, 2 * self.attack.ball.radius)[:, None, None, None]
+        history = zeros[:, None].repeat(1, self.attack.iterations + 1)
+        state = _State(
+            *(rows, clean, labels, targets, starts, starts, steps, starts),
+            *(history, starts, zeros, starts, zeros, torch.ones_like(rows, dtype=torch.bool)),
+        )
+        losses = self._evaluate(state, 0)
+        state.best_losses = state.checked_losses = losses
+        state.best_gradients = state.gradients
+        for step in range(1, self.attack.iterations + 1):
+            if not len(state.rows):
+                return
+            self._move(state, 1.0 if step == 1 else _MOMENTUM)
+            losses = self._evaluate(state, step)
+            self._remember(state, losses, step)
+            self._check(state, step)
+        self.found.iterations[state.rows] += self.attack.iterations
+
+    def _evaluate(self, state: _State, step: int) -> Tensor:
+        """Losses at the iterates of the images that are not done; sets their gradients."""
+        more = step < self.attack.iterations
+        with torch.enable_grad():
+            leaves = state.iterates.detach().requires_grad_(more)
+            logits = self.network(leaves)
+            _refuse_nan(logits, state.rows, self.images, step)
+            losses = self.attack.loss(logits, state.labels, state.targets)
+            left = logits.argmax(1) == state.labels
+            self._enter(state, logits.detach(), ~left, step)
+            if more and left.any():
+                (state.gradients,) = torch.autograd.grad(losses[left].sum(), leaves)
+        state.keep(left)
+        return losses.detach()[left]
+
+    def _enter(self, state: _State, logits: Tensor, done: Tensor, step: int) -> None:
+        rows = state.rows[done]
+        self.found.images[rows] = state.iterates[done]
+        self.found.succeeded[rows] = True
+        self.found.iterations[rows] += step
+        entropy = F.cross_entropy(logits[done], state.labels[done], reduction="none")
+        self.found.losses[rows] = entropy
+
+    def _move(self, state: _State, share: float) -> None:
+        ball = self.attack.ball
+        now, before = state.iterates, state.previous
+        stepped = now + state.step_sizes * ball.direction(state.gradients)
+        stepped = _inside(ball.project(stepped - state.clean), state.clean)
+        moved = now + (stepped - now) * share + (now - before) * (1 - share)
+        state.previous = now
+        state.iterates = _inside(ball.project(moved - state.clean), state.clean)
+
+    def _remember(self, state: _State, losses: Tensor, step: int) -> None:
+        state.history[:, step] = losses
+        higher = losses > state.best_losses
+        pixels = higher[:, None, None, None]
+        state.best = torch.where(pixels, state.iterates, state.best)
+        state.best_gradients = torch.where(pixels, state.gradients, state.best_gradients)
+        state.best_losses = torch.where(higher, losses, state.best_losses)
+
+    def _check(self, state: _State, step: int) -> None:
+        """At the end of a window: halve the step size where it did not help, and go back."""
+        self.since_check += 1
+        if self.since_check < self.window:
+            return
+        recent = state.history[:, step - self.window : step + 1]
+        rises = (recent[:, 1:] > recent[:, :-1]).sum(1)
+        stalls = ~state.reduced & (state.checked_losses >= state.best_losses)
+        reduce = (rises <= self.window * _RISES) | stalls
+        pixels = reduce[:, None, None, None]
+        state.step_sizes = torch.where(pixels, state.step_sizes / 2, state.step_sizes)
+        state.iterates = torch.where(pixels, state.best, state.iterates)
+        state.gradients = torch.where(pixels, state.best_gradients, state.gradients)
+        state.reduced = reduce
+        state.checked_losses = state.best_losses
+        self.since_check = 0
+        self.window = max(self.window - self.decrement, self.shortest)
+
+
+def _inside(offsets: Tensor, clean: Tensor) -> Tensor:
+    return (clean + offsets).clamp(0, 1)
+
+
+def _refuse_nan(logits: Tensor, rows: Tensor, images: Tensor, step: int) -> None:
+    bad = torch.isnan(logits).any(1)
+    if bad.any():
+        position = int(rows[bad][0])
+        raise ImageError(position, len(images), f"gives logits that are NaN at iteration {step}")

@@ -1,0 +1,196 @@
+"""A faster private copy of a network: BatchNorm folded into convolutions, channels last.
+
+Half of the time of a gradient step of a small network is BatchNorm, which in evaluation mode is a
+fixed scale and shift that the convolution before it can carry (Jacob et al., CVPR 2018, section
+3.2, as `torch.nn.utils.fusion` computes it).
+"""
+
+import copy
+import logging
+from itertools import chain
+from weakref import WeakKeyDictionary
+
+import torch
+from timm.layers.norm_act import BatchNormAct2d
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+TOLERANCE = 1e-4
+"""Logits of the copy may differ by this from the network's, or it is not used."""
+
+MAX_PARAMETERS = 200_000_000
+"""Of a network larger than this no second set of weights (0.8 GB) is made."""
+
+_COPY_THEIR_INPUT = (nn.Hardtanh, nn.SiLU, nn.Hardswish)
+"""Activations whose gradient needs their input: in place, autograd first makes a copy of it.
+nn.Hardtanh includes ReLU6."""
+
+log = logging.getLogger(__name__)
+
+State = tuple[tuple[int, int], ...]
+
+
+class FoldedNetworks:
+    """The copies that an attack has made, each as long as the network it was made from."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[nn.Module, tuple[State, nn.Module]] = WeakKeyDictionary()
+
+    def of(self, network: nn.Module, images: Tensor) -> nn.Module:
+        """The copy, or the network itself where there is none that agrees with it.
+
+        Args:
+            network: in evaluation mode.
+            images: `(N, C, H, W)` in [0, 1] on which the logits are compared, at the first call.
+
+        Returns:
+            images -> logits; shares all weights that folding does not change.
+        """
+        state = _state(network)
+        if network not in self._known or self._known[network][0] != state:
+            self._known[network] = state, _checked_copy(network, images)
+        found = self._known[network][1]
+        return network if isinstance(found, _Unchanged) else found
+
+
+class _ChannelsLast(nn.Module):
+    """Gives a network its images channels last, the layout of the folded weights."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits of the network."""
+        logits: Tensor = self.network(images.contiguous(memory_format=torch.channels_last))
+        return logits
+
+
+class _Unchanged(nn.Module):
+    """Stands for the network itself, which as a value would keep its own key alive."""
+
+
+def fold_batch_norm(network: nn.Module, example: Tensor) -> nn.Module | None:
+    """A copy in which each BatchNorm that takes the output of a convolution is part of it.
+
+    Args:
+        network: in evaluation mode; is left as it is, and shares its other weights with the copy.
+        example: one image `(1, C, H, W)`, to see what follows what.
+
+    Returns:
+        None if there is nothing to fold.
+    """
+    shared = {id(tensor): tensor for tensor in chain(network.parameters(), network.buffers())}
+    folded = copy.deepcopy(network, dict(shared))
+    pairs = _pairs(folded, example)
+    if not pairs:
+        return None
+    for convolution, norm in pairs:
+        _fold(convolution, norm)
+    replacements = {norm: _what_remains(norm) for _, norm in pairs}
+    for module in list(folded.modules()):
+        for name, child in module.named_children():
+            if child in replacements:
+                setattr(module, name, replacements[child])
+    for module in folded.modules():
+        if isinstance(module, _COPY_THEIR_INPUT):
+            module.inplace = False
+    return _ChannelsLast(folded).eval()
+
+
+def _checked_copy(network: nn.Module, images: Tensor) -> nn.Module:
+    if not _worth_a_copy(network):
+        return _Unchanged()
+    with torch.no_grad():
+        try:
+            folded = fold_batch_norm(network, images[:1])
+            if folded is None:
+                return _Unchanged()
+            found = folded(images)
+        except Exception as error:  # a foreign network may refuse to be copied in any way
+            log.info("attack on the network as it is: folding failed: %s", error)
+            return _Unchanged()
+        if not torch.allclose(found, network(images), rtol=0, atol=TOLERANCE):
+            log.info("attack on the network as it is: logits change when BatchNorm is folded")
+            return _Unchanged()
+    return folded
+
+
+def _worth_a_copy(network: nn.Module) -> bool:
+    if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+        return False
+    return sum(parameter.numel() for parameter in network.parameters()) <= MAX_PARAMETERS
+
+
+def _pairs(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Convolutions and the BatchNorms that take their outputs, each used once.
+
+    That nothing else takes the output too is not seen here, but in the logits.
+    """
+    outputs: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # holds them: an id is free again after
+    pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
+    used: list[nn.Module] = []
+
+    def after_convolution(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        assert isinstance(module, nn.Conv2d)
+        used.append(module)
+        outputs[id(output)] = module, output
+
+    def before_norm(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(module, nn.BatchNorm2d)
+        used.append(module)
+        if id(inputs[0]) in outputs:
+            pairs.append((outputs[id(inputs[0])][0], module))
+
+    handles = [
+        module.register_forward_hook(after_convolution)
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d)
+    ] + [
+        module.register_forward_pre_hook(before_norm)
+        for module in network.modules()
+        if isinstance(module, nn.BatchNorm2d) and _can_be_folded(module)
+    ]
+    try:
+        network(example)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return [pair for pair in pairs if all(used.count(module) == 1 for module in pair)]
+
+
+def _can_be_folded(norm: nn.BatchNorm2d) -> bool:
+    """Other subclasses may do more than normalise."""
+    return type(norm) in (nn.BatchNorm2d, BatchNormAct2d) and norm.running_mean is not None
+
+
+def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    weight, bias = fuse_conv_bn_weights(
+        convolution.weight,
+        convolution.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+    )
+    layout = weight.contiguous(memory_format=torch.channels_last)
+    convolution.weight = nn.Parameter(layout.detach(), requires_grad=False)
+    convolution.bias = nn.Parameter(bias.detach(), requires_grad=False)
+
+
+def _what_remains(norm: nn.BatchNorm2d) -> nn.Module:
+    """timm's BatchNorm has the activation inside."""
+    if isinstance(norm, BatchNormAct2d):
+        return nn.Sequential(norm.drop, norm.act)
+    return nn.Identity()
+
+
+def _state(network: nn.Module) -> State:
+    """Changes when a weight is replaced or written to."""
+    tensors = chain(network.parameters(), network.buffers())
+    return tuple(
+        (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in tensors
+    )

@@ -1,0 +1,206 @@
+"""The one loop of the gradient attacks.
+
+A small batch goes through the network; an image that is done leaves it, and the next waiting one
+takes its place. Small, because the activations of a few images stay in the processor's cache;
+refilled, because most images of an attack with early stop are done after a few iterations.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from oodbench.attacks.balls import Ball
+from oodbench.attacks.base import AttackResult
+from oodbench.attacks.checks import ImageError
+from oodbench.attacks.goals import Goal
+
+MICRO_BATCH = 8
+"""Images in the network at once: fastest with two threads, see benchmarks/attacks.py. With one, 16
+is: PyTorch then computes 1x1 convolutions of fewer images without oneDNN."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What an attack does with each image.
+
+    Attributes:
+        ball: that every iterate is projected to.
+        step_size: length of a step in [0, 1] pixel units.
+        iterations: gradient steps of a run.
+        runs: starts of an image at most; a run that succeeds is the last one.
+        random_start: uniform within the ball; otherwise a run starts at the clean image.
+        clip_start: to [0, 1], as all other iterates are.
+        early_stop: an image is done at its first iterate that is a success, also at its clean
+            image; otherwise only the last iterate of a run is judged.
+        micro_batch: images in the network at once.
+    """
+
+    ball: Ball
+    step_size: float
+    iterations: int
+    runs: int = 1
+    random_start: bool = True
+    clip_start: bool = True
+    early_stop: bool = True
+    micro_batch: int = MICRO_BATCH
+
+
+@dataclass
+class _Slots:
+    """The images in the network: positions in the batch, runs, steps taken, `(k,)`; iterates."""
+
+    positions: Tensor
+    runs: Tensor
+    steps: Tensor
+    iterates: Tensor
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+class Descent:
+    """An attack on one batch."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        images: Tensor,
+        logits: Tensor,
+        goal: Goal,
+        generators: list[torch.Generator],
+        rules: Rules,
+    ) -> None:
+        """Set up the attack.
+
+        Args:
+            network: images in [0, 1] -> logits `(N, K)`, frozen.
+            images: float `(N, C, H, W)` in [0, 1].
+            logits: `(N, K)` of the images.
+            goal: what is wanted of each image.
+            generators: one an image, for its random starts.
+            rules: what the attack does.
+
+        Raises:
+            ImageError: a logit is NaN.
+        """
+        self.network = network
+        self.images = images
+        self.goal = goal
+        self.generators = generators
+        self.rules = rules
+        self.positions = torch.arange(len(images), device=images.device)
+        self.iterations = torch.zeros_like(self.positions)
+        self._refuse_nan(logits, self.positions, self.iterations)
+        self.kept_runs = torch.zeros_like(self.positions)
+        self.kept = images.clone()
+        pursued = goal.pursued(self.positions, self.kept_runs)
+        self.losses = F.cross_entropy(logits, pursued, reduction="none")
+        self.succeeded = goal.reached(logits, self.positions, self.kept_runs) & rules.early_stop
+        self.waiting = deque((int(place), 0) for place in (~self.succeeded).nonzero())
+
+    def run(self) -> AttackResult:
+        """Attack the batch.
+
+        Returns:
+            Where a run succeeded its success, elsewhere the last iterate of the run that came
+            closest in loss. `columns`: `attack_loss` float32, cross entropy of these images to the
+            target, or to the label if there is none; and if there are targets `target`, int64, that
+            of the returned image's run.
+
+        Raises:
+            ImageError: the network gave NaN.
+        """
+        with torch.enable_grad():
+            self._descend()
+        columns = {"attack_loss": self.losses.float()}
+        if self.goal.targets is not None:
+            columns["target"] = self.goal.pursued(self.positions, self.kept_runs)
+        return AttackResult(self.kept, self.succeeded, self.iterations, columns)
+
+    def _descend(self) -> None:
+        nothing = torch.empty(0, dtype=torch.int64, device=self.images.device)
+        slots = _Slots(nothing, nothing, nothing, self.images[:0])
+        while self.waiting or len(slots):
+            slots = self._refilled(slots)
+            # An iterate's one forward pass gives its prediction and the gradient of the next step.
+            more = bool((slots.steps < self.rules.iterations).any())
+            leaves = slots.iterates.detach().requires_grad_(more)
+            logits = self.network(leaves)
+            self._refuse_nan(logits, slots.positions, slots.steps)
+            pursued = self.goal.pursued(slots.positions, slots.runs)
+            losses = F.cross_entropy(logits, pursued, reduction="none")
+            done = self._judge(slots, logits.detach(), losses.detach())
+            if done.all():
+                slots = _chosen(slots, ~done)
+                continue
+            # The sum, not the mean: an image's gradient is then the same in every batch.
+            objective = self.goal.sign * losses[~done].sum()
+            (gradients,) = torch.autograd.grad(objective, leaves)
+            slots = self._stepped(_chosen(slots, ~done), gradients[~done])
+
+    def _refilled(self, slots: _Slots) -> _Slots:
+        """With starts of waiting images in the free places."""
+        free = self.rules.micro_batch - len(slots)
+        entering = [self.waiting.popleft() for _ in range(min(free, len(self.waiting)))]
+        if not entering:
+            return slots
+        new = torch.tensor(entering, device=self.images.device)
+        starts = torch.stack([self._start(position) for position, _ in entering])
+        return _Slots(
+            torch.cat([slots.positions, new[:, 0]]),
+            torch.cat([slots.runs, new[:, 1]]),
+            torch.cat([slots.steps, torch.zeros_like(new[:, 0])]),
+            torch.cat([slots.iterates, starts]),
+        )
+
+    def _start(self, position: int) -> Tensor:
+        clean = self.images[position]
+        if not self.rules.random_start:
+            return clean
+        offset = self.rules.ball.draw(clean.shape, self.generators[position]).to(clean)
+        start = clean + self.rules.ball.project(offset[None])[0]
+        return start.clamp(0, 1) if self.rules.clip_start else start
+
+    def _judge(self, slots: _Slots, logits: Tensor, losses: Tensor) -> Tensor:
+        """Enter what is done into the results and let failures wait for their next run."""
+        reached = self.goal.reached(logits, slots.positions, slots.runs)
+        at_end = slots.steps == self.rules.iterations
+        early = reached & (slots.steps > 0) & self.rules.early_stop  # a start is not judged
+        done = at_end | early
+        previous = self.goal.sign * self.losses[slots.positions]
+        lower = (slots.runs == 0) | (self.goal.sign * losses < previous)
+        kept = done & (reached | lower)
+        places = slots.positions[kept]
+        self.kept[places] = slots.iterates[kept]
+        self.losses[places] = losses[kept]
+        self.kept_runs[places] = slots.runs[kept]
+        finished = slots.positions[done]
+        self.succeeded[finished] = reached[done]
+        self.iterations[finished] += slots.steps[done]
+        again = done & ~reached & (slots.runs + 1 < self.rules.runs)
+        for position, run in zip(slots.positions[again], slots.runs[again], strict=True):
+            self.waiting.append((int(position), int(run) + 1))
+        return done
+
+    def _stepped(self, slots: _Slots, gradients: Tensor) -> _Slots:
+        moved = slots.iterates - self.rules.step_size * self.rules.ball.direction(gradients)
+        clean = self.images[slots.positions]
+        iterates = (clean + self.rules.ball.project(moved - clean)).clamp(0, 1)
+        return _Slots(slots.positions, slots.runs, slots.steps + 1, iterates)
+
+    def _refuse_nan(self, logits: Tensor, positions: Tensor, steps: Tensor) -> None:
+        bad = torch.isnan(logits).any(1)
+        if bad.any():
+            first = int(bad.nonzero()[0])
+            raise ImageError(
+                int(positions[first]),
+                len(self.images),
+                f"gives logits that are NaN at iteration {int(steps[first])}",
+            )
+
+
+def _chosen(slots: _Slots, mask: Tensor) -> _Slots:
+    return _Slots(slots.positions[mask], slots.runs[mask], slots.steps[mask], slots.iterates[mask])

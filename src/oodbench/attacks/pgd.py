@@ -1,0 +1,144 @@
+"""Projected gradient descent and its first step, the fast gradient sign method."""
+
+import torch
+from torch import Tensor, nn
+
+from oodbench.attacks.balls import ball
+from oodbench.attacks.base import AttackResult, Norm, generator_of
+from oodbench.attacks.checks import (
+    check_count,
+    check_eps,
+    check_norm,
+    check_not_negative,
+    check_range,
+)
+from oodbench.attacks.folding import FoldedNetworks
+from oodbench.attacks.frozen import frozen
+from oodbench.attacks.goals import Choice
+from oodbench.attacks.loop import MICRO_BATCH, Descent, Rules
+
+
+class PGD:
+    """Projected gradient descent on cross entropy (Madry et al., ICLR 2018).
+
+    A step goes along the sign of the gradient (`linf`) or along the gradient at length 1 (`l2`),
+    then back into the ball, then into [0, 1]. An image is done at its first iterate that is a
+    success, and where its clean prediction is one it is left as it is. Without `early_stop` the
+    last iterate counts alone, as in foolbox 3 and torchattacks.
+
+    Each image has its own random numbers and its own loss, so that its result does not depend on
+    the rest of the batch.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        eps: float,
+        step_size: float,
+        iterations: int,
+        norm: str = "linf",
+        random_start: bool = True,
+        restarts: int = 1,
+        target: str | int = "none",
+        top_k: int = 9,
+        early_stop: bool = True,
+        micro_batch: int = MICRO_BATCH,
+    ) -> None:
+        """Set up the attack.
+
+        Args:
+            name: for tables and folders.
+            eps: radius in [0, 1] pixel units.
+            step_size: of one iteration, likewise.
+            iterations: gradient steps of a run, at least 1.
+            norm: linf or l2.
+            random_start: uniform within the ball; otherwise at the clean image.
+            restarts: runs of an image that does not succeed, for `top_k` at each target.
+            target: none (any error is a success), random, least_likely, top_k or a class index.
+            top_k: targets tried one after the other under `target=top_k`; any error is a success.
+            early_stop: an image is done at its first success.
+            micro_batch: images in the network at once.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        self.name = name
+        self.norm: Norm = check_norm(norm)
+        radius = check_eps(eps, self.norm)
+        self.eps: float | None = radius
+        self.choice = Choice(target, top_k)
+        self.rules = Rules(
+            ball=ball(self.norm, radius),
+            step_size=check_not_negative("attack.step_size", step_size),
+            iterations=check_count("attack.iterations", iterations),
+            runs=check_count("attack.restarts", restarts) * self.choice.runs,
+            random_start=random_start,
+            early_stop=early_stop,
+            micro_batch=check_count("attack.micro_batch", micro_batch),
+        )
+        self._folded = FoldedNetworks()
+
+    def __call__(
+        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
+    ) -> AttackResult:
+        """Attack a batch.
+
+        Args:
+            classifier: images in [0, 1] -> logits `(N, K)`. It is put into evaluation mode.
+            images: float32 or float64 `(N, C, H, W)` in [0, 1].
+            labels: int64 `(N,)` in 0..K - 1.
+            seeds: one an image.
+
+        Returns:
+            `images` of the type and on the device of the input, see `Descent.run`.
+
+        Raises:
+            ImageError: a pixel is outside [0, 1], a logit NaN, or a target the label.
+        """
+        images = images.detach()
+        check_range(images)
+        generators = [generator_of(seed) for _, seed in zip(images, seeds, strict=True)]
+        parts = torch.split(images, self.rules.micro_batch)
+        with frozen(classifier):
+            network = self._folded.of(classifier, parts[0])
+            with torch.no_grad():
+                logits = torch.cat([network(part) for part in parts])
+            goal = self.choice.goal(logits, labels, generators)
+            return Descent(network, images, logits, goal, generators, self.rules).run()
+
+
+class FGSM(PGD):
+    """The fast gradient sign method (Goodfellow et al., ICLR 2015): one step of length eps."""
+
+    def __init__(
+        self,
+        *,
+        name: str = "fgsm",
+        eps: float,
+        target: str | int = "none",
+        top_k: int = 9,
+        micro_batch: int = MICRO_BATCH,
+    ) -> None:
+        """Set up the attack.
+
+        Args:
+            name: for tables and folders.
+            eps: l_inf radius in [0, 1] pixel units.
+            target: none (any error is a success), random, least_likely, top_k or a class index.
+            top_k: targets tried one after the other under `target=top_k`.
+            micro_batch: images in the network at once.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        super().__init__(
+            name=name,
+            eps=eps,
+            step_size=eps,
+            iterations=1,
+            random_start=False,
+            target=target,
+            top_k=top_k,
+            micro_batch=micro_batch,
+        )

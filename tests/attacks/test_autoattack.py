@@ -1,0 +1,154 @@
+"""AutoAttack: order, survivors only, and no weaker than torchattacks' parts."""
+
+from typing import Any
+
+import pytest
+import torch
+import torchattacks
+from attack_toys import CLASSES, SIDE, conv_net, mlp, pictures, predictions
+from torch import Tensor, nn
+
+from oodbench.attacks.apgd import APGD
+from oodbench.attacks.autoattack import AutoAttack
+from oodbench.attacks.base import AttackResult
+from oodbench.attacks.checks import ImageError
+from oodbench.attacks.square import Square
+from oodbench.attacks.torchattacks import TorchAttack
+from oodbench.errors import ConfigError
+
+COUNT = 20
+SEEDS = list(range(50, 50 + COUNT))
+
+
+def labelled() -> tuple[nn.Module, Tensor, Tensor]:
+    """Every tenth picture is misclassified without an attack."""
+    network, images = mlp(torch.float32), pictures(COUNT, torch.float32)
+    labels = predictions(network, images)
+    labels[::10] = (labels[::10] + 1) % CLASSES
+    return network, images, labels
+
+
+class Scripted:
+    """Succeeds at given seeds and remembers who came."""
+
+    eps, norm = 0.1, "linf"
+
+    def __init__(self, name: str, breaks: set[int], shade: float) -> None:
+        self.name = name
+        self.breaks = breaks
+        self.shade = shade
+        self.seen: list[list[int]] = []
+
+    def __call__(
+        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
+    ) -> AttackResult:
+        self.seen.append(seeds)
+        broken = torch.tensor([seed in self.breaks for seed in seeds])
+        return AttackResult(torch.full_like(images, self.shade), broken, labels * 0 + 3)
+
+
+def test_each_attack_sees_what_the_last_ones_left() -> None:
+    network, images, labels = labelled()
+    attack = AutoAttack(name="aa", eps=0.1)
+    first = Scripted("one", {51, 52}, 0.1)
+    second = Scripted("two", {53}, 0.2)
+    third = Scripted("three", set(), 0.3)
+    last = Scripted("four", {*SEEDS}, 0.4)
+    attack.attacks = (first, second, third, last)
+    found = attack(network, images, labels, SEEDS)
+    right = [seed for row, seed in enumerate(SEEDS) if row % 10]
+    assert first.seen == [right]
+    assert second.seen == [[seed for seed in right if seed not in (51, 52)]]
+    assert third.seen == last.seen == [[seed for seed in right if seed not in (51, 52, 53)]]
+    expected = [0, 1, 1, 2, *[4] * 6, 0, *[4] * 9]
+    assert found.columns["broken_by"].tolist() == expected
+    assert found.images[:, 0, 0, 0][[1, 3, 5]].tolist() == pytest.approx([0.1, 0.2, 0.4])
+    assert torch.equal(found.images[::10], images[::10])
+    assert found.iterations[[0, 1, 3, 5]].tolist() == [0, 3, 6, 12]
+    assert found.succeeded.all()
+
+
+def test_nothing_is_attacked_when_all_is_broken() -> None:
+    network, images, labels = labelled()
+    attack = AutoAttack(name="aa", eps=0.1)
+    first, second = Scripted("one", {*SEEDS}, 0.1), Scripted("two", set(), 0.2)
+    attack.attacks = (first, second)
+    attack(network, images, labels, SEEDS)
+    assert second.seen == []
+
+
+def test_a_broken_image_costs_no_further_forward_pass() -> None:
+    network, images, labels = labelled()
+    passed: list[int] = []
+    network.register_forward_hook(lambda module, inputs, output: passed.append(len(inputs[0])))
+    found = AutoAttack(name="aa", eps=0.2, iterations=20)(network, images, labels, SEEDS)
+    assert set(found.columns["broken_by"].tolist()) == {0, 1}
+    # All once; what is right again as clean and as start, then once an iteration.
+    right = found.columns["broken_by"] == 1
+    assert sum(passed) == COUNT + 2 * int(right.sum()) + int(found.iterations.sum())
+
+
+def test_the_standard_four_in_their_order() -> None:
+    ce, dlr, fab, square = AutoAttack(name="aa", eps=4 / 255).attacks
+    assert isinstance(ce, APGD)
+    assert isinstance(dlr, APGD)
+    assert isinstance(fab, TorchAttack)
+    assert isinstance(square, Square)
+    assert [part.name for part in (ce, dlr, fab, square)] == [
+        "apgd_ce",
+        "apgd_t",
+        "fab_t",
+        "square",
+    ]
+    # fra31/auto-attack, version standard: 100 iterations, 9 targets, 5,000 queries, 1 restart.
+    assert (ce.iterations, ce.restarts, ce.targeted) == (100, 1, False)
+    assert (dlr.iterations, dlr.restarts, dlr.targeted, dlr.targets) == (100, 1, True, 9)
+    assert square.queries == 5000
+    assert {part.eps for part in (ce, dlr, fab, square)} == {4 / 255}
+
+
+@pytest.mark.parametrize("make", [conv_net, mlp])
+@pytest.mark.parametrize("eps", [0.004, 0.01])
+def test_it_is_no_weaker_than_the_parts_of_torchattacks(make: Any, eps: float) -> None:
+    network = make(torch.float32)
+    images = pictures(COUNT, torch.float32)
+    labels = predictions(network, images)
+    found = AutoAttack(name="aa", eps=eps, iterations=20, targets=3, queries=50)(
+        network, images, labels, SEEDS
+    )
+    assert (found.images - images).abs().max() <= eps + 1e-6
+    assert found.images.min() >= 0
+    assert found.images.max() <= 1
+    assert torch.equal(predictions(network, found.images) != labels, found.succeeded)
+    parts = [
+        torchattacks.APGD(network, eps=eps, steps=20),
+        torchattacks.APGDT(network, eps=eps, steps=20, n_classes=4),
+        torchattacks.FAB(network, eps=eps, steps=20, n_classes=4, multi_targeted=True),
+        torchattacks.Square(network, eps=eps, n_queries=50),
+    ]
+    theirs = torch.zeros(COUNT, dtype=torch.bool)
+    for part in parts:
+        part.set_device("cpu")
+        theirs |= predictions(network, part(images, labels)) != labels
+    assert found.succeeded.sum() >= theirs.sum()
+    assert (found.succeeded == theirs).float().mean() >= 0.9
+    assert theirs.any()
+
+
+class NotANumber(nn.Module):
+    """NaN once pictures are not grey."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = images.flatten(1)[:, :5] * torch.tensor([5.0, 1, 1, 1, 1])
+        changed = (images != 0.5).flatten(1).any(1)
+        return torch.where(changed[:, None], torch.nan, logits)
+
+
+def test_mistakes() -> None:
+    images = torch.full((2, 3, SIDE, SIDE), 0.5)
+    labels = torch.tensor([1, 0])  # the first one is wrong anyway
+    with pytest.raises(ImageError, match=r"image 1 .*\(apgd_ce\) gives logits that are NaN"):
+        AutoAttack(name="aa", eps=0.1)(NotANumber(), images, labels, [1, 2])
+    for wrong in ({"eps": 8}, {"norm": "l2"}, {"targets": 0}, {"queries": 0}, {"iterations": 0}):
+        with pytest.raises(ConfigError, match=rf"attack\.{next(iter(wrong))}="):
+            AutoAttack(**{"name": "aa", "eps": 0.1, **wrong})

@@ -1,0 +1,127 @@
+"""The Square Attack against torchattacks, which has the authors' code, with the same draws."""
+
+from typing import Any
+
+import pytest
+import torch
+import torchattacks
+from attack_toys import CLASSES, SIDE, conv_net, mlp, pictures, predictions
+from torch import Tensor, nn
+
+from oodbench.attacks.checks import ImageError
+from oodbench.attacks.randomness import PerImageRandomness
+from oodbench.attacks.square import Square
+from oodbench.errors import ConfigError
+
+COUNT = 20
+SEEDS = list(range(3, 3 + COUNT))
+NETWORKS = {"conv_net": conv_net, "mlp": mlp}
+
+
+def labelled(network: nn.Module) -> tuple[Tensor, Tensor]:
+    """Every tenth picture is misclassified without an attack."""
+    images = pictures(COUNT)
+    labels = predictions(network, images)
+    labels[::10] = (labels[::10] + 1) % CLASSES
+    return images, labels
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("eps", [0.02, 0.06])
+def test_a_picture_alone_is_attacked_as_by_the_authors(name: str, eps: float) -> None:
+    network = NETWORKS[name]()
+    images, labels = labelled(network)
+    found = Square(name="s", eps=eps, queries=60)(network, images, labels, SEEDS)
+    compared = 0
+    for row, seed in enumerate(SEEDS):
+        one = slice(row, row + 1)
+        theirs: Any = torchattacks.Square(network, eps=eps, n_queries=60)
+        theirs.set_device("cpu")
+        with PerImageRandomness([seed]):
+            expected = theirs(images[one], labels[one])
+        fooled = bool(predictions(network, expected) != labels[row])
+        assert bool(found.succeeded[row]) == fooled
+        if fooled:  # of a failure the library gives the clean picture back
+            # Its stripes and squares are of float32 height.
+            torch.testing.assert_close(found.images[one], expected, atol=1e-8, rtol=0)
+            compared += int(found.iterations[row] > 1)
+    assert compared >= 1
+    assert 2 < found.succeeded.sum() < COUNT
+
+
+def test_the_picture_with_the_lowest_margin_comes_back() -> None:
+    network = conv_net()
+    images, labels = labelled(network)
+    found = Square(name="s", eps=0.02, queries=40)(network, images, labels, SEEDS)
+    logits = network(found.images)
+    of_label = logits.gather(1, labels[:, None])[:, 0]
+    others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
+    torch.testing.assert_close(
+        found.columns["attack_margin"].double(), of_label - others, atol=1e-5, rtol=0
+    )
+    assert torch.equal(found.succeeded, logits.argmax(1) != labels)
+    assert (found.iterations[~found.succeeded] == 41).all()
+    assert found.iterations[::10].tolist() == [0, 0]
+    assert torch.equal(found.images[::10], images[::10])
+    few = Square(name="s", eps=0.02, queries=1)(network, images, labels, SEEDS)
+    resists = ~found.succeeded
+    assert (found.columns["attack_margin"] <= few.columns["attack_margin"])[resists].all()
+
+
+def test_neither_batch_nor_its_order_matters() -> None:
+    network = conv_net()
+    images, labels = labelled(network)
+    whole = Square(name="s", eps=0.03, queries=30)(network, images, labels, SEEDS)
+    order = torch.randperm(COUNT, generator=torch.Generator().manual_seed(0))
+    small = Square(name="s", eps=0.03, queries=30, micro_batch=3)
+    turned = small(network, images[order], labels[order], [SEEDS[row] for row in order.tolist()])
+    assert torch.equal(whole.iterations[order], turned.iterations)
+    torch.testing.assert_close(whole.images[order], turned.images, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("queries", [60, 5000, 10_000])
+def test_sides_are_those_of_the_authors(queries: int) -> None:
+    theirs = torchattacks.Square(conv_net(), n_queries=queries, p_init=0.8)
+    ours = Square(name="s", eps=0.1, queries=queries)
+    for query in range(0, queries, max(queries // 500, 1)):
+        area = theirs.p_selection(query) * 224 * 200
+        assert ours.side(query, torch.Size((3, 224, 200))) == max(round(area**0.5), 1)
+
+
+def test_no_radius_changes_nothing() -> None:
+    network = mlp(torch.float32)
+    images, labels = labelled(mlp())
+    found = Square(name="s", eps=0.0, queries=3)(network, images.float(), labels, SEEDS)
+    assert torch.equal(found.images, images.float())
+
+
+def test_no_gradient_is_taken() -> None:
+    network = mlp()
+    asked: list[bool] = []
+    network.register_forward_hook(
+        lambda module, inputs, output: asked.append(inputs[0].requires_grad or output.requires_grad)
+    )
+    images, labels = labelled(mlp())
+    Square(name="s", eps=0.02, queries=5)(network, images, labels, SEEDS)
+    assert asked
+    assert not any(asked)
+
+
+class NotANumber(nn.Module):
+    """NaN for the second picture of a batch."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = images.flatten(2).mean(2).clone()
+        logits[1:2] = torch.nan
+        return logits
+
+
+def test_mistakes() -> None:
+    images = torch.full((2, 3, SIDE, SIDE), 0.5)
+    labels = torch.zeros(2, dtype=torch.int64)
+    with pytest.raises(ImageError, match="image 1 .* NaN at query 0"):
+        Square(name="s", eps=0.1)(NotANumber(), images, labels, [1, 2])
+    wrong: dict[str, Any]
+    for wrong in ({"eps": 8}, {"norm": "l2"}, {"queries": 0}, {"first_area": 2.0}):
+        with pytest.raises(ConfigError, match=rf"attack\.{next(iter(wrong))}="):
+            Square(**{"name": "s", "eps": 0.1, **wrong})

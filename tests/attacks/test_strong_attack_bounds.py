@@ -1,0 +1,83 @@
+"""Radius and pixel range of the strong attacks, on random settings and two networks."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from attack_toys import CLASSES, conv_net, mlp, pictures, predictions
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from oodbench.attacks.apgd import APGD
+from oodbench.attacks.autoattack import AutoAttack
+from oodbench.attacks.base import Attack
+from oodbench.attacks.checks import check_result
+from oodbench.attacks.cw import CarliniWagnerL2
+from oodbench.attacks.square import Square
+from oodbench.attacks.transfer import Transfer
+from oodbench.attacks.transfer_store import TransferStore
+
+COUNT = 6
+NETWORKS = {"conv_net": conv_net(torch.float32), "mlp": mlp(torch.float32)}
+
+
+def transfer(folder: Path, eps: float, norm: str) -> Transfer:
+    inner = {
+        "_target_": "oodbench.attacks.apgd.APGD",
+        "name": "inner",
+        "eps": eps,
+        "norm": norm,
+        "iterations": 3,
+    }
+    attack = Transfer(name="transfer", source={"name": "conv"}, attack=inner)
+    attack.connect(lambda: NETWORKS["conv_net"], TransferStore(folder))
+    return attack
+
+
+Make = Callable[[Path, float, int], Attack]
+ATTACKS: dict[str, Make] = {
+    "apgd_ce": lambda _, eps, n: APGD(name="a", eps=eps, iterations=n),
+    "apgd_t": lambda _, eps, n: APGD(
+        name="a", eps=eps, loss="dlr_targeted", iterations=n, targets=2
+    ),
+    "apgd_ce_l2": lambda _, eps, n: APGD(name="a", eps=5 * eps, norm="l2", iterations=n),
+    "apgd_t_l2": lambda _, eps, n: APGD(
+        name="a", eps=5 * eps, norm="l2", loss="dlr_targeted", iterations=n, targets=2
+    ),
+    "square": lambda _, eps, n: Square(name="s", eps=eps, queries=n),
+    "autoattack": lambda _, eps, n: AutoAttack(
+        name="aa", eps=eps, iterations=n, targets=2, queries=n
+    ),
+    "cw_l2": lambda _, eps, n: CarliniWagnerL2(name="c", c=10 * eps, iterations=n),
+    "transfer": lambda folder, eps, n: transfer(folder, eps, "linf"),
+    "transfer_l2": lambda folder, eps, n: transfer(folder, 5 * eps, "l2"),
+}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("name", ATTACKS)
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    eps=st.sampled_from([0.0, 1e-4, 0.01]) | st.floats(0, 0.2),
+    iterations=st.integers(1, 6),
+    seed=st.integers(0, 2**63 - 1),
+)
+def test_radius_and_range_hold(
+    tmp_path: Path, network: str, name: str, eps: float, iterations: int, seed: int
+) -> None:
+    classifier = NETWORKS[network]
+    images = pictures(COUNT, torch.float32)
+    labels = predictions(classifier, images)
+    labels[0] = (labels[0] + 1) % CLASSES
+    attack = ATTACKS[name](tmp_path, eps, iterations)
+    result = attack(classifier, images, labels, [seed + row for row in range(COUNT)])
+    check_result(images, result, attack.eps, attack.norm)
+    assert result.images.dtype == torch.float32
+    assert result.succeeded.dtype == torch.bool
+    assert result.iterations.dtype == torch.int64
+    assert all(len(values) == COUNT for values in result.columns.values())
+    if eps == 0 and attack.eps is not None:
+        assert torch.equal(result.images, images)
