@@ -1,0 +1,130 @@
+"""The adapter against foolbox itself, on a small network."""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from oodbench.attacks.foolbox import FoolboxAttack
+from oodbench.building import build
+from oodbench.errors import AttackError, ConfigError
+from oodbench.resolvers import register_resolvers
+
+with warnings.catch_warnings():
+    # foolbox 3.3.4 imports a name that SciPy will remove.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import foolbox
+
+EPS = 8 / 255
+COUNT, CLASSES = 12, 5
+
+
+def network() -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        body = nn.Sequential(
+            nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.Tanh(), nn.Flatten(), nn.Linear(216, CLASSES)
+        )
+    return body.eval().requires_grad_(False)
+
+
+def pictures() -> Tensor:
+    return torch.rand(COUNT, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+def attack(name: str = "LinfPGD", eps: float | None = EPS, **fields: Any) -> FoolboxAttack:
+    arguments = fields.pop("arguments", {"steps": 5, "random_start": False})
+    return FoolboxAttack(name="mine", attack=name, arguments=arguments, eps=eps, **fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "norm", "eps"), [("LinfPGD", "linf", EPS), ("L2PGD", "l2", 0.5), ("FGSM", "linf", EPS)]
+)
+def test_without_random_start_it_is_the_library(name: str, norm: str, eps: float) -> None:
+    model, images = network(), pictures()
+    labels = model(images).argmax(1)
+    arguments = {"random_start": False} | ({} if name == "FGSM" else {"steps": 5})
+    result = attack(name, eps, norm=norm, arguments=arguments)(
+        model, images, labels, list(range(COUNT))
+    )
+    library = getattr(foolbox.attacks, name)(**arguments)
+    _, expected, success = library(
+        foolbox.PyTorchModel(model, bounds=(0, 1)), images, labels, epsilons=eps
+    )
+    assert torch.equal(result.images, expected)
+    assert torch.equal(result.succeeded, success)
+    assert result.succeeded.any()
+    assert result.iterations.tolist() == [1 if name == "FGSM" else 5] * COUNT
+
+
+@pytest.mark.parametrize(("name", "norm", "eps"), [("LinfPGD", "linf", EPS), ("L2PGD", "l2", 0.5)])
+def test_random_start_depends_on_the_image_and_its_seed_alone(
+    name: str, norm: str, eps: float
+) -> None:
+    model, images = network().double(), pictures().double()
+    labels = model(images).argmax(1)
+    seeds = list(range(COUNT))
+    mine = attack(name, eps, norm=norm, arguments={"steps": 3})
+    together = mine(model, images, labels, seeds).images
+    backwards = mine(model, images.flip(0), labels.flip(0), seeds[::-1]).images.flip(0)
+    torch.testing.assert_close(together, backwards, rtol=0, atol=1e-12)
+    other = mine(model, images, labels, [seed + 1 for seed in seeds]).images
+    assert not torch.allclose(together, other)
+
+
+def test_minimisation_attack_without_and_with_a_bound() -> None:
+    model, images = network(), pictures()
+    labels = model(images).argmax(1)
+    free = attack("L2DeepFoolAttack", None, norm="l2", arguments={})
+    assert free(model, images, labels, list(range(COUNT))).succeeded.all()
+    bound = attack("L2DeepFoolAttack", 0.01, norm="l2", arguments={})
+    change = bound(model, images, labels, list(range(COUNT))).images - images
+    assert float(change.flatten(1).norm(dim=1).max()) <= 0.01 + 1e-6
+
+
+def test_network_stays_in_evaluation_mode() -> None:
+    model, images = network(), pictures()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    attack()(model, images, model(images).argmax(1), list(range(COUNT)))
+    assert not any(module.training for module in model.modules())
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+def test_normalised_images_are_refused() -> None:
+    model, images = network(), pictures() * 4 - 2
+    with pytest.raises(AttackError, match=r"outside \[0, 1\] before the attack"):
+        attack()(model, images, model(images).argmax(1), list(range(COUNT)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "LinfPDG"}, "unknown attack.attack=LinfPDG: did you mean LinfPGD"),
+        ({"arguments": {"stpes": 5}}, "unknown key attack.arguments.stpes: did you mean steps"),
+        ({"eps": None}, "attack.eps=null: LinfPGD of foolbox needs a radius"),
+        ({"norm": "l2"}, "attack.norm=l2: LinfPGD of foolbox measures"),
+        ({"eps": -1.0}, "attack.eps=-1.0: must be a number of at least 0"),
+        ({"norm": "l1"}, "attack.norm=l1: this attack has linf, l2"),
+    ],
+)
+def test_bad_arguments(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        attack(**fields)
+
+
+def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "foolbox", None)
+    with pytest.raises(ConfigError, match=r"pip install 'oodbench\[foolbox\]'"):
+        attack()
+
+
+def test_shipped_config() -> None:
+    register_resolvers()
+    node = OmegaConf.load(Path(__file__).parents[2] / "conf" / "attack" / "foolbox.yaml")
+    built = build(OmegaConf.to_container(node, resolve=True), "attack")  # type: ignore[arg-type]
+    assert built.eps == pytest.approx(8 / 255)
