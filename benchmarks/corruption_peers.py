@@ -8,8 +8,9 @@ Runs in an environment of its own, which needs no oodbench and no oodbench depen
     peers/bin/python benchmarks/corruption_peers.py arrays --pictures in.npy --out out.npz
 
 or, for `--peer corrupt_tta`, `pip install corrupt-tta` alone. Mended: the argument `multichannel`,
-which scikit-image gave up; mud, which wants a PIL picture; frost's enlargement of the texture by
-1.1, which the published code has not. Every draw comes from the generator of `picture_stream`.
+which scikit-image gave up; frost's enlargement of the texture by 1.1, and snow's layer that is
+one pixel too large, which the published code has not. For `arrays`, every draw comes from the
+generator of `picture_stream`; for `times`, from `numpy.random`, as the peers do.
 """
 
 import argparse
@@ -42,7 +43,7 @@ def picture_stream(seed, corruption, severity, name):
 class Streams(types.ModuleType):
     """Stands in for `numpy.random` inside a peer: every draw comes from `self.generator`."""
 
-    generator: np.random.Generator
+    generator = None
 
     def __getattr__(self, name):
         return getattr(self.generator, "integers" if name == "randint" else name)
@@ -59,13 +60,16 @@ class Numpy(types.ModuleType):
         return getattr(np, name)
 
 
-def load_peer(name):
-    """(function of picture, severity and corruption; the streams it draws from)."""
+def load_peer(name, shared):
+    """(function of picture, severity and corruption; the streams it draws from, if shared)."""
     warnings.simplefilter("ignore")
+    if name == "oodbench":
+        return _load_oodbench(), None
     package = import_module(name)
     module = import_module(f"{name}.corruptions")
     streams = Streams("random")
-    module.np = Numpy(streams)
+    if shared:
+        module.np = Numpy(streams)
     if name == "imagecorruptions":
         _mend_imagecorruptions(module, streams)
         functions = package.corruption_dict
@@ -84,6 +88,17 @@ def load_peer(name):
     return corrupt, streams
 
 
+def _load_oodbench():
+    registry = import_module("oodbench.corruptions.registry")
+    parameters = import_module("oodbench.corruptions.parameters")
+
+    def corrupt(picture, severity, corruption):
+        rng = parameters.picture_stream(0, corruption, severity, "n01440764/a")
+        return registry.corrupt(picture, corruption, severity, rng)
+
+    return corrupt
+
+
 def _mend_imagecorruptions(module, streams):
     gaussian, noise = module.gaussian, module.sk.util.random_noise
 
@@ -97,6 +112,11 @@ def _mend_imagecorruptions(module, streams):
         stand_in.resize = lambda texture, **options: texture
         return stand_in
 
+    def trimmed_zoom(image, factor):
+        return clipped_zoom(image, factor)[: image.shape[0], : image.shape[1]]
+
+    clipped_zoom = module.clipped_zoom
+    module.clipped_zoom = trimmed_zoom
     module_cv2 = module.cv2
     module.cv2 = cv2_without_enlarged_frost()
     module.gaussian = with_channel_axis
@@ -126,22 +146,22 @@ def arrays(options, corrupt, streams):
         )
         for corruption in options.corruptions
     }
-    np.savez(options.out, **made)
+    np.savez_compressed(options.out, **made)
 
 
-def times(options, corrupt, streams):
-    """Milliseconds a picture, the fastest of `rounds`, of every corruption and severity."""
+def times(options, corrupt, _):
+    """Milliseconds of the processor a picture, the best of `rounds`, by corruption and severity."""
     pictures = np.load(options.pictures)
     found = {}
     for corruption in options.corruptions:
         for severity in range(1, 6):
-            corrupted(corrupt, streams, pictures[0], severity, corruption, "0")
+            corrupt(pictures[0], severity, corruption)
             rounds = []
             for _ in range(options.rounds):
-                start = time.perf_counter()
-                for index, picture in enumerate(pictures):
-                    corrupted(corrupt, streams, picture, severity, corruption, str(index))
-                rounds.append((time.perf_counter() - start) / len(pictures) * 1000)
+                start = time.process_time()
+                for picture in pictures:
+                    corrupt(picture, severity, corruption)
+                rounds.append((time.process_time() - start) / len(pictures) * 1000)
             found[f"{corruption}/{severity}"] = min(rounds)
     json.dump(found, sys.stdout)
 
@@ -149,13 +169,18 @@ def times(options, corrupt, streams):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", choices=("arrays", "times"))
-    parser.add_argument("--peer", default="imagecorruptions")
+    parser.add_argument(
+        "--peer",
+        default="imagecorruptions",
+        choices=("imagecorruptions", "corrupt_tta", "oodbench"),
+        help="oodbench: for times only, in oodbench's own environment",
+    )
     parser.add_argument("--pictures", type=Path, required=True, help="uint8 (N, H, W, 3) .npy")
     parser.add_argument("--out", type=Path, help="for arrays: .npz")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--corruptions", nargs="+", default=CORRUPTIONS)
     options = parser.parse_args()
-    corrupt, streams = load_peer(options.peer)
+    corrupt, streams = load_peer(options.peer, shared=options.work == "arrays")
     import_module("cv2").setNumThreads(1)
     {"arrays": arrays, "times": times}[options.work](options, corrupt, streams)
 

@@ -20,6 +20,8 @@ from oodbench.schema import RunConfig, source_model
 log = logging.getLogger(__name__)
 
 DEMO_MARK = "DEMO.txt"
+GENERATED_MARK = "manifest.json"
+"""Of `oodbench-data corrupt`."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def make_plan(run: RunConfig) -> Plan:
     benchmark: Benchmark = build(run.benchmark.protocol, "benchmark.protocol")
     splits = benchmark.splits()
     missing = benchmark.missing_splits()
+    _refuse_generated(run)
     _check_complete(run, splits, missing)
     weights = identity(
         run.model.name, run.model.weights, Path(run.weights.dir), download=run.weights.download
@@ -148,6 +151,16 @@ def _source_weights(run: RunConfig) -> str | None:
 
 def _roots(run: RunConfig, splits: Sequence[Split]) -> set[Path]:
     return {Path(run.benchmark.root), *(split.root for split in splits)}
+
+
+def _refuse_generated(run: RunConfig) -> None:
+    """Pictures of `oodbench-data corrupt` are never to stand in the column of the official ones."""
+    manifest = read_json(Path(run.benchmark.root) / GENERATED_MARK)
+    if run.benchmark.name == "imagenet_c" and isinstance(manifest, dict):
+        raise DataError(
+            f"{run.benchmark.root}: holds generated pictures ({GENERATED_MARK}), not the official "
+            "ones: set benchmark.name=imagenet_c_generated"
+        )
 
 
 def _check_complete(run: RunConfig, splits: Sequence[Split], missing: Sequence[str]) -> None:

@@ -1,0 +1,1 @@
+"""The 19 corruptions of ImageNet-C as pure functions; `registry.corrupt` applies one by name."""

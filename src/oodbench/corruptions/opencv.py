@@ -1,0 +1,23 @@
+"""OpenCV, which only the corruptions need: the extra `corruptions` brings it."""
+
+from importlib import import_module
+from typing import Any
+
+from oodbench.errors import ConfigError
+
+
+def load_opencv() -> Any:
+    """The module `cv2`, whose type stubs differ from version to version.
+
+    Raises:
+        ConfigError: it is not installed, or cannot be loaded.
+    """
+    try:
+        return import_module("cv2")
+    except ImportError as error:
+        raise ConfigError(
+            f"the corruptions need OpenCV ({error}): pip install 'oodbench[corruptions]'"
+        ) from error
+
+
+cv2 = load_opencv()

@@ -1,0 +1,33 @@
+"""Types of pictures and fields, and the way from floats back to bytes."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodbench.corruptions.opencv import cv2
+
+Picture = NDArray[np.uint8]
+"""RGB picture `(H, W, 3)`, 0..255."""
+Field = NDArray[np.floating[Any]]
+"""Floats `(H, W)` or `(H, W, 3)`."""
+
+BYTE_AS_FRACTION = np.arange(256) / 255.0
+"""float64 `(256,)`: the fraction of full intensity that a byte stands for."""
+
+
+def truncated(values: Field) -> Picture:
+    """Floats on the scale 0..255, clipped, without their decimals, as the published code does it.
+
+    Args:
+        values: contiguous; overwritten.
+    """
+    cv2.threshold(values, 0, 0, cv2.THRESH_TOZERO, dst=values)
+    cv2.threshold(values, 255, 255, cv2.THRESH_TRUNC, dst=values)
+    return values.astype(np.uint8)
+
+
+def in_colour(field: Field) -> Field:
+    """A field `(H, W)` three times over, `(H, W, 3)`; quicker to compute with than broadcasting."""
+    repeated: Field = cv2.merge([field] * 3)
+    return repeated
