@@ -72,6 +72,20 @@ def test_an_attack_records_both_norms_and_its_loss() -> None:
     assert columns["linf"].dtype == columns["l2"].dtype == np.float32
     assert columns["attack_loss"].dtype == np.float32
     assert columns["clean_prediction"].tolist() == [6, 6, 6, 0]
+    assert columns["attack_iterations"].dtype == np.int32  # Square may try more than 32,767
+
+
+@pytest.mark.parametrize(("target", "pursued"), [("none", 6), (2, 2)])
+def test_the_clean_loss_is_that_of_the_class_in_the_attack_loss(target: Any, pursued: int) -> None:
+    brightness = (200, 240, 130)
+    columns = runner(attack(target=target)).columns(batch(*brightness), "")
+    pixels = torch.tensor(brightness)[:, None, None, None].expand(-1, 3, 5, 5) / 255
+    logits = Brightness()(pixels)
+    expected = torch.nn.functional.cross_entropy(
+        logits, torch.full((3,), pursued), reduction="none"
+    )
+    assert columns["clean_loss"] == pytest.approx(expected.numpy(), rel=1e-5)
+    assert columns["clean_loss"].dtype == np.float32
 
 
 def break_promise(self: PGD, classifier: nn.Module, images: Tensor, *rest: Any) -> Any:

@@ -138,9 +138,24 @@ def test_an_attack_brings_the_device_in() -> None:
     assert key(device_type="cuda") == key()
 
 
-@pytest.mark.parametrize("override", ["attack.name=another", "engine.batch_size=3", "limit=4"])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "attack.name=another",
+        "attack.memory=3",
+        "attack.memory=auto",
+        "engine.batch_size=3",
+        "limit=4",
+    ],
+)
 def test_with_an_attack_names_batch_size_and_limit_stay_out(override: str) -> None:
     assert key("attack=pgd_targeted", override) == key("attack=pgd_targeted")
+
+
+def test_the_memory_of_a_transferred_attack_stays_out() -> None:
+    attack = ["attack=transfer", "model@attack.source=resnet50"]
+    assert key(*attack, "attack.attack.memory=2") == key(*attack)
+    assert key(*attack, "attack.attack.iterations=2") != key(*attack)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from oodbench.readouts import ImageNetASubset, ShapeCategories, Standard, softmax
+from oodbench.readouts import (
+    ImageNetASubset,
+    ShapeCategories,
+    Standard,
+    cross_entropy,
+    softmax,
+)
 from oodbench.reference import geirhos_categories, imagenet_a_wnids, imagenet_wnids
 
 
@@ -158,3 +164,15 @@ def test_classes_outside_the_16_categories_never_decide() -> None:
     columns = ShapeCategories()(logits)
     assert columns["prediction"].tolist() == [outside]
     assert list(categories)[columns["decision_max"][0]] == "clock"
+
+
+def test_cross_entropy_is_that_of_torch(logits: np.ndarray) -> None:
+    classes = np.arange(40) * 7
+    wide = logits * 30  # some probabilities are below the smallest float
+    wide[3, classes[3]] = -np.inf  # a class that the network has no output for
+    expected = torch.nn.functional.cross_entropy(
+        torch.from_numpy(wide).double(), torch.from_numpy(classes), reduction="none"
+    )
+    found = cross_entropy(wide, classes)
+    assert found == pytest.approx(expected.numpy(), rel=1e-6)
+    assert (found.dtype, found[3]) == (np.float32, np.inf)

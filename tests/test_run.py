@@ -254,6 +254,12 @@ def test_published_attack_scores_even_positions(toy: Path, cli: Cli) -> None:
     robust = ~records["attack_succeeded"] & (records["clean_prediction"] == records["label"])
     assert result["scores"][""]["adversarial_accuracy"]["value"] == robust.mean()
     assert "attack.iterations=2" in result["difference"]
+    report = result["attack_report"]
+    assert report["accuracy"]["value"] == robust.mean()
+    never = robust & (records["first_error"] < 0)
+    assert report["strict_accuracy"]["value"] == never.mean()
+    assert report["iterations"] == [0, 1, 2]
+    assert [check["verdict"] for check in report["checks"]].count("not checked") == 0
 
 
 def test_another_attack_can_be_named(toy: Path, cli: Cli) -> None:

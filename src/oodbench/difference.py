@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from oodbench.building import bound_arguments
+from oodbench.key import ATTACK_MEMORY
 from oodbench.schema import RunConfig
 
 PIPELINE = "oodbench.preprocessing.Preprocessing"
@@ -84,5 +85,5 @@ def _changed_fields(attack: dict[str, Any], key: str) -> list[str]:
     return second + [
         f"{field}={value}"
         for field, value in sorted(_flat(key, own))
-        if field not in usual or usual[field] != value
+        if field != f"{key}.{ATTACK_MEMORY}" and (field not in usual or usual[field] != value)
     ]

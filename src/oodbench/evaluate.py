@@ -20,6 +20,7 @@ from oodbench.engines.base import Engine, Forward
 from oodbench.errors import AttackError, DataError
 from oodbench.loader import load_ahead
 from oodbench.progress import Progress
+from oodbench.readouts import cross_entropy
 from oodbench.records import ChunkInfo, Skipped, chunk_path, write_chunk
 
 Transform = Callable[[Image.Image], NDArray[np.uint8]]
@@ -197,7 +198,7 @@ class _Runner:
     def _attack(self, attack: Attack, images: Tensor, batch: list[Frame]) -> tuple[Tensor, Columns]:
         labels = torch.tensor([frame.loaded.item.label for frame in batch], device=images.device)
         seeds = [image_seed(self.setting.seed, _frame_name(frame)) for frame in batch]
-        clean = self._logits(images).argmax(axis=1)
+        clean = self._logits(images)
         try:
             result = attack(self.setting.classifier, images, labels, seeds)
             distances = check_result(images, result, attack.eps, attack.norm)
@@ -205,10 +206,12 @@ class _Runner:
             name = _frame_name(batch[error.position])
             raise AttackError(f"attack={attack.name}: {name} {error.complaint}") from error
         extra = {name: values.cpu().numpy() for name, values in result.columns.items()}
+        pursued = result.columns.get("target", labels).cpu().numpy()
         return result.images, {
-            "clean_prediction": clean.astype(np.int16),
+            "clean_prediction": clean.argmax(axis=1).astype(np.int16),
+            "clean_loss": cross_entropy(clean, pursued),
             "attack_succeeded": result.succeeded.cpu().numpy(),
-            "attack_iterations": result.iterations.cpu().numpy().astype(np.int16),
+            "attack_iterations": result.iterations.cpu().numpy().astype(np.int32),
             "linf": distances.linf.cpu().numpy(),
             "l2": distances.l2.cpu().numpy(),
             **extra,

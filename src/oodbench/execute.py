@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from oodbench.attack_report import stored_report
 from oodbench.attacks.base import Attack
 from oodbench.attacks.transfer import Transfer
 from oodbench.attacks.transfer_store import TransferStore
@@ -149,6 +150,13 @@ def _result(plan: Plan) -> RunResult:
     expected = {split.name: split.n_expected for split in plan.splits}
     splits = split_counts(plan.paths.records, plan.counts, expected)
     published = run.benchmark.published_preprocessing.get(run.model.family)
+    config = {
+        "model": plan.document["model"],
+        "preprocessing": run.preprocessing,
+        "attack": run.attack,
+        "seed": run.seed,
+        "benchmark": {"protocol": run.benchmark.protocol, "version": run.benchmark.version},
+    }
     return RunResult(
         key=plan.key,
         model=run.model.name,
@@ -169,13 +177,8 @@ def _result(plan: Plan) -> RunResult:
         weights=plan.weights,
         precision=run.engine.precision,
         dataset_fingerprint=dataset_fingerprint(plan.splits),
-        config={
-            "model": plan.document["model"],
-            "preprocessing": run.preprocessing,
-            "attack": run.attack,
-            "seed": run.seed,
-            "benchmark": {"protocol": run.benchmark.protocol, "version": run.benchmark.version},
-        },
+        config=config,
+        attack_report=stored_report(plan.paths.records, plan.counts, config),
     )
 
 

@@ -15,6 +15,9 @@ SCHEMA = 1
 SCORING_ONLY = ("scores", "headline", "root", "inside", "n_expected", "validation")
 """Arguments of a benchmark that change neither which pictures are read nor what is recorded."""
 
+ATTACK_MEMORY = "memory"
+"""Argument of an attack that, like the batch size, changes its numbers in the last bits at most."""
+
 
 def key_document(
     run: RunConfig,
@@ -26,8 +29,8 @@ def key_document(
 ) -> dict[str, Any]:
     """Everything that the records depend on.
 
-    Not in it: names, batch size, workers, shards, limit, paths, and, without an attack, the engine
-    and the device. Adding a field here makes all runs on disk be computed again.
+    Not in it: names, batch size, attack.memory, workers, shards, limit, paths, and, without an
+    attack, the engine and the device. Adding a field here makes all runs on disk be computed again.
 
     Args:
         run: the validated config.
@@ -103,17 +106,21 @@ def _outputs(model: ModelConfig) -> dict[str, str]:
 def _attack(run: RunConfig, device_type: str, source_weights: str | None) -> dict[str, Any] | None:
     if "_target_" not in run.attack:
         return None
-    attack = _nameless(run.attack)
+    attack = _attack_node(run.attack)
     source = source_model(run.attack)
     if source is not None:
         attack["source"] = _model(source, source_weights)
-        attack["attack"] = _nameless(attack["attack"])
+        attack["attack"] = _attack_node(attack["attack"])
     return {
         **attack,
         "seed": run.seed,
         "engine": run.engine.backend.get("_target_"),
         "device": device_type,
     }
+
+
+def _attack_node(node: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in _nameless(node).items() if key != ATTACK_MEMORY}
 
 
 def _nameless(node: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,17 @@ def softmax(logits: Logits) -> NDArray[np.float64]:
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
+def cross_entropy(logits: Logits, classes: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Minus the log of the probability of `classes` `(N,)` under logits `(N, K)`, float32 `(N,)`.
+
+    Infinite where the logit of the class is minus infinity: the network has no output for it.
+    """
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    of_class = np.take_along_axis(shifted, classes[:, None].astype(np.intp), axis=1)[:, 0]
+    losses = np.log(np.exp(shifted).sum(axis=1)) - of_class
+    return np.asarray(losses, dtype=np.float32)
+
+
 class Standard:
     """prediction, confidence and top5 over all classes: what every benchmark records."""
 

@@ -24,6 +24,7 @@ class RunResult:
         scores: by split ("" is the whole benchmark) and metric.
         weights: identity of the weights, None where unknown.
         config: what made the records, and how to score them again.
+        attack_report: `oodbench.metrics.attack_report.AttackReport` as JSON; None without attack.
         directory, modified: where and when the file was found; not in it.
     """
 
@@ -47,6 +48,7 @@ class RunResult:
     precision: str
     dataset_fingerprint: str
     config: dict[str, Any]
+    attack_report: dict[str, Any] | None = None
     directory: Path = field(default=Path(), compare=False)
     modified: float = field(default=0.0, compare=False)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from oodbench.attack_report import stored_report
 from oodbench.benchmarks.base import Benchmark
 from oodbench.building import build
 from oodbench.metrics.score import Score
@@ -39,7 +40,10 @@ def rescore(result: RunResult) -> None:
     benchmark: Benchmark = build(result.config["benchmark"]["protocol"], "benchmark.protocol")
     counts = {name: int(split["n_items"]) for name, split in result.splits.items()}
     scores = score_records(benchmark, result.directory / "records", counts)
-    write_result(result.directory / "result.json", replace(result, scores=scores))
+    report = stored_report(result.directory / "records", counts, result.config)
+    write_result(
+        result.directory / "result.json", replace(result, scores=scores, attack_report=report)
+    )
 
 
 def split_counts(

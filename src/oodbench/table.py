@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from oodbench.attack_report import report_text
 from oodbench.derived import derive
 from oodbench.errors import DataError, OodbenchError
 from oodbench.files import write_text
@@ -19,11 +20,11 @@ from oodbench.wide_table import WideTable, wide_table
 
 @dataclass(frozen=True)
 class Written:
-    """What `write_tables` has made.
+    """What `write_tables` or `write_attack_report` has made.
 
     Attributes:
-        text: content of table.md.
-        files: results.csv, table.csv, table.md.
+        text: content of table.md, or of attack_report.txt.
+        files: results.csv, table.csv, table.md; or attack_report.txt.
     """
 
     text: str
@@ -45,12 +46,14 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.rescore:
             rescore_all(chosen.output_root)
         written = write_tables(chosen.output_root, chosen.normaliser)
+        report = write_attack_report(chosen.output_root) if chosen.attack_report else None
     except OodbenchError as error:
         print(error, file=sys.stderr)
         return 1
     if not chosen.quiet:
-        print(written.text)
-        for file in written.files:
+        shown = written if report is None else report
+        print(shown.text)
+        for file in shown.files:
             print(file)
     return 0
 
@@ -81,6 +84,18 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
     for name, content in contents.items():
         write_text(tables_directory(output_root) / name, content)
     return Written(text, tuple(tables_directory(output_root) / name for name in contents))
+
+
+def write_attack_report(output_root: Path) -> Written:
+    """Make `<output_root>/tables/attack_report.txt` anew from the records of all attacked runs.
+
+    Raises:
+        DataError: there is no attacked run, or records are damaged.
+    """
+    text = report_text(read_results(output_root))
+    file = tables_directory(output_root) / "attack_report.txt"
+    write_text(file, text)
+    return Written(text, (file,))
 
 
 def rescore_all(output_root: Path) -> None:
@@ -132,6 +147,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--rescore", action="store_true", help="first score all runs again from their records"
+    )
+    parser.add_argument(
+        "--attack-report",
+        action="store_true",
+        help="show instead of the table what the attacked runs say of their attacks: named checks "
+        "(pass, warn, not checked) with the papers that they come from",
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing")
     return parser

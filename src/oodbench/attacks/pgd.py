@@ -1,6 +1,7 @@
 """Projected gradient descent and its first step, the fast gradient sign method."""
 
-import torch
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from oodbench.attacks.balls import ball
@@ -16,6 +17,7 @@ from oodbench.attacks.folding import FoldedNetworks
 from oodbench.attacks.frozen import frozen
 from oodbench.attacks.goals import Choice
 from oodbench.attacks.loop import MICRO_BATCH, Descent, Rules
+from oodbench.attacks.memory import Budget, Planner, check_memory, logits_in_parts, own_bytes
 
 
 class PGD:
@@ -44,6 +46,7 @@ class PGD:
         top_k: int = 9,
         early_stop: bool = True,
         micro_batch: int = MICRO_BATCH,
+        memory: Budget = None,
     ) -> None:
         """Set up the attack.
 
@@ -58,7 +61,8 @@ class PGD:
             target: none (any error is a success), random, least_likely, top_k or a class index.
             top_k: targets tried one after the other under `target=top_k`; any error is a success.
             early_stop: an image is done at its first success.
-            micro_batch: images in the network at once.
+            micro_batch: images in the network at once, with `memory` at most.
+            memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
             ConfigError: a value is out of range.
@@ -78,6 +82,7 @@ class PGD:
             micro_batch=check_count("attack.micro_batch", micro_batch),
         )
         self._folded = FoldedNetworks()
+        self._planner = Planner(check_memory(memory), self.rules.micro_batch)
 
     def __call__(
         self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
@@ -99,13 +104,17 @@ class PGD:
         images = images.detach()
         check_range(images)
         generators = [generator_of(seed) for _, seed in zip(images, seeds, strict=True)]
-        parts = torch.split(images, self.rules.micro_batch)
         with frozen(classifier):
-            network = self._folded.of(classifier, parts[0])
-            with torch.no_grad():
-                logits = torch.cat([network(part) for part in parts])
-            goal = self.choice.goal(logits, labels, generators)
-            return Descent(network, images, logits, goal, generators, self.rules).run()
+            network = self._folded.of(classifier, images[:1])
+            plan = self._planner.of(network, images, own_bytes(network, classifier))
+            with plan.applied(network):
+                logits, left = logits_in_parts(network, images, plan.micro_batch)
+                goal = self.choice.goal(logits, labels, generators)
+                rules = replace(self.rules, micro_batch=left)
+                descent = Descent(network, images, logits, goal, generators, rules)
+                result = descent.run()
+            self._planner.lower(network, images, descent.micro_batch)
+        return result
 
 
 class FGSM(PGD):
@@ -119,6 +128,7 @@ class FGSM(PGD):
         target: str | int = "none",
         top_k: int = 9,
         micro_batch: int = MICRO_BATCH,
+        memory: Budget = None,
     ) -> None:
         """Set up the attack.
 
@@ -127,7 +137,8 @@ class FGSM(PGD):
             eps: l_inf radius in [0, 1] pixel units.
             target: none (any error is a success), random, least_likely, top_k or a class index.
             top_k: targets tried one after the other under `target=top_k`.
-            micro_batch: images in the network at once.
+            micro_batch: images in the network at once, with `memory` at most.
+            memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
             ConfigError: a value is out of range.
@@ -141,4 +152,5 @@ class FGSM(PGD):
             target=target,
             top_k=top_k,
             micro_batch=micro_batch,
+            memory=memory,
         )

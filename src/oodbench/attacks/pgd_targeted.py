@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.base import AttackResult
 from oodbench.attacks.loop import MICRO_BATCH
+from oodbench.attacks.memory import Budget
 from oodbench.attacks.pgd import PGD
 
 
@@ -32,6 +33,7 @@ class TargetedPGD(PGD):
         step_size: float,
         iterations: int,
         micro_batch: int = MICRO_BATCH,
+        memory: Budget = None,
     ) -> None:
         """Set up the attack.
 
@@ -40,7 +42,8 @@ class TargetedPGD(PGD):
             eps: l_inf radius in [0, 1] pixel units.
             step_size: of one iteration, in [0, 1] pixel units.
             iterations: gradient steps, at least 1.
-            micro_batch: images in the network at once.
+            micro_batch: images in the network at once, with `memory` at most.
+            memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
             ConfigError: a value is out of range.
@@ -52,6 +55,7 @@ class TargetedPGD(PGD):
             iterations=iterations,
             target="random",
             micro_batch=micro_batch,
+            memory=memory,
         )
         self.rules = replace(self.rules, clip_start=False)
 

@@ -1,9 +1,22 @@
 """Accuracy under attack and the attack's success, as the published run counts them."""
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from oodbench.metrics.intervals import rate
 from oodbench.metrics.score import Score
+
+
+def accurate(records: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether the attack missed its own goal and what it returned is predicted right, `(n,)`.
+
+    Args:
+        records: see `adversarial`.
+    """
+    right: NDArray[np.bool_] = records["prediction"].to_numpy() == records["label"].to_numpy()
+    succeeded: NDArray[np.bool_] = records["attack_succeeded"].to_numpy(dtype=bool)
+    return np.asarray(right & ~succeeded)
 
 
 def adversarial(records: pd.DataFrame) -> dict[str, Score]:
@@ -21,7 +34,7 @@ def adversarial(records: pd.DataFrame) -> dict[str, Score]:
     label = records["label"].to_numpy()
     succeeded = records["attack_succeeded"].to_numpy(dtype=bool)
     return {
-        "adversarial_accuracy": rate(~succeeded & (records["prediction"].to_numpy() == label)),
+        "adversarial_accuracy": rate(accurate(records)),
         "attack_success_rate": rate(succeeded, higher_is_better=False),
         "clean_accuracy": rate(records["clean_prediction"].to_numpy() == label),
     }

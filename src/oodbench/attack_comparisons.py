@@ -1,0 +1,328 @@
+"""Checks of an attacked run that need a second run of the same model on the same pictures."""
+
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from oodbench.attacked_runs import Read, attack_class, item_counts, read_attacked, records_of
+from oodbench.metrics.adversarial import accurate
+from oodbench.metrics.attack_report import Check, Finding, judged, rules, strictly_accurate
+from oodbench.results import RunResult
+
+_PICTURES = 1000
+"""Of a run that is named as missing: enough to compare with."""
+
+_STEPS = ("iterations", "queries", "steps")
+"""What attacks call the number of their steps."""
+
+_GRADIENT_ATTACKS = ("PGD", "FGSM", "TargetedPGD", "APGD", "TorchAttack", "FoolboxAttack")
+_SQUARE = "Square"
+
+Field = tuple[tuple[str, ...], Any]
+"""Keys that lead to a value of the attack's config, and the value."""
+
+_NO_NUMBERS = ("name", "memory", "micro_batch")
+"""Keys of an attack that change no number."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A second run of the same model on pictures that both runs have.
+
+    Attributes:
+        run: the second run.
+        own, theirs: accuracy on these pictures by the published rule, fractions.
+        own_strict, theirs_strict: by the strict rule.
+        n: how many pictures these are.
+    """
+
+    run: RunResult
+    own: float
+    theirs: float
+    own_strict: float
+    theirs_strict: float
+    n: int
+
+    @property
+    def on(self) -> str:
+        """What it rests on, in words."""
+        return f"on {self.n} pictures (run {self.run.key})"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A check that needs a second run.
+
+    Attributes:
+        comparable: whether the second run, of the same pictures and model, is such a one.
+        find: what the run and the second ones (at least one) say.
+        missing: command line words that turn the run into a second one; none where there cannot be
+            one.
+    """
+
+    comparable: Callable[[RunResult, RunResult], bool]
+    find: Callable[[RunResult, Sequence[Beside]], Finding]
+    missing: Callable[[RunResult], list[str]]
+
+
+def compare(
+    result: RunResult, results: Sequence[RunResult], read: Read | None = None
+) -> list[Check]:
+    """Checks of an attacked run beside the other runs.
+
+    Set against each other are runs of the same model, weights, pipeline, benchmark and data, on the
+    pictures that both have.
+
+    Args:
+        result: the run.
+        results: all finished runs.
+        read: reads records; None: from the disk, each time.
+
+    Returns:
+        Those that make sense for the attack; `not checked` where no other run is there, with the
+        command that makes one.
+    """
+    checks = []
+    for name, comparison in _COMPARISONS.items():
+        rule, words = rules()[name], comparison.missing(result)
+        if attack_class(result.config) in rule.not_for or not words:
+            continue
+        found = [
+            _beside(result, other, read or read_attacked)
+            for other in results
+            if _same_subject(result, other) and comparison.comparable(result, other)
+        ]
+        others = [other for other in found if other is not None]
+        missing = Finding(None, "There is no such run yet.", _command(result, words))
+        checks.append(judged(rule, comparison.find(result, others) if others else missing))
+    return checks
+
+
+def _beside(result: RunResult, other: RunResult, read: Read) -> Beside | None:
+    own, theirs = records_of(result, read), records_of(other, read)
+    common = own.index.intersection(theirs.index)
+    if not len(common):
+        return None
+    own, theirs = own.loc[common], theirs.loc[common]
+    return Beside(
+        run=other,
+        own=float(accurate(own).mean()),
+        theirs=float(accurate(theirs).mean()),
+        own_strict=float(strictly_accurate(own).mean()),
+        theirs_strict=float(strictly_accurate(theirs).mean()),
+        n=len(common),
+    )
+
+
+def _same_subject(result: RunResult, other: RunResult) -> bool:
+    return (
+        attack_class(other.config) != ""
+        and other.key != result.key
+        and other.weights is not None
+        and _subject(other) == _subject(result)
+    )
+
+
+def _subject(result: RunResult) -> tuple[Any, ...]:
+    """What two runs must share to be set against each other; the data by what is in them."""
+    pipeline = {k: value for k, value in result.config["preprocessing"].items() if k != "name"}
+    facts = (result.benchmark, result.dataset_fingerprint, result.weights, result.precision)
+    return (*facts, result.demo, result.config["model"], pipeline)
+
+
+def _fields(node: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[Field]:
+    """Leaves of an attack's config that change numbers."""
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _fields(value, (*above, key))
+        elif key not in _NO_NUMBERS:
+            yield (*above, key), value
+
+
+def _same_attack(result: RunResult, other: RunResult, *free: str) -> bool:
+    """Whether the attacks differ in nothing but the keys `free`; the seed is a key."""
+
+    def fixed(run: RunResult) -> dict[tuple[str, ...], Any]:
+        fields = dict(_fields(run.config["attack"]))
+        fields[("seed",)] = run.config["seed"]
+        return {keys: value for keys, value in fields.items() if keys[-1] not in free}
+
+    return fixed(result) == fixed(other)
+
+
+def _eps(run: RunResult) -> float:
+    """NaN where the attack has none."""
+    eps = run.config["attack"].get("eps")
+    return math.nan if eps is None else float(eps)
+
+
+def _steps(run: RunResult) -> tuple[tuple[str, ...], int] | None:
+    """The key of the number of steps, and the number."""
+    for keys, value in _fields(run.config["attack"]):
+        if keys[-1] in _STEPS:
+            return keys, int(value)
+    return None
+
+
+def _square_of_same_eps(result: RunResult, other: RunResult) -> bool:
+    return attack_class(other.config) == _SQUARE and math.isclose(_eps(other), _eps(result))
+
+
+def _other_eps(result: RunResult, other: RunResult) -> bool:
+    return _same_attack(result, other, "eps") and _eps(other) != _eps(result)
+
+
+def _more_steps(result: RunResult, other: RunResult) -> bool:
+    own, others = _steps(result), _steps(other)
+    more = own is not None and others is not None and others[1] > own[1]
+    return more and _same_attack(result, other, *_STEPS)
+
+
+def _other_seed(result: RunResult, other: RunResult) -> bool:
+    return _same_attack(result, other, "seed")
+
+
+def _below_square(result: RunResult, others: Sequence[Beside]) -> Finding:
+    square = _most_steps(others)
+    detail = (
+        f"{_percent(square.own_strict)}, under Square {_percent(square.theirs_strict)} {square.on}."
+    )
+    return Finding(square.own_strict - square.theirs_strict, detail)
+
+
+def _rise_with_eps(result: RunResult, others: Sequence[Beside]) -> Finding:
+    def finding(other: Beside) -> Finding:
+        larger = _eps(other.run) > _eps(result)
+        rise = other.theirs - other.own if larger else other.own - other.theirs
+        detail = (
+            f"{_percent(other.own)} at eps {_eps(result):.4g}, {_percent(other.theirs)} at "
+            f"{_eps(other.run):.4g} {other.on}."
+        )
+        return Finding(rise, detail)
+
+    return _largest(finding(other) for other in others)
+
+
+def _found_by_more_steps(result: RunResult, others: Sequence[Beside]) -> Finding:
+    most = _most_steps(others)
+    return Finding(most.own - most.theirs, _of_steps(result, most))
+
+
+def _rise_with_steps(result: RunResult, others: Sequence[Beside]) -> Finding:
+    most = _most_steps(others)
+    return Finding(most.theirs - most.own, _of_steps(result, most))
+
+
+def _spread(result: RunResult, others: Sequence[Beside]) -> Finding:
+    def finding(other: Beside) -> Finding:
+        seeds = f"seeds {result.config['seed']} and {other.run.config['seed']}"
+        detail = f"{_percent(other.own)} and {_percent(other.theirs)} with {seeds} {other.on}."
+        return Finding(abs(other.own - other.theirs), detail)
+
+    return _largest(finding(other) for other in others)
+
+
+def _largest(findings: Iterable[Finding]) -> Finding:
+    return max(findings, key=lambda finding: finding.figure or 0.0)
+
+
+def _number_of_steps(run: RunResult) -> int:
+    steps = _steps(run)
+    return 0 if steps is None else steps[1]
+
+
+def _most_steps(others: Sequence[Beside]) -> Beside:
+    return max(others, key=lambda other: _number_of_steps(other.run))
+
+
+def _of_steps(result: RunResult, other: Beside) -> str:
+    return (
+        f"{_percent(other.own)} after {_number_of_steps(result)} steps, {_percent(other.theirs)} "
+        f"after {_number_of_steps(other.run)} {other.on}."
+    )
+
+
+def _square_words(result: RunResult) -> list[str]:
+    linf = result.config["attack"].get("norm", "linf") == "linf"
+    if attack_class(result.config) not in _GRADIENT_ATTACKS or not linf or math.isnan(_eps(result)):
+        return []
+    return ["attack=square", f"attack.eps={_eps(result)}"]
+
+
+def _eps_words(result: RunResult) -> list[str]:
+    if not 0 < _eps(result) < 1:
+        return []
+    words = [word for word in _attack_words(result) if not word.partition("=")[0].endswith(".eps")]
+    return [*words, f"attack.eps={min(2 * _eps(result), 1.0)}"]
+
+
+def _steps_words(result: RunResult) -> list[str]:
+    steps = _steps(result)
+    if steps is None:
+        return []
+    keys, number = steps
+    return [*_attack_words(result), f"attack.{'.'.join(keys)}={10 * number}"]
+
+
+def _seed_words(result: RunResult) -> list[str]:
+    attack = result.config["attack"]
+    if attack.get("random_start") is False and attack.get("target") != "random":
+        return []
+    return [*_attack_words(result), f"seed={result.config['seed'] + 1}"]
+
+
+_COMPARISONS: Mapping[str, Comparison] = {
+    "gradient-free attack finds no more": Comparison(
+        _square_of_same_eps, _below_square, _square_words
+    ),
+    "larger eps does not raise accuracy": Comparison(_other_eps, _rise_with_eps, _eps_words),
+    "more steps find no more": Comparison(_more_steps, _found_by_more_steps, _steps_words),
+    "more steps do not raise accuracy": Comparison(_more_steps, _rise_with_steps, _steps_words),
+    "random starts agree": Comparison(_other_seed, _spread, _seed_words),
+}
+
+
+def _difference_words(result: RunResult) -> list[str]:
+    """What the run did otherwise than the published one, as command line words."""
+    return [word for word in re.split(r", (?=[\w.@]+=)", result.difference) if word]
+
+
+def _attack_words(result: RunResult) -> list[str]:
+    return [word for word in _difference_words(result) if not word.startswith("preprocessing")]
+
+
+def _command(result: RunResult, words: Sequence[str]) -> str:
+    """Command line of a run of the same model on the same data; of a word said twice the last."""
+    protocol = result.config["benchmark"]["protocol"]
+    root = [f"benchmark.root={protocol['root']}"] if "root" in protocol else []
+    partial = ["data.allow_partial=true"] * (result.status != "complete")
+    pipeline = [word for word in _difference_words(result) if word.startswith("preprocessing")]
+    largest = max(item_counts(result).values())
+    every = {
+        word.partition("=")[0]: word
+        for word in (
+            f"model={result.model}",
+            f"benchmark={result.benchmark}",
+            *pipeline,
+            *words,
+            *root,
+            *_output_root(result),
+            *partial,
+            f"limit={min(largest, _PICTURES)}",
+        )
+    }
+    return shlex.join(["oodbench", *every.values()])
+
+
+def _output_root(result: RunResult) -> list[str]:
+    """Where the run is, so that the second one is found beside it."""
+    root = result.directory.parents[3]
+    return [] if root == Path("outputs") else [f"output_root={root}"]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,116 @@
+"""The honesty report of attacked runs: in result.json, and as text beside the other runs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oodbench.attack_comparisons import compare
+from oodbench.attacked_runs import Read, attack_class, read_attacked, records_of
+from oodbench.errors import DataError
+from oodbench.metrics.attack_report import AttackReport, Check, attack_report
+from oodbench.report import format_score
+from oodbench.results import RunResult
+
+_CURVE = 10
+"""Points of a curve in the text, beside that of 0 iterations."""
+
+_LIBRARIES = ("TorchAttack", "FoolboxAttack")
+"""Attacks that are judged by what the library returns."""
+
+_WIDTH = 110
+_INDENT = 15 * " "
+
+
+def report_of(
+    records: Path, counts: Mapping[str, int], config: Mapping[str, Any]
+) -> AttackReport | None:
+    """Report on one run's records, None where it has no attack or no records.
+
+    Args:
+        records: the run's folder of records.
+        counts: by split, how many items were scored.
+        config: of the result.
+    """
+    if not attack_class(config):
+        return None
+    return _report(read_attacked(records, tuple(counts.items())), config)
+
+
+def _report(frame: pd.DataFrame, config: Mapping[str, Any]) -> AttackReport | None:
+    attack = attack_class(config)
+    last_alone = attack in _LIBRARIES or config["attack"].get("early_stop") is False
+    if frame.empty:
+        return None
+    return attack_report(frame, attack, judges_last_alone=last_alone)
+
+
+def stored_report(
+    records: Path, counts: Mapping[str, int], config: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """`report_of` as it stands in result.json."""
+    report = report_of(records, counts, config)
+    return None if report is None else asdict(report)
+
+
+def report_text(results: Sequence[RunResult]) -> str:
+    """The reports of all attacked runs, as plain text.
+
+    Raises:
+        DataError: there is no attacked run, or records are damaged.
+    """
+    read: Read = lru_cache(maxsize=8)(read_attacked)
+    blocks = []
+    for result in results:
+        if not attack_class(result.config):
+            continue
+        report = _report(records_of(result, read), result.config)
+        if report is not None:
+            blocks.append("\n".join(_lines(result, report, compare(result, results, read))))
+    if not blocks:
+        raise DataError("no finished run with an attack; run oodbench benchmark=adversarial first")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _lines(result: RunResult, report: AttackReport, comparisons: list[Check]) -> Iterator[str]:
+    difference = f" ({result.difference})" if result.difference else ""
+    marks = [f"{result.n_images} of {result.n_expected} pictures", f"run {result.key}"]
+    yield f"{result.model} × {result.benchmark}, {result.attack}{difference}"
+    yield f"  {', '.join(marks + ['demo data'] * result.demo)}"
+    yield f"  accuracy, published rule  {format_score(report.accuracy)}"
+    yield f"  accuracy, strict rule     {format_score(report.strict_accuracy)}"
+    yield from _curves(report)
+    for check in (*report.checks, *comparisons):
+        yield f"  {check.verdict:<11}  {check.name}{_figure(check)}"
+        warning = f" The figure is the {check.explanation}." if check.verdict == "warn" else ""
+        yield from wrap(
+            f"{check.detail}{warning} [{check.paper}]",
+            _WIDTH,
+            initial_indent=_INDENT,
+            subsequent_indent=_INDENT,
+        )
+        if check.command:
+            yield f"{_INDENT}run: {check.command}"
+
+
+def _curves(report: AttackReport) -> Iterator[str]:
+    last = len(report.iterations) - 1
+    shown = np.unique(np.linspace(0, last, min(last, _CURVE) + 1).round().astype(int))
+    rows = {
+        "after iterations": [f"{report.iterations[place]}" for place in shown],
+        "published rule, %": [f"{100 * report.accuracy_after[place]:.1f}" for place in shown],
+        "strict rule, %": [f"{100 * report.strict_accuracy_after[place]:.1f}" for place in shown],
+    }
+    for name, cells in rows.items():
+        yield f"  {name:<18}" + "".join(f"{cell:>7}" for cell in cells)
+
+
+def _figure(check: Check) -> str:
+    if check.figure is None:
+        return ""
+    return f": {100 * check.figure:.1f} % (warns above {100 * check.threshold:g} %)"

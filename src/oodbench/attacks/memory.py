@@ -1,0 +1,344 @@
+"""How many images may be in the network at once, from what one gradient step of one image takes."""
+
+import ctypes
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from oodbench.attacks.checkpointing import checkpointed
+from oodbench.attacks.lean_norm import lean_norms
+from oodbench.errors import AttackError, ConfigError
+
+GIB = 2**30
+SHARE = 0.9
+"""Of the budget that is planned with: allocators lose some of the rest between tensors."""
+
+AUTO_SHARE = 0.8
+"""Of the memory that is free, which other programs use too."""
+
+_POLL_SECONDS = 0.002
+_STATUS = Path("/proc/self/statm")
+_MACHINE = Path("/proc/meminfo")
+_CGROUP = Path("/sys/fs/cgroup")
+
+Budget = float | str | None
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """How an attack goes through a network.
+
+    Attributes:
+        micro_batch: images in it at once.
+        frugal: blocks are checkpointed, and BatchNorm keeps nothing.
+    """
+
+    micro_batch: int
+    frugal: bool
+
+    @contextmanager
+    def applied(self, network: nn.Module) -> Iterator[None]:
+        """Prepare a network whose parameters are frozen, and leave it as it was."""
+        with ExitStack() as stack:
+            if self.frugal:
+                stack.enter_context(lean_norms(network))
+                stack.enter_context(checkpointed(network))
+            yield
+
+
+def check_memory(value: Budget) -> Budget:
+    """Give `attack.memory` back if it is one.
+
+    Args:
+        value: None (the micro-batch is used as it is), auto, or GiB beside the model.
+
+    Raises:
+        ConfigError: it is something else, or memory cannot be measured here.
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and value != "auto" and not (number and float(value) > 0):
+        raise ConfigError(f"attack.memory={value}: must be null, auto or GiB above 0, such as 3.5")
+    if value is not None and not torch.cuda.is_available() and not _STATUS.exists():
+        raise ConfigError(f"attack.memory={value}: needs CUDA or Linux; use attack.micro_batch")
+    return value
+
+
+@dataclass
+class Planner:
+    """Plans for the networks that an attack meets, each measured once per image size.
+
+    Attributes:
+        budget: of `attack.memory`.
+        micro_batch: images at once at most, and without a budget exactly.
+        measure: bytes that a function takes at its peak.
+    """
+
+    budget: Budget
+    micro_batch: int
+    measure: Callable[[Callable[[], object], torch.device], int] = field(
+        default_factory=lambda: peak_of
+    )
+    _known: WeakKeyDictionary[nn.Module, dict[torch.Size, MemoryPlan]] = field(
+        default_factory=WeakKeyDictionary
+    )
+
+    def of(self, network: nn.Module, images: Tensor, taken: int = 0) -> MemoryPlan:
+        """The plan for a network and images of a size.
+
+        Args:
+            network: in evaluation mode, its parameters without gradients.
+            images: `(N, C, H, W)` in [0, 1], at least one; the attack keeps a second copy of them.
+            taken: bytes of a budget in GiB that the attack has taken before.
+
+        Raises:
+            AttackError: memory runs out with a single image.
+        """
+        plans = self._known.setdefault(network, {})
+        size = images.shape[1:]
+        if size not in plans:
+            plans[size] = self._made(network, images[:1], images.nbytes, taken)
+        return plans[size]
+
+    def lower(self, network: nn.Module, images: Tensor, micro_batch: int) -> None:
+        """Remember what was left of the micro-batch when memory ran out."""
+        plan = self.of(network, images)
+        if micro_batch < plan.micro_batch:
+            self._known[network][images.shape[1:]] = MemoryPlan(micro_batch, plan.frugal)
+
+    def _made(self, network: nn.Module, image: Tensor, copies: int, taken: int) -> MemoryPlan:
+        if self.budget is None:
+            return MemoryPlan(self.micro_batch, frugal=False)
+        budget = _bytes(self.budget, image.device) - copies
+        if self.budget != "auto":  # what is free now is without it
+            budget -= taken
+        budget = max(0, budget)
+        usable = int(SHARE * budget)
+        kept = kept_bytes(network, image)
+        # A backward pass that is run to see whether it fits must not be what fails.
+        if kept <= usable:
+            needed = self._needed(network, image, frugal=False)
+            if needed is not None and needed <= usable:
+                return self._fitting(needed, budget, frugal=False)
+            takes = "runs out of memory" if needed is None else f"takes {needed / GIB:.2f} GiB"
+            reason = f"{takes} without"
+        else:
+            reason = f"would keep {kept / GIB:.2f} GiB of activations without"
+        needed = self._needed(network, image, frugal=True)
+        if needed is None:
+            raise AttackError(
+                f"attack.memory={self.budget}: out of memory with one image even with "
+                "checkpointing: make the images smaller"
+            )
+        return self._fitting(needed, budget, frugal=True, reason=reason)
+
+    def _needed(self, network: nn.Module, image: Tensor, *, frugal: bool) -> int | None:
+        """Bytes; None where there is less memory than that."""
+        try:
+            with MemoryPlan(1, frugal).applied(network):
+                return max(1, self.measure(lambda: _step(network, image), image.device))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+
+    def _fitting(self, needed: int, budget: int, *, frugal: bool, reason: str = "") -> MemoryPlan:
+        fitting = int(SHARE * budget) // needed
+        plan = MemoryPlan(max(1, min(self.micro_batch, fitting)), frugal)
+        log.info(
+            "attack.memory=%s, %.2f GiB for activations: a step of one image takes %.2f GiB; "
+            "micro-batch %d of at most %d, %s",
+            self.budget,
+            budget / GIB,
+            needed / GIB,
+            plan.micro_batch,
+            self.micro_batch,
+            f"checkpointing on: an image {reason}" if frugal else "checkpointing off",
+        )
+        if not fitting:
+            log.warning(
+                "attack.memory=%s: one image takes %.2f GiB even with checkpointing; going on with "
+                "one at a time",
+                self.budget,
+                needed / GIB,
+            )
+        return plan
+
+
+def own_bytes(network: nn.Module, other: nn.Module) -> int:
+    """Bytes of the weights of a network that another one does not share."""
+    shared = {tensor.data_ptr() for tensor in (*other.parameters(), *other.buffers())}
+    tensors = (*network.parameters(), *network.buffers())
+    return sum(tensor.nbytes for tensor in tensors if tensor.data_ptr() not in shared)
+
+
+def kept_bytes(network: nn.Module, images: Tensor) -> int:
+    """Activations that autograd would keep for the gradient to the images, in bytes.
+
+    They are counted and let go, so that this takes no more than a forward pass without gradients.
+    """
+    weights = {
+        tensor.untyped_storage().data_ptr()
+        for tensor in (*network.parameters(), *network.buffers())
+    }
+    counted: dict[int, Any] = {}
+    reference: Any = StorageWeakRef
+    total = 0
+
+    def count(tensor: Tensor) -> None:
+        nonlocal total
+        storage = tensor.untyped_storage()
+        place = storage.data_ptr()
+        # An address alone is not enough: what is let go leaves it to the next tensor.
+        if place in weights or (place in counted and not counted[place].expired()):
+            return
+        counted[place] = reference(storage)
+        total += storage.nbytes()
+
+    def unused(_: Any) -> Tensor:
+        raise AssertionError("there is no backward pass")
+
+    with torch.enable_grad(), saved_tensors_hooks(count, unused):
+        network(images.detach().requires_grad_())
+    return total
+
+
+def peak_of(function: Callable[[], object], device: torch.device) -> int:
+    """Bytes that are in use at most while a function runs, above those before it.
+
+    Of the process (resident set) on a CPU, of PyTorch's tensors on CUDA.
+    """
+    if device.type == "cuda":
+        release(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        function()
+        return torch.cuda.max_memory_allocated(device) - before
+    release(device)
+    before = _resident()
+    highest, stop = before, threading.Event()
+
+    def watch() -> None:
+        nonlocal highest
+        while not stop.wait(_POLL_SECONDS):
+            highest = max(highest, _resident())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        function()
+    finally:
+        stop.set()
+        watcher.join()
+    return max(highest, _resident()) - before
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a failed pass may succeed with fewer images."""
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+        return True
+    message = str(error).lower()
+    known = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, RuntimeError) and any(words in message for words in known)
+
+
+def halved(micro_batch: int, error: BaseException) -> int:
+    """Half of a micro-batch that did not fit.
+
+    Raises:
+        AttackError: it was a single image.
+    """
+    reason = str(error).split("\n")[0] or type(error).__name__
+    if micro_batch <= 1:
+        raise AttackError(
+            f"out of memory with one image in the network ({reason}): set attack.memory=auto, or "
+            "make the images smaller"
+        ) from error
+    log.warning("out of memory with %d images, going on with half: %s", micro_batch, reason)
+    return micro_batch // 2
+
+
+def release(device: torch.device) -> None:
+    """Give memory that is free within the process back to the system, where that can be asked."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        return
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)
+
+
+def logits_in_parts(network: nn.Module, images: Tensor, size: int) -> tuple[Tensor, int]:
+    """Logits without gradients, in smaller parts if memory runs out.
+
+    Args:
+        network: images -> logits `(N, K)`.
+        images: `(N, C, H, W)`.
+        size: images at once.
+
+    Returns:
+        Logits `(N, K)`, and the size at the end.
+    """
+    parts: list[Tensor] = []
+    done = 0
+    while done < len(images):
+        part = images[done : done + size]
+        failure: BaseException | None = None
+        try:
+            with torch.no_grad():
+                parts.append(network(part))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            failure = error.with_traceback(None)  # its frames hold the tensors
+        if failure is None:
+            done += len(part)
+        else:
+            size = halved(len(part), failure)
+            release(images.device)
+    return torch.cat(parts), size
+
+
+def _step(network: nn.Module, image: Tensor) -> None:
+    with torch.enable_grad():
+        leaf = image.detach().clone().requires_grad_()
+        torch.autograd.grad(network(leaf).logsumexp(1).sum(), leaf)
+
+
+def _bytes(budget: float | str, device: torch.device) -> int:
+    if budget != "auto":
+        return int(float(budget) * GIB)
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        own = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(AUTO_SHARE * (free + own))
+    return int(AUTO_SHARE * _free())
+
+
+def _free() -> int:
+    """Bytes that the machine, or the container within its limit, can still give."""
+    lines = dict(line.split(":") for line in _MACHINE.read_text().splitlines())
+    free = int(lines["MemAvailable"].split()[0]) * 1024
+    limit = _CGROUP / "memory.max"
+    if limit.exists() and limit.read_text().strip().isdigit():
+        used = int((_CGROUP / "memory.current").read_text())
+        of_used = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
+        cached = int(of_used.get("inactive_file", 0))  # given back when memory is asked for
+        free = min(free, int(limit.read_text()) - used + cached)
+    return max(free, 0)
+
+
+def _resident() -> int:
+    return int(_STATUS.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,180 @@
+"""The report on records small enough to count by hand."""
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from oodbench.metrics.attack_report import (
+    AttackReport,
+    Check,
+    Finding,
+    attack_report,
+    judged,
+    rules,
+    strictly_accurate,
+    wrong_after,
+)
+
+FALLING = "still falling at the last iteration"
+LOSS = "loss moved the wrong way"
+ZERO = "gradient of zero"
+ANYWAY = "failures that are misclassified anyway"
+
+# Targeted attack of 20 iterations; label 0, target 5. In words: clean prediction, prediction under
+# attack, success, iterations, first error, loss of the target before and after, zero gradient.
+TARGETED = [
+    (0, 5, True, 2, 1, 8.0, 0.5, False),
+    (0, 5, True, 19, 4, 8.0, 0.6, False),  # in the last tenth
+    (0, 5, True, 18, 18, 8.0, 0.6, False),  # just before it
+    (0, 0, False, 20, 7, 8.0, 3.0, False),  # misclassified on the way
+    (0, 0, False, 20, -1, 8.0, 8.5, False),  # further from the target
+    (0, 0, False, 20, -1, 8.0, 8.0005, True),  # no further than rounding goes
+    (3, 3, False, 20, 0, 8.0, 2.0, False),  # wrong from the start
+    (5, 5, True, 0, 0, 0.2, 0.2, False),  # at the target from the start: not attacked
+    (3, 0, False, 20, 0, 8.0, 7.0, False),  # wrong from the start, right in the end
+    (0, 0, False, 20, 20, 8.0, 2.0, False),  # misclassified at the very end
+]
+COLUMNS = (
+    *("clean_prediction", "prediction", "attack_succeeded", "attack_iterations", "first_error"),
+    *("clean_loss", "attack_loss", "zero_gradient"),
+)
+
+
+def records(rows: list[tuple[Any, ...]] = TARGETED, **changed: Any) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(COLUMNS)).assign(label=0, target=5, **changed)
+
+
+def by_name(report: AttackReport) -> dict[str, Check]:
+    return {check.name: check for check in report.checks}
+
+
+def test_the_two_rules() -> None:
+    report = attack_report(records(), "TargetedPGD")
+    # Published: rows 4, 5, 6, 9 and 10. Strict: 5 and 6, the others were misclassified once.
+    assert (report.accuracy.value, report.accuracy.n) == (5 / 10, 10)
+    assert (report.strict_accuracy.value, report.strict_accuracy.n) == (2 / 10, 10)
+    assert strictly_accurate(records()).tolist() == [row in (4, 5) for row in range(10)]
+    never = 2**63 - 1
+    published = [2, 19, 18, never, never, never, 0, 0, never, never]
+    assert wrong_after(records()).tolist() == published
+    strict = [1, 4, 18, 7, never, never, 0, 0, 0, 20]
+    assert wrong_after(records(), strict=True).tolist() == strict
+
+
+def test_accuracy_after_every_iteration() -> None:
+    report = attack_report(records(), "TargetedPGD")
+    assert report.iterations == list(range(21))
+    # Published: 8 right, one lost at 2, 18 and 19 each.
+    assert report.accuracy_after == [0.8] * 2 + [0.7] * 16 + [0.6, 0.5, 0.5]
+    # Strict: 7 right, lost at 1, 4, 7, 18 and 20.
+    expected = [0.7] + [0.6] * 3 + [0.5] * 3 + [0.4] * 11 + [0.3] * 2 + [0.2]
+    assert report.strict_accuracy_after == expected
+
+
+def test_long_curves_have_a_hundred_steps() -> None:
+    rows = [(0, 5, True, 500, 500, 1, 0, False), (0, 0, False, 1000, -1, 1, 0, False)]
+    report = attack_report(records(rows), "PGD")
+    assert report.iterations == list(range(0, 1001, 10))
+    assert report.accuracy_after == [1.0] * 50 + [0.5] * 51
+
+
+def test_checks_by_hand() -> None:
+    checks = by_name(attack_report(records(), "TargetedPGD"))
+    assert list(checks) == [FALLING, LOSS, ZERO, ANYWAY]
+    # After iteration 18 of 20: one by the published rule (19), one by the strict one (20).
+    assert checks[FALLING].figure == 1 / 10
+    assert checks[FALLING].verdict == "warn"
+    assert "10.0 % by the published rule and 10.0 % by the strict rule" in checks[FALLING].detail
+    assert checks[LOSS].figure == 1 / 9
+    assert checks[LOSS].detail.startswith("1 of 9 pictures; cross entropy of the target")
+    assert checks[ZERO].figure == 1 / 9
+    assert checks[ANYWAY].figure == 3 / 10
+    assert "50.0 % by the published rule, 20.0 % by the strict one" in checks[ANYWAY].detail
+    assert {check.verdict for check in checks.values()} == {"warn"}
+
+
+def test_the_loss_of_an_untargeted_attack_is_to_rise() -> None:
+    rows = [
+        (0, 5, True, 3, 3, 0.5, 2.0, False),
+        (0, 0, False, 9, -1, 0.5, 0.4, False),
+        (0, 0, False, 9, -1, 0.5, 0.4995, False),
+        (0, 0, False, 9, -1, 0.5, 0.6, False),
+    ]
+    check = by_name(attack_report(records(rows).drop(columns="target"), "PGD"))[LOSS]
+    assert (check.figure, check.verdict) == (1 / 4, "warn")
+    assert "of the label, which is to rise" in check.detail
+
+
+def test_a_converged_attack_passes() -> None:
+    rows = [(0, 5, True, 3, 3, 1.0, 0.5, False)] * 5 + [(0, 0, False, 10, -1, 1, 0.5, False)]
+    checks = by_name(attack_report(records(rows), "PGD"))
+    assert {check.verdict for check in checks.values()} == {"pass"}
+    assert {check.figure for check in checks.values()} == {0.0}
+
+
+def test_where_every_picture_is_lost_the_longest_success_is_no_end() -> None:
+    rows = [(0, 5, True, count, count, 1.0, 0.5, False) for count in (1, 2, 3)]
+    check = by_name(attack_report(records(rows), "PGD"))[FALLING]
+    assert (check.figure, check.verdict) == (0.0, "pass")
+
+
+def test_an_attack_without_early_stop_has_the_strict_curve_alone() -> None:
+    rows = [
+        (0, 5, True, 10, 2, 1.0, 0.5, False),
+        (0, 5, True, 10, 10, 1.0, 0.5, False),
+        (0, 0, False, 10, -1, 1.0, 0.5, False),
+        (0, 0, False, 10, -1, 1.0, 0.5, False),
+    ]
+    check = by_name(attack_report(records(rows), "PGD", judges_last_alone=True))[FALLING]
+    assert (check.figure, check.detail) == (
+        1 / 4,
+        "After iteration 9 of 10: 25.0 % by the strict rule.",
+    )
+    bare = records(rows).drop(columns="first_error")
+    report = attack_report(bare, "TorchAttack", judges_last_alone=True)
+    assert by_name(report)[FALLING].verdict == "not checked"
+    assert (report.iterations, report.accuracy_after) == ([0, 10], [1.0, 0.5])
+
+
+def test_what_an_attack_does_not_record_is_not_checked() -> None:
+    few = records().drop(columns=["first_error", "clean_loss", "attack_loss", "zero_gradient"])
+    checks = by_name(attack_report(few, "Square"))
+    verdicts = {name: check.verdict for name, check in checks.items()}
+    assert verdicts == {FALLING: "warn", LOSS: "not checked", ZERO: "not checked", ANYWAY: "warn"}
+    # Known is only that row 9 was wrong before the attack.
+    assert checks[ANYWAY].figure == 1 / 10
+
+
+def test_nothing_attacked() -> None:
+    checks = by_name(attack_report(records([TARGETED[7]]), "PGD"))
+    assert checks[LOSS].verdict == checks[ZERO].verdict == "not checked"
+    assert checks[LOSS].detail == "No picture was attacked: all were at the goal before."
+
+
+def test_one_iteration_has_no_curve() -> None:
+    rows = [(0, 5, True, 1, 1, 1.0, 0.5, False), (0, 0, False, 1, -1, 1.0, 0.5, False)]
+    assert by_name(attack_report(records(rows), "FGSM"))[FALLING].verdict == "not checked"
+
+
+def test_checks_that_say_nothing_about_an_attack_are_left_out() -> None:
+    assert by_name(attack_report(records(), "Transfer")) == {}
+    assert FALLING not in by_name(attack_report(records(), "CarliniWagnerL2"))
+
+
+@pytest.mark.parametrize(
+    ("figure", "verdict"),
+    [(None, "not checked"), (0.55 - 0.3, "pass"), (0.2501, "warn"), (-1.0, "pass")],
+)
+def test_above_the_threshold_is_a_warning(figure: float | None, verdict: str) -> None:
+    rule = replace(rules()[LOSS], threshold=0.25)
+    check = judged(rule, Finding(figure, "because", "oodbench x=y"))
+    assert (check.verdict, check.figure, check.threshold) == (verdict, figure, 0.25)
+    assert (check.detail, check.command) == ("because", "oodbench x=y")
+    assert (check.explanation, check.paper) == (rule.meaning, rule.paper)
+
+
+def test_every_rule_has_a_paper_and_says_what_its_figure_means() -> None:
+    assert all("arXiv:" in rule.paper and "threshold" in rule.meaning for rule in rules().values())
+    assert len(rules()) == 9
