@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from attack_toys import CLASSES, conv_net, mlp, pictures, predictions
 from torch import Tensor, nn
 
 from oodbench.attacks import memory
@@ -25,7 +26,6 @@ from oodbench.attacks.memory import (
 from oodbench.attacks.pgd import FGSM, PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.errors import AttackError, ConfigError
-from tests.attacks.attack_toys import CLASSES, conv_net, mlp, pictures, predictions
 
 CPU = torch.device("cpu")
 MEBIBYTE = 2**20
