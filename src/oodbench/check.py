@@ -17,6 +17,7 @@ from oodbench.paths import runs_directory
 from oodbench.pipelines import run_pipeline
 from oodbench.report import SCALE
 from oodbench.results import RunResult, read_results
+from oodbench.run_arguments import add_run_arguments
 from oodbench.sources import references
 
 VERDICTS = ("unexplained", "explained", "pass")
@@ -283,21 +284,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Finished runs beside the published table, timm's results, imagenet-testbed "
         "and the literature: pass, explained or unexplained. Exit code 1 on unexplained.",
     )
-    parser.add_argument(
-        "--output-root",
-        "--outputs",
-        type=Path,
-        default=Path("outputs"),
-        metavar="DIR",
-        help="where oodbench wrote its runs (default: outputs)",
-    )
-    parser.add_argument(
-        "--normaliser",
-        type=Path,
-        metavar="FILE",
-        help="CSV of AlexNet's scores on ImageNet-P (perturbation, flip_probability, "
-        "top5_distance), for mFR; default: an imagenet_p run of the model alexnet",
-    )
+    add_run_arguments(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all comparisons here")
     loudness = parser.add_mutually_exclusive_group()
     loudness.add_argument("--quiet", action="store_true", help="print nothing")

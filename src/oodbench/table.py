@@ -15,6 +15,7 @@ from oodbench.files import write_text
 from oodbench.long_table import long_table
 from oodbench.paths import runs_directory, tables_directory
 from oodbench.results import read_failures, read_results
+from oodbench.run_arguments import add_run_arguments
 from oodbench.wide_table import WideTable, wide_table
 
 
@@ -130,21 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="oodbench-table", description="Tables of all runs on disk, beside published values."
     )
-    parser.add_argument(
-        "--output-root",
-        "--outputs",
-        type=Path,
-        default=Path("outputs"),
-        metavar="DIR",
-        help="where oodbench wrote its runs (default: outputs)",
-    )
-    parser.add_argument(
-        "--normaliser",
-        type=Path,
-        metavar="FILE",
-        help="CSV of AlexNet's scores on ImageNet-P (perturbation, flip_probability, "
-        "top5_distance), for mFR; default: an imagenet_p run of the model alexnet",
-    )
+    add_run_arguments(parser)
     parser.add_argument(
         "--rescore", action="store_true", help="first score all runs again from their records"
     )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.balls import ball
 from oodbench.attacks.base import AttackResult, Norm, generator_of
-from oodbench.attacks.checks import ImageError, check_count, check_eps, check_norm, check_range
+from oodbench.attacks.checks import check_count, check_eps, check_norm, check_range, refuse_nan
 from oodbench.attacks.folding import FoldedNetworks
 from oodbench.attacks.frozen import frozen
 from oodbench.attacks.loop import MICRO_BATCH
@@ -181,7 +181,7 @@ class APGD:
         """All runs of the images at `rows`."""
         with torch.no_grad():
             logits = network(images[rows])
-        _refuse_nan(logits, rows, images, 0)
+        refuse_nan(logits, rows, len(images), 0)
         found.losses[rows] = F.cross_entropy(logits, labels[rows], reduction="none")
         found.succeeded[rows] = logits.argmax(1) != labels[rows]
         for targets in self._runs(logits, labels[rows]):
@@ -267,7 +267,7 @@ class _Run:
         with torch.enable_grad():
             leaves = state.iterates.detach().requires_grad_(more)
             logits = self.network(leaves)
-            _refuse_nan(logits, state.rows, self.images, step)
+            refuse_nan(logits, state.rows, len(self.images), step)
             losses = self.attack.loss(logits, state.labels, state.targets)
             left = logits.argmax(1) == state.labels
             self._enter(state, logits.detach(), ~left, step)
@@ -322,10 +322,3 @@ class _Run:
 
 def _inside(offsets: Tensor, clean: Tensor) -> Tensor:
     return (clean + offsets).clamp(0, 1)
-
-
-def _refuse_nan(logits: Tensor, rows: Tensor, images: Tensor, step: int) -> None:
-    bad = torch.isnan(logits).any(1)
-    if bad.any():
-        position = int(rows[bad][0])
-        raise ImageError(position, len(images), f"gives logits that are NaN at iteration {step}")

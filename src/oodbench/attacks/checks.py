@@ -148,6 +148,29 @@ def check_count(key: str, value: int) -> int:
     return value
 
 
+def refuse_nan(
+    logits: Tensor, positions: Tensor, count: int, steps: int | Tensor, step: str = "iteration"
+) -> None:
+    """Refuse logits `(k, K)` that are not numbers.
+
+    Args:
+        logits: of some images of a batch.
+        positions: int64 `(k,)`, where these stand in the batch.
+        count: how many images the batch has.
+        steps: where the attack is, for all of them or int64 `(k,)`.
+        step: what it counts.
+
+    Raises:
+        ImageError: names the first image.
+    """
+    bad = torch.isnan(logits).any(1)
+    if bad.any():
+        first = int(bad.nonzero()[0])
+        where = int(steps[first]) if isinstance(steps, Tensor) else steps
+        complaint = f"gives logits that are NaN at {step} {where}"
+        raise ImageError(int(positions[first]), count, complaint)
+
+
 def refuse(bad: Tensor, complaint: str) -> None:
     """Raise an `ImageError` for the first image of a batch that is marked in bool `(N,)`."""
     if bad.any():

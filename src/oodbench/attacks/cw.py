@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.attacks.base import AttackResult, Norm
-from oodbench.attacks.checks import ImageError, check_count, check_not_negative, check_range
+from oodbench.attacks.checks import check_count, check_not_negative, check_range, refuse_nan
 from oodbench.attacks.folding import FoldedNetworks
 from oodbench.attacks.frozen import frozen
 from oodbench.attacks.loop import MICRO_BATCH
+from oodbench.attacks.margins import margins
 from oodbench.errors import ConfigError
 
 _INTERIOR = 0.999999
@@ -89,7 +90,8 @@ class CarliniWagnerL2:
                 torch.arange(len(images), device=images.device), self.micro_batch
             ):
                 with torch.no_grad():
-                    logits = _checked(network(images[rows]), rows, images, 0)
+                    logits = network(images[rows])
+                refuse_nan(logits, rows, len(images), 0)
                 right = logits.argmax(1) == labels[rows]
                 distances[rows[~right]] = 0
                 if right.any():
@@ -116,10 +118,11 @@ class CarliniWagnerL2:
         for step in range(self.iterations):
             with torch.enable_grad():
                 iterates = (torch.tanh(variables) + 1) / 2
-                logits = _checked(network(iterates), rows, images, step)
+                logits = network(iterates)
+                refuse_nan(logits, rows, len(images), step)
                 squares = (iterates - clean).square().flatten(1).sum(1)
-                margins = _margins(logits, labels[rows]).clamp(min=-self.kappa)
-                (gradients,) = torch.autograd.grad((squares + self.c * margins).sum(), variables)
+                leads = margins(logits, labels[rows]).clamp(min=-self.kappa)
+                (gradients,) = torch.autograd.grad((squares + self.c * leads).sum(), variables)
             length = squares.detach().sqrt()
             nearer = (logits.argmax(1) != labels[rows]) & (length < distances[rows])
             found[rows[nearer]] = iterates.detach()[nearer]
@@ -127,17 +130,3 @@ class CarliniWagnerL2:
             iterations[rows[nearer]] = step
             variables.grad = gradients
             optimizer.step()
-
-
-def _margins(logits: Tensor, labels: Tensor) -> Tensor:
-    """Logit of the label minus the highest other one, `(k,)`."""
-    others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
-    return logits.gather(1, labels[:, None])[:, 0] - others
-
-
-def _checked(logits: Tensor, rows: Tensor, images: Tensor, step: int) -> Tensor:
-    bad = torch.isnan(logits).any(1)
-    if bad.any():
-        complaint = f"gives logits that are NaN at iteration {step}"
-        raise ImageError(int(rows[bad][0]), len(images), complaint)
-    return logits

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from oodbench.attacks.library import LibraryAttack, alternatives
+from oodbench.attacks.library import LibraryAttack, alternatives, refuse_unknown_arguments
 from oodbench.errors import ConfigError
 
 
@@ -41,11 +41,7 @@ class FoolboxAttack(LibraryAttack):
                 arguments, needs a radius, measures another norm, or no such radius or norm.
         """
         constructor = _attack_class(attack)
-        parameters = dict(inspect.signature(constructor).parameters)
-        for key in arguments:
-            if key not in parameters:
-                known = alternatives(key, list(parameters))
-                raise ConfigError(f"unknown key attack.arguments.{key}: {known}")
+        refuse_unknown_arguments(arguments, list(inspect.signature(constructor).parameters))
         self._attack = constructor(**arguments)
         steps = arguments.get("steps", getattr(self._attack, "steps", 0))
         super().__init__(name=name, eps=eps, norm=norm, iterations=int(steps))

@@ -1,6 +1,7 @@
 """What the adapters to other libraries' attacks have in common."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 import torch
@@ -11,7 +12,7 @@ from oodbench.attacks.base import AttackResult, Norm
 from oodbench.attacks.checks import TOLERANCE, check_eps, check_norm, check_range, check_result
 from oodbench.attacks.frozen import frozen
 from oodbench.attacks.randomness import PerImageRandomness, SharedDrawError
-from oodbench.errors import AttackError
+from oodbench.errors import AttackError, ConfigError
 
 
 class LibraryAttack(ABC):
@@ -103,6 +104,13 @@ def _without_rounding(images: Tensor) -> Tensor:
     """Within [0, 1] where no more than the tolerance is outside: SPSA returns -3e-10."""
     clipped = images.clamp(0, 1)
     return torch.where((images - clipped).abs() <= TOLERANCE, clipped, images)
+
+
+def refuse_unknown_arguments(given: Iterable[str], known: list[str]) -> None:
+    """Refuse a key of `attack.arguments` that the library's class does not take."""
+    for key in given:
+        if key not in known:
+            raise ConfigError(f"unknown key attack.arguments.{key}: {alternatives(key, known)}")
 
 
 def alternatives(name: str, available: list[str]) -> str:

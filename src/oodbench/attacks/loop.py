@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.balls import Ball
 from oodbench.attacks.base import AttackResult
-from oodbench.attacks.checks import ImageError
+from oodbench.attacks.checks import refuse_nan
 from oodbench.attacks.goals import Goal
 from oodbench.attacks.memory import halved, is_out_of_memory, release
 
@@ -109,7 +109,7 @@ class Descent:
         self.micro_batch = rules.micro_batch
         self.positions = torch.arange(len(images), device=images.device)
         self.iterations = torch.zeros_like(self.positions)
-        self._refuse_nan(logits, self.positions, self.iterations)
+        refuse_nan(logits, self.positions, len(images), self.iterations)
         self.kept_runs = torch.zeros_like(self.positions)
         self.kept = images.clone()
         pursued = goal.pursued(self.positions, self.kept_runs)
@@ -178,7 +178,7 @@ class Descent:
         more = bool((slots.steps < self.rules.iterations).any())
         leaves = slots.iterates.detach().requires_grad_(more)
         logits = self.network(leaves)
-        self._refuse_nan(logits, slots.positions, slots.steps)
+        refuse_nan(logits, slots.positions, len(self.images), slots.steps)
         pursued = self.goal.pursued(slots.positions, slots.runs)
         losses = F.cross_entropy(logits, pursued, reduction="none")
         reached = self.goal.reached(logits.detach(), slots.positions, slots.runs)
@@ -249,16 +249,6 @@ class Descent:
         clean = self.images[slots.positions]
         iterates = (clean + self.rules.ball.project(moved - clean)).clamp(0, 1)
         return _Slots(slots.positions, slots.runs, slots.steps + 1, iterates)
-
-    def _refuse_nan(self, logits: Tensor, positions: Tensor, steps: Tensor) -> None:
-        bad = torch.isnan(logits).any(1)
-        if bad.any():
-            first = int(bad.nonzero()[0])
-            raise ImageError(
-                int(positions[first]),
-                len(self.images),
-                f"gives logits that are NaN at iteration {int(steps[first])}",
-            )
 
 
 def _joined(one: _Slots, other: _Slots) -> _Slots:

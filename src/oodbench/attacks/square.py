@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from oodbench.attacks.balls import ball
 from oodbench.attacks.base import AttackResult, Norm, generator_of
-from oodbench.attacks.checks import ImageError, check_count, check_eps, check_norm, check_range
+from oodbench.attacks.checks import check_count, check_eps, check_norm, check_range, refuse_nan
 from oodbench.attacks.folding import FoldedNetworks
 from oodbench.attacks.frozen import frozen
 from oodbench.attacks.loop import MICRO_BATCH
+from oodbench.attacks.margins import margins
 from oodbench.errors import ConfigError
 
 _SCHEDULE = (
@@ -149,17 +150,12 @@ class _Search:
         """Take the candidates whose margin is lower, or that are misclassified."""
         labels = self.labels[rows]
         logits = self.network(candidates)
-        bad = torch.isnan(logits).any(1)
-        if bad.any():
-            complaint = f"gives logits that are NaN at query {query}"
-            raise ImageError(int(rows[bad][0]), len(self.images), complaint)
+        refuse_nan(logits, rows, len(self.images), query, "query")
         wrong = logits.argmax(1) != labels
-        of_label = logits.gather(1, labels[:, None])[:, 0]
-        others = logits.scatter(1, labels[:, None], -torch.inf)
-        margins = of_label - others.amax(1)
-        taken = wrong | (margins < self.margins[rows]) | always
+        found = margins(logits, labels)
+        taken = wrong | (found < self.margins[rows]) | always
         self.best[rows[taken]] = candidates[taken]
-        self.margins[rows[taken]] = margins[taken]
+        self.margins[rows[taken]] = found[taken]
         self.succeeded[rows] = wrong
         self.iterations[rows] = query
 

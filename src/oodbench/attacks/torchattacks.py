@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from oodbench.attacks.library import LibraryAttack, alternatives
+from oodbench.attacks.library import LibraryAttack, alternatives, refuse_unknown_arguments
 from oodbench.errors import ConfigError
 
 
@@ -74,10 +74,7 @@ def _checked_arguments(attack: Any, arguments: dict[str, Any]) -> dict[str, Any]
     """The arguments with the library's defaults for those that are not given."""
     parameters = dict(inspect.signature(attack).parameters)
     del parameters["model"]
-    for key in arguments:
-        if key not in parameters:
-            known = alternatives(key, list(parameters))
-            raise ConfigError(f"unknown key attack.arguments.{key}: {known}")
+    refuse_unknown_arguments(arguments, list(parameters))
     return {key: value.default for key, value in parameters.items()} | arguments
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from oodbench.errors import WeightsError
-from oodbench.files import digest
+from oodbench.models.digests import remembered_digest
 
 TIMEOUT = 10.0
 """Seconds that the hub may take to answer before it counts as unreachable."""
@@ -49,7 +49,7 @@ def _check_arrived_whole(path: Path, etag: str | None) -> None:
     """The hub names large files by their sha256."""
     if etag is None or len(etag) != 64:
         return
-    found = digest(path, "sha256")
+    found = remembered_digest(path, "sha256")
     if found != etag:
         path.resolve().unlink()
         raise WeightsError(

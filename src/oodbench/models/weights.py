@@ -1,6 +1,5 @@
 """Finding weights files, checking them and naming them for the run key. Imports no torch."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from oodbench.errors import ConfigError, WeightsError
-from oodbench.files import cached_json, digest
+from oodbench.files import digest
+from oodbench.models.digests import remembered_digest
 from oodbench.models.download import download as download_file
 from oodbench.models.hub import hub_file
 from oodbench.models.weights_lock import check_or_record
-from oodbench.paths import cache_directory
 from oodbench.schema import WeightsConfig
 
 HUB_FILE = "model.safetensors"
@@ -147,7 +146,7 @@ def verify(file: WeightsFile, directory: Path) -> None:
 
 def weights_hash(path: Path) -> str:
     """Full sha256 of a file, in hex; remembered by path, size and time of change."""
-    return _remembered_digest(path, "sha256")
+    return remembered_digest(path, "sha256")
 
 
 def check_hash(path: Path, expected: str) -> None:
@@ -157,7 +156,7 @@ def check_hash(path: Path, expected: str) -> None:
         WeightsError: it is another file.
         ConfigError: `expected` is not of that form.
     """
-    _check(path, expected, _remembered_digest, shown=path)
+    _check(path, expected, remembered_digest, shown=path)
 
 
 def missing_head(name: str, looked_for: str | None) -> WeightsError:
@@ -272,10 +271,3 @@ def _is_web_page(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(512).lstrip().lower()
     return start.startswith((b"<!doctype html", b"<html"))
-
-
-def _remembered_digest(path: Path, algorithm: str) -> str:
-    status = path.stat()
-    stamp = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}\n{algorithm}"
-    entry = cache_directory() / "hashes" / f"{hashlib.sha256(stamp.encode()).hexdigest()}.json"
-    return str(cached_json(entry, lambda: digest(path, algorithm)))

@@ -1,0 +1,23 @@
+"""Options of the commands that read finished runs."""
+
+import argparse
+from pathlib import Path
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where the runs are, and what ImageNet-P is normalised by."""
+    parser.add_argument(
+        "--output-root",
+        "--outputs",
+        type=Path,
+        default=Path("outputs"),
+        metavar="DIR",
+        help="where oodbench wrote its runs (default: outputs)",
+    )
+    parser.add_argument(
+        "--normaliser",
+        type=Path,
+        metavar="FILE",
+        help="CSV of AlexNet's scores on ImageNet-P (perturbation, flip_probability, "
+        "top5_distance), for mFR; default: an imagenet_p run of the model alexnet",
+    )
