@@ -9,7 +9,7 @@ from pathlib import Path
 from oodbench.errors import ConfigError, OodbenchError
 from oodbench.models.catalogue import GENERIC, load_run, model_names
 from oodbench.models.inventory import check_model, describe, find_stored, size_text
-from oodbench.models.weights import locate, verify
+from oodbench.models.weights import WeightsFile, locate, verify
 from oodbench.published import published_models
 from oodbench.schema import RunConfig
 
@@ -94,26 +94,30 @@ def _models(chosen: argparse.Namespace) -> list[RunConfig]:
     return [load_run(name, overrides, chosen.config_dir) for name in names or model_names()]
 
 
-def _line(run: RunConfig) -> str:
-    model, directory = run.model, Path(run.weights.dir)
+def _stored(run: RunConfig) -> tuple[list[WeightsFile], str]:
+    """The model's files, and whether they are there."""
     try:
-        state = "on disk" if find_stored(model, directory) else "no file"
+        files = find_stored(run.model, Path(run.weights.dir))
     except OodbenchError:
-        state = "missing"
+        return [], "missing"
+    return files, "on disk" if files else "no file"
+
+
+def _line(run: RunConfig) -> str:
+    model = run.model
+    files, state = _stored(run)
     millions = "?" if model.parameters is None else f"{model.parameters:.1f} M"
     licence = model.weights.license or "unknown licence"
     return (
         f"{model.name:<26} {millions:>8}  {model.input_size:>4} px  {licence:<13} "
-        f"{size_text(model, directory):>14}  {state}"
+        f"{size_text(model, files):>14}  {state}"
     )
 
 
 def _details(run: RunConfig) -> str:
-    model, weights, directory = run.model, run.model.weights, Path(run.weights.dir)
-    try:
-        files = "; ".join(map(describe, find_stored(model, directory)))
-    except OodbenchError:
-        files = "missing"
+    model, weights = run.model, run.model.weights
+    files, state = _stored(run)
+    described = state if state == "missing" else "; ".join(map(describe, files))
     parameters = "not registered" if model.parameters is None else f"{model.parameters} million"
     rows: list[tuple[str, str | None]] = [
         ("parameters", parameters),
@@ -126,8 +130,8 @@ def _details(run: RunConfig) -> str:
         ("layout", weights.layout),
         ("head", weights.head_file),
         ("licence", weights.license or "unknown"),
-        ("size", size_text(model, directory)),
-        ("files", files),
+        ("size", size_text(model, files)),
+        ("files", described),
     ]
     return "\n".join([model.name, *(f"  {key:<11} {value}" for key, value in rows if value)])
 

@@ -1,5 +1,6 @@
 """What is known and what is on disk of a model's weights, for `oodbench-models`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +33,8 @@ def find_stored(model: ModelConfig, directory: Path) -> list[WeightsFile]:
     return locate(model.name, model.weights, directory, download=False)
 
 
-def size_text(model: ModelConfig, directory: Path) -> str:
-    """Size of the files on disk, else what float32 parameters take ("about")."""
-    try:
-        files = find_stored(model, directory)
-    except OodbenchError:
-        files = []
+def size_text(model: ModelConfig, files: Sequence[WeightsFile]) -> str:
+    """Size of the files on disk, or without any what float32 parameters take ("about")."""
     if files:
         return _megabytes(sum(file.path.stat().st_size for file in files))
     if model.parameters is None:
