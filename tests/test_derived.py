@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from published_names import PERTURBATIONS
 from run_factory import run_result, score, store_records
 
 from oodbench.derived import derive, read_normaliser
@@ -17,18 +18,6 @@ ALEXNET = {
     for row in read_table("corruption_reference.csv")
     if (row["set"], row["quantity"]) == ("test", "alexnet_mean_error")
 }
-PERTURBATIONS = [
-    "gaussian_noise",
-    "shot_noise",
-    "motion_blur",
-    "zoom_blur",
-    "snow",
-    "brightness",
-    "translate",
-    "rotate",
-    "tilt",
-    "scale",
-]
 
 
 def split_of(n: int) -> dict[str, Any]:

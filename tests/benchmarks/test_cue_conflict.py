@@ -4,30 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from published_names import CATEGORIES
 
 from oodbench.benchmarks.base import Split
 from oodbench.benchmarks.cue_conflict import CueConflict
 from oodbench.errors import DataError
-
-# Geirhos et al. 2019: the 16 entry-level categories, alphabetical.
-CATEGORIES = [
-    "airplane",
-    "bear",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "car",
-    "cat",
-    "chair",
-    "clock",
-    "dog",
-    "elephant",
-    "keyboard",
-    "knife",
-    "oven",
-    "truck",
-]
 
 Make = Callable[..., Path]
 

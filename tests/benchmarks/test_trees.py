@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
+from published_names import PERTURBATIONS
 
 from oodbench.benchmarks.base import Split
 from oodbench.benchmarks.trees import ImageNetC, ImageNetP, find_trees
@@ -24,18 +25,6 @@ ARCHIVES_C = {
     "extra": ["speckle_noise", "spatter", "gaussian_blur", "saturate"],
 }
 TEST_C = [name for archive in list(ARCHIVES_C)[:4] for name in ARCHIVES_C[archive]]
-TEST_P = [
-    "gaussian_noise",
-    "shot_noise",
-    "motion_blur",
-    "zoom_blur",
-    "snow",
-    "brightness",
-    "translate",
-    "rotate",
-    "tilt",
-    "scale",
-]
 VALIDATION = ("speckle_noise", "gaussian_blur", "spatter", "shear")
 
 Make = Callable[..., Path]
@@ -206,7 +195,7 @@ def test_p_flat_and_grouped_trees_are_the_same(tmp_path: Path) -> None:
 def test_p_missing_are_the_test_perturbations_only(tmp_path: Path) -> None:
     make_clips(tmp_path, ["snow", "spatter"])
     missing = imagenet_p(tmp_path).missing_splits()
-    assert sorted(missing) == sorted(name for name in TEST_P if name != "snow")
+    assert sorted(missing) == sorted(name for name in PERTURBATIONS if name != "snow")
 
 
 def test_p_only_clips_are_items(tmp_path: Path, make_picture: Make) -> None:

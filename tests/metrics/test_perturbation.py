@@ -4,6 +4,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from published_names import PERTURBATIONS
 from scipy.stats import rankdata
 
 from oodbench.errors import DataError
@@ -15,19 +16,6 @@ from oodbench.metrics.perturbation import (
     perturbation,
     top5_distance,
 )
-
-TEN = [
-    "gaussian_noise",
-    "shot_noise",
-    "motion_blur",
-    "zoom_blur",
-    "snow",
-    "brightness",
-    "translate",
-    "rotate",
-    "tilt",
-    "scale",
-]
 
 
 def records_of(clips: dict[str, np.ndarray], split: str) -> pd.DataFrame:
@@ -79,7 +67,7 @@ def authors_scores(logits: np.ndarray, *, noise: bool) -> tuple[float, float]:
 
 
 def test_the_ten_test_perturbations_are_those_of_the_paper() -> None:
-    assert list(TEST_PERTURBATIONS) == TEN
+    assert list(TEST_PERTURBATIONS) == PERTURBATIONS
 
 
 @pytest.mark.parametrize("split", ["gaussian_noise", "speckle_noise", "snow", "translate"])
@@ -181,7 +169,7 @@ def tables(n: int = 50, seed: int = 0) -> dict[str, pd.DataFrame]:
             },
             index=[f"{name}/n{i % 3}/v{i}.mp4" for i in range(n)],
         )
-        for name in TEN
+        for name in PERTURBATIONS
     }
 
 
@@ -189,7 +177,7 @@ def test_combine_is_the_mean_over_the_ten_with_joint_intervals() -> None:
     clips = tables()
     scores = combine(clips | {"shear": tables(seed=5)["snow"]})
     for metric, unit in (("flip_probability", "fraction"), ("top5_distance", "distance")):
-        values = np.array([clips[name][metric] for name in TEN])
+        values = np.array([clips[name][metric] for name in PERTURBATIONS])
         assert scores[metric].value == pytest.approx(values.mean())
         assert (scores[metric].n, scores[metric].unit) == (50, unit)
         generator = np.random.default_rng(7)
@@ -213,7 +201,7 @@ def test_combine_of_other_clips_has_no_interval() -> None:
 def test_missing_perturbations_are_named() -> None:
     clips = tables()
     del clips["snow"], clips["tilt"]
-    normaliser = {name: {"flip_probability": 0.1, "top5_distance": 2.0} for name in TEN}
+    normaliser = {name: {"flip_probability": 0.1, "top5_distance": 2.0} for name in PERTURBATIONS}
     for score in (*combine(clips).values(), *normalised(clips, normaliser).values()):
         assert math.isnan(score.value)
         assert score.note == "perturbations missing: snow, tilt"
@@ -223,11 +211,11 @@ def test_normalised_by_hand() -> None:
     clips = tables()
     normaliser = {
         name: {"flip_probability": 0.1 + 0.01 * i, "top5_distance": 2.0 + i}
-        for i, name in enumerate(TEN)
+        for i, name in enumerate(PERTURBATIONS)
     }
     scores = normalised(clips, normaliser)
     for score, metric in (("mfr", "flip_probability"), ("mt5d", "top5_distance")):
-        ratios = [clips[name][metric].mean() / normaliser[name][metric] for name in TEN]
+        ratios = [clips[name][metric].mean() / normaliser[name][metric] for name in PERTURBATIONS]
         assert scores[score].value == pytest.approx(100 * sum(ratios) / 10)
         assert scores[score].unit == "percent"
         assert scores[score].low < scores[score].value < scores[score].high
@@ -246,7 +234,7 @@ def test_alexnet_against_itself_is_100() -> None:
 
 @pytest.mark.parametrize("value", [0.0, math.nan, None])
 def test_a_normaliser_that_is_none_is_named(value: float | None) -> None:
-    normaliser = {name: {"flip_probability": 0.1, "top5_distance": 2.0} for name in TEN}
+    normaliser = {name: {"flip_probability": 0.1, "top5_distance": 2.0} for name in PERTURBATIONS}
     if value is None:
         del normaliser["rotate"]["flip_probability"]
     else:

@@ -3,29 +3,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from published_names import CATEGORIES
 from scipy import stats
 
 from oodbench.metrics.score import Score
 from oodbench.metrics.shape_bias import shape_bias
-
-CATEGORIES = [
-    "airplane",
-    "bear",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "car",
-    "cat",
-    "chair",
-    "clock",
-    "dog",
-    "elephant",
-    "keyboard",
-    "knife",
-    "oven",
-    "truck",
-]
 
 
 def records_of(rows: list[tuple[str, str, str, str]]) -> pd.DataFrame:
