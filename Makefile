@@ -13,7 +13,7 @@ install: $(INSTALLED) ## Make .venv and install oodbench with everything for the
 
 $(INSTALLED): setup.cfg constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -c constraints.txt -e '.[corruptions,demo,dev,onnx,tensorboard,transformers]'
+	$(BIN)/pip install -c constraints.txt -e '.[corruptions,demo,dev,onnx,openvino,tensorboard,transformers]'
 	touch $@
 
 demo: install ## Three small real models on small stand-ins for all seven benchmarks, then the table

@@ -37,7 +37,7 @@ PUBLISHED_BENCHMARKS = {
     "imagenet_sketch",
     "adversarial",
 }
-BENCHMARKS = PUBLISHED_BENCHMARKS | {"imagenet_c_generated"}
+BENCHMARKS = PUBLISHED_BENCHMARKS | {"imagenet_c_generated", "imagenet_p_generated"}
 NATIVE_SIZES = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "b4": 380, "b5": 456, "b6": 528}
 NATIVE_SIZES |= {"b7": 600, "b8": 672, "l2_ns_475": 475, "l2_ns": 800}
 """Pixels at which the published run evaluated the EfficientNets (its README)."""
@@ -51,6 +51,7 @@ TORCH_FAMILY: dict[str, dict[str, Any]] = {
     "imagenet_c": {"crop": 224},
     "imagenet_c_generated": {"crop": 224},
     "imagenet_p": {},
+    "imagenet_p_generated": {},
     "imagenet_sketch": SKETCH,
     "cue_conflict": {},
     "adversarial": {**SQUARE, "resize": 224},
@@ -67,6 +68,7 @@ def efficientnet(benchmark: str, native: int) -> dict[str, Any]:
         "imagenet_c": to_native,
         "imagenet_c_generated": to_native,
         "imagenet_p": to_native,
+        "imagenet_p_generated": to_native,
         "imagenet_sketch": {**SKETCH, "resize_after_crop": native},
         "cue_conflict": to_native,
         "adversarial": {**SQUARE, **to_native},
@@ -223,7 +225,7 @@ def test_every_cell_of_the_published_table(model: str, benchmark: str) -> None:
     assert run.attack["name"] == ("pgd_targeted" if benchmark == "adversarial" else "none")
     assert difference(run) == ""
     extension = run.benchmark.published_preprocessing[run.model.family].extension
-    extended = ("imagenet_c", "imagenet_c_generated", "imagenet_p")
+    extended = ("imagenet_c", "imagenet_c_generated", "imagenet_p", "imagenet_p_generated")
     assert extension == (tensorflow and benchmark in extended)
 
 
@@ -240,6 +242,7 @@ def test_the_published_attack_has_its_published_numbers() -> None:
         ("imagenet_c", 50_000),
         ("imagenet_c_generated", 50_000),
         ("imagenet_p", 50_000),
+        ("imagenet_p_generated", 50_000),
         ("imagenet_sketch", 50_889),
         ("adversarial", 25_000),
     ],

@@ -186,6 +186,27 @@ def test_mfr_from_a_run_of_alexnet(tmp_path: Path) -> None:
     assert scores["mt5d"].value == pytest.approx(2 * (2 * 50 + 8 * 75) / 10)
 
 
+def test_mfr_of_generated_clips_needs_alexnet_on_the_same_ones(tmp_path: Path) -> None:
+    def generated(run: RunResult, seed: int, fingerprint: str = "f") -> RunResult:
+        config = {"benchmark": {"protocol": {"seed": seed}}}
+        name = "imagenet_p_generated"
+        return replace(run, benchmark=name, config=config, dataset_fingerprint=fingerprint)
+
+    run, alexnet = clip_run(tmp_path, PERTURBATIONS), alexnet_run(tmp_path)
+    ours = generated(run, 0)
+    scores = derive([ours, generated(alexnet, 0)], None)[run.directory]
+    assert scores["mfr"].value == pytest.approx(2 * (2 * 100 + 8 * 150) / 10)
+    for other in (generated(alexnet, 1), generated(alexnet, 0, "g"), alexnet):
+        assert run.directory not in derive([ours, other], None)
+        assert derive([ours], normaliser_file(tmp_path, PERTURBATIONS)) == {}
+
+
+def test_relative_mce_of_generated_pictures(tmp_path: Path) -> None:
+    corrupted = replace(corrupted_run(tmp_path, list(ALEXNET)), benchmark="imagenet_c_generated")
+    clean = clean_run(tmp_path, {"a": 0, "b": 1})
+    assert relative([corrupted, clean]).value == pytest.approx(by_hand(0.5))
+
+
 def test_no_mfr_without_a_normaliser(tmp_path: Path) -> None:
     run = clip_run(tmp_path, PERTURBATIONS)
     assert derive([run], None) == {}

@@ -69,7 +69,7 @@ def test_an_unknown_key_like_no_other_still_lists_the_alternatives() -> None:
     [
         "engine.batch_size=many",
         "engine.batch_size=1.5",
-        "data.workers=null",
+        "data.workers=two",
         "model.mean=0.5",
         "model.std=[a,b]",
         "seed=x",
@@ -92,7 +92,7 @@ def test_a_wrong_type_is_refused(override: str) -> None:
         (["shard.count=2", "shard.index=2"], "shard.index=2: must be 0..1"),
         (["shard.index=-1"], "shard.index=-1: must be 0..0"),
         (["data.on_error=ignore"], "data.on_error=ignore: available: stop, skip"),
-        (["engine.precision=fp16"], "engine.precision=fp16: available: fp32"),
+        (["engine.precision=fp8"], "engine.precision=fp8: available: fp32, tf32, bf16, fp16"),
         (
             ["model.weights.layout=odd"],
             "model.weights.layout=odd: available: plain, positional, moco_v2, timm, transformers, "

@@ -32,7 +32,9 @@ def derive(results: Sequence[RunResult], normaliser: Path | None) -> Derived:
     """All derived scores that the runs allow.
 
     `relative_mce` of a clean imagenet_c run needs an imagenet run of the same model and weights;
-    `mfr` and `mt5d` of a clean imagenet_p run need AlexNet's scores. Of several runs that would do
+    `mfr` and `mt5d` of a clean imagenet_p run need AlexNet's scores; of a generated run those of
+    AlexNet on the same generated clips, whatever the file says.
+    Of several runs that would do
     the newest is taken, before all one without difference from the published run. A partial run
     needs a second one of the same pictures; where none is there the score is NaN with a note.
 
@@ -51,10 +53,12 @@ def derive(results: Sequence[RunResult], normaliser: Path | None) -> Derived:
     for result in results:
         if result.attack != "none":
             continue
-        if result.benchmark == "imagenet_c":
+        if result.benchmark in ("imagenet_c", "imagenet_c_generated"):
             scores = _of_corruptions(result, results)
         elif result.benchmark == "imagenet_p":
             scores = _of_clips(result, results, given)
+        elif result.benchmark == "imagenet_p_generated":
+            scores = _of_clips(result, results, None)
         else:
             continue
         if scores:
@@ -113,7 +117,11 @@ def _of_corruptions(result: RunResult, results: Sequence[RunResult]) -> dict[str
 def _of_clips(
     result: RunResult, results: Sequence[RunResult], given: Normaliser | None
 ) -> dict[str, Score]:
-    alexnet_runs = _second_runs(result, results, "imagenet_p", NORMALISING_MODEL)
+    alexnet_runs = [
+        run
+        for run in _second_runs(result, results, result.benchmark, NORMALISING_MODEL)
+        if result.benchmark == "imagenet_p" or _generated_alike(run, result)
+    ]
     if given is None and not alexnet_runs:
         return {}
     clips = {}
@@ -164,6 +172,12 @@ def _records(run: RunResult, split: str, columns: Sequence[str]) -> pd.DataFrame
     """Records of the scored items; only what is asked for, because ImageNet-C has 3.75 M rows."""
     n_items = int(run.splits[split]["n_items"])
     return read_split(run.directory / "records", split, n_items, columns=columns)
+
+
+def _generated_alike(run: RunResult, other: RunResult) -> bool:
+    """Made of the same pictures, with the same seed and encoder."""
+    same_pictures = run.dataset_fingerprint == other.dataset_fingerprint
+    return same_pictures and run.config.get("benchmark") == other.config.get("benchmark")
 
 
 def _same(one: pd.Index, other: pd.Index) -> bool:

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.benchmarks.base import Benchmark, Split
+from oodbench.benchmarks.listing import folder_names
+from oodbench.budget import item_counts, parse_budget
 from oodbench.building import build
+from oodbench.data.manifest import found_notice
 from oodbench.engines.devices import device_type, resolve_device
 from oodbench.errors import ConfigError, DataError
 from oodbench.files import read_json
@@ -20,8 +23,6 @@ from oodbench.schema import RunConfig, source_model
 log = logging.getLogger(__name__)
 
 DEMO_MARK = "DEMO.txt"
-GENERATED_MARK = "manifest.json"
-"""Of `oodbench-data corrupt`."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Plan:
     """A run whose data and weights are found and whose key is known.
 
     Attributes:
-        counts: items to evaluate of every split (after `limit`).
+        counts: items to evaluate of every split (after `limit` and `budget`).
         weights: identity of the weights; None: unknown, so nothing on disk may be reused.
     """
 
@@ -61,6 +62,19 @@ class Plan:
         return self.cell_of(self.run)
 
 
+@dataclass(frozen=True)
+class Data:
+    """The pictures of a benchmark, found on disk.
+
+    Attributes:
+        missing: names of the splits that are not there, which `data.allow_partial` allows.
+    """
+
+    benchmark: Benchmark
+    splits: Sequence[Split]
+    missing: Sequence[str]
+
+
 def make_plan(run: RunConfig) -> Plan:
     """Find data and weights and compute the key.
 
@@ -68,14 +82,42 @@ def make_plan(run: RunConfig) -> Plan:
         DataError: data are missing or incomplete.
         WeightsError: weights are missing or have the wrong hash.
     """
+    return plan_of(run, find_data(run), find_weights(run))
+
+
+def find_data(run: RunConfig) -> Data:
+    """What is on disk of the benchmark.
+
+    Raises:
+        DataError: data are missing or incomplete.
+    """
     benchmark: Benchmark = build(run.benchmark.protocol, "benchmark.protocol")
     splits = benchmark.splits()
     missing = benchmark.missing_splits()
     _refuse_generated(run)
     _check_complete(run, splits, missing)
-    weights = identity(
+    return Data(benchmark, splits, missing)
+
+
+def find_weights(run: RunConfig) -> str | None:
+    """Identity of the model's weights, None where it is unknown.
+
+    Raises:
+        WeightsError: weights are missing or have the wrong hash.
+    """
+    return identity(
         run.model.name, run.model.weights, Path(run.weights.dir), download=run.weights.download
     )
+
+
+def plan_of(run: RunConfig, data: Data, weights: str | None) -> Plan:
+    """The plan for data and weights that were found.
+
+    Raises:
+        ConfigError: the machine has no such device.
+        WeightsError: those of the source of a transfer attack are missing.
+    """
+    splits = data.splits
     device = resolve_device(run.engine.device)
     document = key_document(
         run,
@@ -87,13 +129,12 @@ def make_plan(run: RunConfig) -> Plan:
     key = run_key(document)
     return Plan(
         run=run,
-        benchmark=benchmark,
+        benchmark=data.benchmark,
         splits=splits,
-        missing_splits=missing,
-        counts={
-            split.name: split.n_items if run.limit is None else min(run.limit, split.n_items)
-            for split in splits
-        },
+        missing_splits=data.missing,
+        counts=item_counts(
+            {split.name: split.n_items for split in splits}, parse_budget(run.budget), run.limit
+        ),
         weights=weights,
         device=device,
         document=document,
@@ -154,13 +195,15 @@ def _roots(run: RunConfig, splits: Sequence[Split]) -> set[Path]:
 
 
 def _refuse_generated(run: RunConfig) -> None:
-    """Pictures of `oodbench-data corrupt` are never to stand in the column of the official ones."""
-    manifest = read_json(Path(run.benchmark.root) / GENERATED_MARK)
-    if run.benchmark.name == "imagenet_c" and isinstance(manifest, dict):
-        raise DataError(
-            f"{run.benchmark.root}: holds generated pictures ({GENERATED_MARK}), not the official "
-            "ones: set benchmark.name=imagenet_c_generated"
-        )
+    """What `oodbench-data` generated is never to stand in the column of the official data set."""
+    if run.benchmark.name not in ("imagenet_c", "imagenet_p"):
+        return
+    root = Path(run.benchmark.root)
+    for folder in [root, *(root / name for name in folder_names(root))]:  # as find_trees looks
+        if notice := found_notice(folder):
+            raise DataError(
+                f"{folder}: {notice}: set benchmark.name={run.benchmark.name}_generated"
+            )
 
 
 def _check_complete(run: RunConfig, splits: Sequence[Split], missing: Sequence[str]) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from oodbench.budget import parse_budget
 from oodbench.checking import at_least, merged, one_of
 from oodbench.errors import ConfigError
 
 FAMILIES = ("default", "tf_efficientnet")
+PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 LAYOUTS = ("plain", "positional", "moco_v2", "timm", "transformers", "onnx")
 
 
@@ -110,9 +112,15 @@ class EngineConfig:
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, …"""
     precision: str = "fp32"
-    batch_size: int = 16
+    """fp32, or with an engine that can: tf32, bf16, fp16. Part of the run key."""
+    batch_size: int | None = None
+    """null: what is fastest for the engine and the device."""
     threads: int | None = None
-    """Threads of the network on the CPU; null: PyTorch's own choice."""
+    """Threads of the network on the CPU; null: one a physical core."""
+    tolerance: float = 1e-3
+    """Largest difference of a logit from the eager engine's that the parity gate lets through."""
+    cache_dir: str = ".cache/engines"
+    """Folder of exported models."""
     backend: dict[str, Any] = field(default_factory=dict)
 
 
@@ -125,8 +133,13 @@ class DataConfig:
     """Accept fewer pictures than the official count; the cell is marked."""
     on_error: str = "stop"
     """What a picture that cannot be read does: stop, or skip (counted and listed)."""
-    workers: int = 2
-    """Threads that decode."""
+    workers: int | None = None
+    """Threads that decode; null: chosen from the cores."""
+    cache: str = "off"
+    """Keep decoded pictures: off, memory (of this process), disk (below `cache_dir`)."""
+    cache_dir: str = ".cache/pictures"
+    cache_gib: float = 20.0
+    """Most that the cache may take, GiB; what was used longest ago goes first."""
 
 
 @dataclass
@@ -162,6 +175,9 @@ class RunConfig:
     seed: int = 0
     limit: int | None = None
     """First pictures (clips) of every split, in the class-stratified order; null: all."""
+    budget: Any = None
+    """As `limit`, as a part of every split (`2%`, rounded up) or a number of pictures (clips) of
+    every split (5000); with both the smaller one counts. See `oodbench.budget`."""
     output_root: str = "outputs"
 
 
@@ -216,15 +232,21 @@ def shipped(group: str) -> list[str]:
 
 def _check_values(run: RunConfig) -> None:
     one_of("data.on_error", run.data.on_error, ("stop", "skip"))
-    one_of("engine.precision", run.engine.precision, ("fp32",))
+    one_of("engine.precision", run.engine.precision, PRECISIONS)
+    one_of("data.cache", run.data.cache, ("off", "memory", "disk"))
     one_of("model.weights.layout", run.model.weights.layout, LAYOUTS)
     one_of("model.outputs", run.model.outputs, ("logits", "probabilities"))
-    at_least("engine.batch_size", run.engine.batch_size, 1)
     at_least("benchmark.chunk_size", run.benchmark.chunk_size, 1)
-    at_least("data.workers", run.data.workers, 1)
     at_least("shard.count", run.shard.count, 1)
-    if run.limit is not None:
-        at_least("limit", run.limit, 1)
+    for key, value in (
+        ("engine.batch_size", run.engine.batch_size),
+        ("engine.threads", run.engine.threads),
+        ("data.workers", run.data.workers),
+        ("limit", run.limit),
+    ):
+        if value is not None:
+            at_least(key, value, 1)
+    parse_budget(run.budget)
     if not 0 <= run.shard.index < run.shard.count:
         raise ConfigError(f"shard.index={run.shard.index}: must be 0..{run.shard.count - 1}")
     for name in ("name", "_target_"):

@@ -1,19 +1,27 @@
 """ImageNet-C made while loading: the same pictures as on disk, under the same names."""
 
+import json
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
-from toys import Cli, write_pictures
 
 from oodbench.benchmarks.generated import ImageNetCGenerated
 from oodbench.benchmarks.trees import ImageNetC
 from oodbench.data import cli
+from oodbench.data.clips import write_clip
+from oodbench.data.manifest import notice
 from oodbench.errors import ConfigError, DataError
 from oodbench.metrics.corruption import TEST_CORRUPTIONS
+from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.plan import Plan, make_plan
+from oodbench.resolvers import register_resolvers
+from oodbench.schema import register_schema, validate
 
 TENCH, GOLDFISH = "n01440764", "n01443537"
 QUICK = ["gaussian_noise", "contrast"]
@@ -68,7 +76,7 @@ def test_the_pictures_are_those_on_disk(val: Path, tmp_path: Path) -> None:
     on_disk, made = ImageNetC(root=str(out), n_expected=3), generated(val, seed=5)
     for split in made.splits():
         of_disk = next(other for other in on_disk.splits() if other.name == split.name)
-        assert of_disk.list_items() == split.list_items()
+        assert list(of_disk.list_items()) == list(split.list_items())
         for item in split.list_items():
             (expected,) = on_disk.load(of_disk.root / item.image)
             (picture,) = made.load(split.root / item.image)
@@ -108,14 +116,34 @@ def test_wrong_options(val: Path, options: dict[str, object], message: str) -> N
         generated(val, **options)
 
 
-def test_generated_folder_is_refused_as_the_official_one(cli: Cli, toy: Path) -> None:
+def plan(toy: Path, *overrides: str) -> Plan:
+    register_schema()
+    register_resolvers()
+    register_model_facts()
+    GlobalHydra.instance().clear()
+    search = f"hydra.searchpath=[file://{toy / 'my_conf'}]"
+    usual = [search, "model=toy", "data.allow_partial=true"]
+    with initialize_config_module("oodbench.conf", version_base="1.3"):
+        return make_plan(validate(compose("config", [*usual, *overrides])))
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "command"), [("imagenet_c", "corrupt"), ("imagenet_p", "perturb")]
+)
+@pytest.mark.parametrize("below", [".", "mine"])
+def test_a_generated_folder_is_refused_as_the_official_one(
+    toy: Path, make_picture: Make, benchmark: str, command: str, below: str
+) -> None:
     """And accepted under the name of its own column."""
-    folder = toy / "data" / "imagenet-c"
-    write_pictures(folder / "contrast" / "3", per_class=1, size=224)
-    (folder / "manifest.json").write_text('{"seed": 0}')
-    refused = cli("model=toy", "benchmark=imagenet_c")
-    assert refused.returncode == 1
-    assert "set benchmark.name=imagenet_c_generated" in refused.stderr + refused.stdout
-    accepted = cli("model=toy", "benchmark=imagenet_c", "benchmark.name=imagenet_c_generated")
-    assert accepted.returncode == 0, accepted.stderr
-    assert "toy × imagenet_c_generated" in accepted.stdout
+    folder = toy / "theirs" / below
+    make_picture(folder / "contrast" / "3" / TENCH / "a.JPEG")
+    write_clip([np.zeros((16, 16, 3), np.uint8)] * 2, folder / "translate" / TENCH / "a.mp4")
+    given = [f"benchmark={benchmark}", f"benchmark.root={toy / 'theirs'}"]
+    (folder / "manifest.json").write_text('{"notice": "of another program"}')
+    assert plan(toy, *given).cell == f"toy × {benchmark}"
+    text = json.dumps({"notice": notice(command, "the data set")})
+    (folder / "manifest.json").write_text(text)
+    with pytest.raises(DataError, match=f"by oodbench-data {command}; .*{benchmark}_generated$"):
+        plan(toy, *given)
+    accepted = plan(toy, *given, f"benchmark.name={benchmark}_generated")
+    assert accepted.cell == f"toy × {benchmark}_generated"

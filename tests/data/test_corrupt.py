@@ -1,3 +1,4 @@
+import hashlib
 import os
 import signal
 import subprocess
@@ -65,7 +66,9 @@ def test_layout_format_and_manifest(source: Path, tmp_path: Path) -> None:
         assert table == opened.quantization[0]
     manifest = read_json(out / "manifest.json")
     assert manifest["seed"] == 0
-    assert manifest["complete"] == {"contrast": "1 5", "gaussian_noise": "1 5"}
+    assert list(manifest["complete"]) == [
+        *("contrast/1", "contrast/5", "gaussian_noise/1", "gaussian_noise/5"),
+    ]
     assert manifest["source"]["n_files"] == 5
     assert set(manifest["versions"][0]) == {"oodbench", "numpy", "opencv", "pillow"}
 
@@ -113,7 +116,22 @@ def test_what_is_there_stays_and_what_is_missing_is_made(source: Path, tmp_path:
     assert files(out) == before
     assert kept.stat().st_mtime_ns == kept_time
     assert run(source, out, "--corruptions", "contrast", "--severities", "3") == 0
-    assert read_json(out / "manifest.json")["complete"]["contrast"] == "1 3 5"
+    assert "contrast/3" in read_json(out / "manifest.json")["complete"]
+
+
+@needs_opencv
+def test_checksums_are_those_of_the_files_and_of_their_list(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(source, out, *QUICK) == 0
+    for cell in ("contrast/1", "gaussian_noise/5"):
+        text = (out / cell / "SHA256SUMS").read_text()
+        paths = sorted((out / cell).glob("*/*.JPEG"))
+        assert text == "".join(
+            f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.parent.name}/{path.name}\n"
+            for path in paths
+        )
+        complete = read_json(out / "manifest.json")["complete"]
+        assert complete[cell] == hashlib.sha256(text.encode()).hexdigest()
 
 
 @needs_opencv
@@ -132,7 +150,7 @@ def test_a_picture_is_the_same_made_alone(source: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("prepare", "options", "message"),
     [
-        ("seed", ["--seed", "1"], "holds pictures of seed 0, not 1: give --seed 0"),
+        ("seed", ["--seed", "1"], "holds files of seed 0, not 1: give --seed 0"),
         ("foreign", [], "not empty, and without a whole manifest.json"),
         ("other", [], "manifest.json: not written by oodbench-data corrupt"),
         ("parameters", [], "made with other parameters"),

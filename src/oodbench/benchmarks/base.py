@@ -18,7 +18,7 @@ from oodbench.metrics.score import Score
 SplitScores = dict[str, Score]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """One picture (or clip) of a split.
 
@@ -51,7 +51,7 @@ class Split:
     n_expected: int
     n_items: int
     fingerprint: str
-    list_items: Callable[[], list[Item]]
+    list_items: Callable[[], Sequence[Item]]
 
 
 Readout = Callable[[NDArray[np.float32]], dict[str, NDArray[np.generic]]]

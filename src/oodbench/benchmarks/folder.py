@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import overload
 
 import pandas as pd
 from hydra.utils import get_method
@@ -92,7 +93,7 @@ class FolderBenchmark:
                 n_expected=self.n_expected,
                 n_items=summary.n_files,
                 fingerprint=summary.fingerprint,
-                list_items=lambda: labelled(round_robin(self._folders(root))),
+                list_items=lambda: Labelled(round_robin(self._folders(root))),
             )
         ]
 
@@ -155,7 +156,28 @@ def wnid_folders(root: Path, classes: Sequence[str]) -> list[str]:
     return kept
 
 
-def labelled(pairs: Sequence[tuple[str, str]], prefix: str = "") -> list[Item]:
-    """Items of (synset id, file name) pairs, labelled by the synset's class index."""
-    label = {wnid: index for index, wnid in enumerate(imagenet_wnids())}
-    return [Item(f"{prefix}{wnid}/{name}", label[wnid]) for wnid, name in pairs]
+class Labelled(Sequence[Item]):
+    """Items of (synset id, file name) pairs, Labelled by the synset's class index.
+
+    Each is made when it is asked for: ImageNet-C's 3.75 million would take a gigabyte.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[str, str]], prefix: str = "") -> None:
+        self._pairs = pairs
+        self._prefix = prefix
+        self._label = {wnid: index for index, wnid in enumerate(imagenet_wnids())}
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    @overload
+    def __getitem__(self, position: int) -> Item: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Item]: ...
+
+    def __getitem__(self, position: int | slice) -> Item | Sequence[Item]:
+        if isinstance(position, slice):
+            return [self[number] for number in range(*position.indices(len(self)))]
+        wnid, name = self._pairs[position]
+        return Item(f"{self._prefix}{wnid}/{name}", self._label[wnid])

@@ -1,24 +1,15 @@
 """ImageNet-C made while loading: the corruptions applied to the clean validation pictures."""
 
 from collections.abc import Sequence
-from functools import partial
-from hashlib import sha256
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from PIL import Image
 
-from oodbench.benchmarks.base import Item, Split
-from oodbench.benchmarks.folder import labelled, tree_below, wnid_folders
-from oodbench.benchmarks.listing import (
-    PICTURE_SUFFIXES,
-    Summary,
-    cached_summary,
-    list_folders,
-    round_robin,
-    summarise,
-)
+from oodbench.benchmarks.base import Split
+from oodbench.benchmarks.folder import tree_below
+from oodbench.benchmarks.generated_source import generated_splits
 from oodbench.benchmarks.trees import ImageNetC
 from oodbench.corruptions.parameters import (
     SEVERITIES,
@@ -26,9 +17,9 @@ from oodbench.corruptions.parameters import (
     parameters_hash,
     picture_stream,
 )
+from oodbench.data.tasks import stream_name
 from oodbench.errors import ConfigError
 from oodbench.metrics.corruption import TEST_CORRUPTIONS
-from oodbench.reference import imagenet_wnids
 
 
 class ImageNetCGenerated(ImageNetC):
@@ -78,20 +69,8 @@ class ImageNetCGenerated(ImageNetC):
         Raises:
             DataError: the clean pictures are missing, or not in synset folders.
         """
-        wnids = wnid_folders(self.source, imagenet_wnids())
-        summary = cached_summary(self.source, wnids, "tree", lambda: _summary(self.source))
-        fingerprint = sha256(f"{summary.fingerprint}\0{parameters_hash()}".encode()).hexdigest()
-        return [
-            Split(
-                name=cell,
-                root=self.source,
-                n_expected=self.n_expected,
-                n_items=summary.n_files,
-                fingerprint=fingerprint,
-                list_items=partial(_items, self.source, cell),
-            )
-            for cell in (f"{name}/{level}" for name in self.corruptions for level in SEVERITIES)
-        ]
+        cells = [f"{name}/{level}" for name in self.corruptions for level in SEVERITIES]
+        return generated_splits(self.source, cells, self.n_expected, parameters_hash())
 
     def missing_splits(self) -> Sequence[str]:
         """Cells of the 15 test corruptions that are not asked for."""
@@ -113,7 +92,7 @@ class ImageNetCGenerated(ImageNetC):
             DataError: the clean picture cannot be read, by name.
             ConfigError: OpenCV or the textures of frost are not installed.
         """
-        from oodbench.corruptions.files import clean_picture, encoded, stream_name
+        from oodbench.corruptions.files import clean_picture, encoded
         from oodbench.corruptions.registry import corrupt
 
         corruption, level, wnid, name = PurePosixPath(path.relative_to(self.source)).parts
@@ -123,11 +102,3 @@ class ImageNetCGenerated(ImageNetC):
         if self.jpeg_quality is not None:
             made = np.asarray(Image.open(BytesIO(encoded(made, self.jpeg_quality))))
         return [Image.fromarray(made)]
-
-
-def _summary(source: Path) -> Summary:
-    return summarise(list_folders(source, PICTURE_SUFFIXES))
-
-
-def _items(source: Path, cell: str) -> list[Item]:
-    return labelled(round_robin(list_folders(source, PICTURE_SUFFIXES)), f"{cell}/")

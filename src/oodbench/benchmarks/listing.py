@@ -64,12 +64,12 @@ def summarise(folders: Sequence[Folder]) -> Summary:
     """Number of files and sha256 over the sorted relative paths and sizes."""
     digest = hashlib.sha256()
     n_files = 0
-    lines = sorted(
-        f"{folder.name}/{name}\0{size}\n" for folder in folders for name, size in folder.files
-    )
-    for line in lines:
-        digest.update(line.encode("utf-8", "surrogateescape"))
-        n_files += 1
+    # Folder by folder, in the order that all lines together would have.
+    for folder in sorted(folders, key=lambda folder: f"{folder.name}/"):
+        lines = sorted(f"{folder.name}/{name}\0{size}\n" for name, size in folder.files)
+        for line in lines:
+            digest.update(line.encode("utf-8", "surrogateescape"))
+        n_files += len(lines)
     return Summary(n_files, digest.hexdigest())
 
 

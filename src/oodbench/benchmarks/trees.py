@@ -8,7 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
-from oodbench.benchmarks.folder import labelled, wnid_folders
+from oodbench.benchmarks.folder import Labelled, wnid_folders
 from oodbench.benchmarks.listing import (
     CLIP_SUFFIXES,
     PICTURE_SUFFIXES,
@@ -58,9 +58,9 @@ def tree_split(
     )
 
 
-def _tree_items(tree: Path, root: Path, suffixes: frozenset[str]) -> list[Item]:
+def _tree_items(tree: Path, root: Path, suffixes: frozenset[str]) -> Sequence[Item]:
     prefix = tree.relative_to(root).as_posix() + "/"
-    return labelled(round_robin(list_folders(tree, suffixes)), prefix)
+    return Labelled(round_robin(list_folders(tree, suffixes)), prefix)
 
 
 class ImageNetC:

@@ -23,17 +23,18 @@ def gaussian_kernel(sigma: float, truncate: float) -> NDArray[np.float64]:
     return kernel
 
 
-def smoothed(values: Field | Picture, sigma: float) -> Field:
-    """Smoothed floats, borders repeated, cut at 4 sigma: `skimage.filters.gaussian`'s defaults.
+def smoothed(values: Field | Picture, sigma: float, truncate: float = 4.0) -> Field:
+    """Smoothed floats, borders repeated: `skimage.filters.gaussian` with its defaults.
 
     Args:
         values: `(H, W)` or `(H, W, 3)`, uint8 or floats.
         sigma: in pixels.
+        truncate: where the kernel is cut, in sigma.
 
     Returns:
         float64 for float64, else float32.
     """
-    kernel = gaussian_kernel(sigma, 4.0)
+    kernel = gaussian_kernel(sigma, truncate)
     depth = cv2.CV_64F if values.dtype == np.float64 else cv2.CV_32F
     made: Field = cv2.sepFilter2D(values, depth, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
     return made

@@ -3,23 +3,22 @@
 Nothing here needs OpenCV: what is to be made is known without it.
 """
 
-import json
-from functools import cache
 from hashlib import sha256
-from importlib.resources import files
 from typing import Any
 
 from numpy.random import PCG64, Generator
-from omegaconf import OmegaConf
 
+from oodbench.corruptions.parameter_table import ParameterTable
 from oodbench.errors import ConfigError
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
+_TABLE = ParameterTable("oodbench.corruptions", "severities.yaml", "corruption")
+
 
 def names() -> list[str]:
     """The 15 test corruptions in the paper's order, then the other four."""
-    return list(_table())
+    return _TABLE.names()
 
 
 def parameters(corruption: str, severity: int) -> dict[str, Any]:
@@ -32,7 +31,7 @@ def parameters(corruption: str, severity: int) -> dict[str, Any]:
         raise ConfigError(f"severity {severity}: available: 1, 2, 3, 4, 5")
     return {
         name: values[severity - 1] if isinstance(values, list) else values
-        for name, values in _table()[checked_name(corruption)].items()
+        for name, values in _TABLE.entry(corruption).items()
         if name != "archive"
     }
 
@@ -43,9 +42,7 @@ def checked_name(corruption: str) -> str:
     Raises:
         ConfigError: it is none of the corruptions, which are listed.
     """
-    if corruption not in _table():
-        raise ConfigError(f"unknown corruption {corruption}: available: {', '.join(_table())}")
-    return corruption
+    return _TABLE.checked_name(corruption)
 
 
 def picture_stream(seed: int, corruption: str, severity: int, name: str) -> Generator:
@@ -58,21 +55,17 @@ def picture_stream(seed: int, corruption: str, severity: int, name: str) -> Gene
         name: of the picture, the same on every machine.
 
     Returns:
-        PCG64 seeded with the first 16 bytes (big endian) of
-        sha256("<seed>:<corruption>:<severity>:<name>").
+        `stream` of "<seed>:<corruption>:<severity>:<name>".
     """
-    key = f"{seed}:{corruption}:{severity}:{name}"
+    return stream(f"{seed}:{corruption}:{severity}:{name}")
+
+
+def stream(key: str) -> Generator:
+    """PCG64 seeded with the first 16 bytes (big endian) of the key's sha256."""
     digest = sha256(key.encode("utf-8", "surrogateescape")).digest()
     return Generator(PCG64(int.from_bytes(digest[:16], "big")))
 
 
 def parameters_hash() -> str:
     """sha256 of all the parameters."""
-    return sha256(json.dumps(_table(), sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def _table() -> dict[str, dict[str, Any]]:
-    text = files(__package__).joinpath("severities.yaml").read_text(encoding="utf-8")
-    table: Any = OmegaConf.to_container(OmegaConf.create(text))
-    return dict(table)
+    return _TABLE.sha256()

@@ -37,17 +37,38 @@ def spatter(
         strength: of the water's tint; for mud the sigma, in pixels, that softens its edges.
         mud: brown and opaque, else water that lightens.
     """
-    # float64 where thresholds follow: water's edges and mud's border jump with the last bits
-    field = np.asarray(smoothed(rng.normal(mean, std, picture.shape[:2]), sigma), np.float64)
-    liquid = np.where(field < threshold, 0.0, field)
+    liquid = wet_areas(rng, picture.shape[:2], mean=mean, std=std, sigma=sigma, threshold=threshold)
+    if not mud:
+        return wetted(picture, liquid, strength)
     pixels = picture.astype(np.float32)
-    if mud:
-        cover = smoothed((liquid > threshold).astype(np.float64), strength).astype(np.float32)
-        cover[cover < _SOLID] = 0
-        pixels *= in_colour(1 - cover)
-        pixels += cv2.transform(cover, MUD[:, None])
-    else:
-        pixels += cv2.transform(_glints(liquid), np.float32(strength) * WATER[:, None])
+    cover = smoothed((liquid > threshold).astype(np.float64), strength).astype(np.float32)
+    cover[cover < _SOLID] = 0
+    pixels *= in_colour(1 - cover)
+    pixels += cv2.transform(cover, MUD[:, None])
+    return truncated(pixels)
+
+
+def wet_areas(
+    rng: Generator,
+    shape: tuple[int, ...],
+    *,
+    mean: float,
+    std: float,
+    sigma: float,
+    threshold: float,
+) -> NDArray[np.float64]:
+    """Depth of the liquid of `spatter`, of `shape` (H, W), 0 where it is dry; arguments as there.
+
+    In float64, because water's edges and mud's border jump with the last bits.
+    """
+    field = np.asarray(smoothed(rng.normal(mean, std, shape), sigma), np.float64)
+    return np.where(field < threshold, 0.0, field)
+
+
+def wetted(picture: Picture, liquid: NDArray[np.float64], strength: float) -> Picture:
+    """A picture `(H, W, 3)` under water of a depth `(H, W)`; `strength` of its tint."""
+    pixels = picture.astype(np.float32)
+    pixels += cv2.transform(_glints(liquid), np.float32(strength) * WATER[:, None])
     return truncated(pixels)
 
 

@@ -13,7 +13,7 @@ from oodbench.corruptions.colour import from_hsv, to_hsv
 from oodbench.corruptions.frost_textures import frost_textures
 from oodbench.corruptions.motion import motion_blurred
 from oodbench.corruptions.opencv import cv2
-from oodbench.corruptions.pixels import Picture, in_colour, truncated
+from oodbench.corruptions.pixels import Field, Picture, in_colour, truncated
 from oodbench.corruptions.plasma import plasma
 from oodbench.corruptions.zooming import zoomed
 
@@ -48,21 +48,44 @@ def snow(
         min_angle: of the motion, in degrees; -90 is upwards.
         max_angle: of the motion, in degrees.
     """
+    falling = flakes(rng, picture.shape[:2], mean=mean, std=std, zoom=zoom, threshold=threshold)
+    layer = motion_blurred(falling, radius, sigma, rng.uniform(min_angle, max_angle))
+    return snowed(whitened(picture, picture_weight), layer)
+
+
+def flakes(
+    rng: Generator,
+    shape: tuple[int, ...],
+    *,
+    mean: float,
+    std: float,
+    zoom: float,
+    threshold: float,
+) -> Picture:
+    """The flakes of `snow` before they move, uint8 of `shape` (H, W); arguments as there."""
     # float64: a flake appears or not by the last bit of the field
-    flakes = zoomed(rng.normal(mean, std, picture.shape[:2]), zoom)
-    flakes[flakes < threshold] = 0
-    flakes *= 255
-    layer = motion_blurred(truncated(flakes), radius, sigma, rng.uniform(min_angle, max_angle))
-    twice = layer.astype(np.float32) + layer[::-1, ::-1]
+    field = zoomed(rng.normal(mean, std, shape), zoom)
+    field[field < threshold] = 0
+    field *= 255
+    return truncated(field)
+
+
+def whitened(picture: Picture, picture_weight: float) -> Field:
+    """What lies under the flakes of `snow`, float32 `(H, W, 3)` on the scale 0..255."""
     pixels = picture.astype(np.float32)
     white = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     white *= 1.5
     white += 127.5
-    whitened = np.maximum(pixels, in_colour(white))
-    whitened *= 1 - picture_weight
+    whiter = np.maximum(pixels, in_colour(white))
+    whiter *= 1 - picture_weight
     pixels *= picture_weight
-    pixels += whitened
-    pixels += in_colour(twice)
+    pixels += whiter
+    return pixels
+
+
+def snowed(pixels: Field, layer: Picture) -> Picture:
+    """`layer` `(H, W)` added twice, the second time upside down, to `pixels`, overwritten."""
+    pixels += in_colour(layer.astype(np.float32) + layer[::-1, ::-1])
     return truncated(pixels)
 
 

@@ -6,13 +6,15 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import TypeVar
 
 from oodbench.corruptions.opencv import cv2
 from oodbench.errors import DataError, OodbenchError
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _AHEAD = 4
 _ENVIRONMENT = {
@@ -23,8 +25,8 @@ _ENVIRONMENT = {
 
 
 def outcomes(
-    work: Callable[[T], int], tasks: Iterable[T], workers: int
-) -> Generator[tuple[T, int | OodbenchError], None, None]:
+    work: Callable[[T], R], tasks: Iterable[T], workers: int
+) -> Generator[tuple[T, R | OodbenchError], None, None]:
     """Each task with its result or with the error that it ended in, in order of completion.
 
     To be closed, which waits for the tasks that are being worked on.
@@ -55,11 +57,11 @@ def outcomes(
 
 
 def _results(
-    pool: ProcessPoolExecutor, work: Callable[[T], int], tasks: Iterable[T], ahead: int
-) -> Iterator[tuple[T, int | OodbenchError]]:
-    running: dict[Future[int | OodbenchError], T] = {}
+    pool: ProcessPoolExecutor, work: Callable[[T], R], tasks: Iterable[T], ahead: int
+) -> Iterator[tuple[T, R | OodbenchError]]:
+    running: dict[Future[R | OodbenchError], T] = {}
 
-    def finished() -> Iterator[tuple[T, int | OodbenchError]]:
+    def finished() -> Iterator[tuple[T, R | OodbenchError]]:
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             yield running.pop(future), future.result()
 
@@ -72,7 +74,7 @@ def _results(
         yield from finished()
 
 
-def _attempt(work: Callable[[T], int], task: T) -> int | OodbenchError:
+def _attempt(work: Callable[[T], R], task: T) -> R | OodbenchError:
     try:
         return work(task)
     except OodbenchError as error:
@@ -82,7 +84,16 @@ def _attempt(work: Callable[[T], int], task: T) -> int | OodbenchError:
 def _start() -> None:
     """Set up a worker: Ctrl-C is the main process's business, and one thread is enough."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
+
+
+def _end_with_parent() -> None:
+    """A killed main process would leave its workers waiting for tasks for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

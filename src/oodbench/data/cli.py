@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Protocol
 
-from oodbench.data import corrupt, demo
+from oodbench.data import corrupt, demo, perturb
 from oodbench.errors import OodbenchError
 
 
@@ -22,7 +22,7 @@ class Command(Protocol):
         """Do the work; raise an `OodbenchError` where the user must mend something."""
 
 
-COMMANDS: dict[str, Command] = {"corrupt": corrupt, "demo": demo}
+COMMANDS: dict[str, Command] = {"corrupt": corrupt, "demo": demo, "perturb": perturb}
 
 
 def main(arguments: list[str] | None = None) -> int:

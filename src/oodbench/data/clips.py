@@ -1,7 +1,9 @@
 """H.264 clips, the file format of ImageNet-P (Hendrycks and Dietterich, 2019)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -16,27 +18,38 @@ FRAMES_PER_SECOND = Fraction(1)
 # One thread: x264 decides otherwise when it has more, and writes their number into the file.
 # cpu-independent: without it the same frames gave other bytes from one call to the next (macroblock
 # tree and B-frames, seen with libx264 of PyAV 18.1), and bytes may depend on the processor.
-_ENCODER_OPTIONS = {
-    "preset": "veryfast",
-    "crf": "20",
-    "x264-params": "threads=1:lookahead-threads=1:sliced-threads=0:cpu-independent=1",
-}
+_SAME_BYTES = "threads=1:lookahead-threads=1:sliced-threads=0:cpu-independent=1"
 
 
-def write_clip(frames: Iterable[NDArray[np.uint8]], path: Path) -> None:
-    """Write frames as an mp4 (H.264, yuv420p, crf 20), atomically, with the same bytes every time.
+@dataclass(frozen=True)
+class Encoder:
+    """Settings of libx264; quick ones, of small files, unless others are given.
+
+    Attributes:
+        pix_fmt: by ffmpeg's name; yuv420p has half the resolution in its colour planes.
+        options: by ffmpeg's names, such as preset, crf and tune.
+    """
+
+    pix_fmt: str = "yuv420p"
+    options: Mapping[str, str] = field(default_factory=lambda: {"preset": "veryfast", "crf": "20"})
+
+
+def encode_clip(frames: Iterable[NDArray[np.uint8]], encoder: Encoder) -> bytes:
+    """An mp4 file (H.264, one frame a second) of frames, the same bytes every time.
 
     Args:
         frames: RGB pictures in display order, each uint8 `(H, W, 3)`, all of one size, H and W
-            even (the colour planes have half the resolution). Consumed one at a time.
-        path: the file to write; its folder is made where it is missing.
+            even. Consumed one at a time.
+        encoder: its settings.
 
     Raises:
         ValueError: there is no frame, or a frame has another dtype or shape.
     """
-    with atomic_path(path) as part, av.open(str(part), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=_ENCODER_OPTIONS)
-        stream.pix_fmt = "yuv420p"
+    file = BytesIO()
+    options = {**encoder.options, "x264-params": _SAME_BYTES}
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND, options=options)
+        stream.pix_fmt = encoder.pix_fmt
         stream.thread_count = 1
         shape: tuple[int, ...] | None = None
         for frame in frames:
@@ -45,12 +58,38 @@ def write_clip(frames: Iterable[NDArray[np.uint8]], path: Path) -> None:
                 stream.height, stream.width = shape[0], shape[1]
             if frame.dtype != np.uint8 or frame.shape != shape:
                 raise ValueError(
-                    f"{path.name}: expected uint8 frames {shape}, found {frame.dtype} {frame.shape}"
+                    f"expected uint8 frames {shape}, found {frame.dtype} {frame.shape}"
                 )
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         if shape is None:
-            raise ValueError(f"{path.name}: a clip needs at least one frame")
+            raise ValueError("a clip needs at least one frame")
         container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def decode_clip(file: bytes) -> list[NDArray[np.uint8]]:
+    """The frames of a clip, RGB, uint8 `(H, W, 3)`, in order."""
+    with av.open(BytesIO(file), "r") as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    return [np.asarray(frame, np.uint8) for frame in frames]
+
+
+def write_clip(
+    frames: Iterable[NDArray[np.uint8]], path: Path, encoder: Encoder | None = None
+) -> None:
+    """Write frames as an mp4, atomically; see `encode_clip`.
+
+    Args:
+        frames: as there.
+        path: the file to write; its folder is made where it is missing.
+        encoder: None for the quick settings.
+
+    Raises:
+        ValueError: there is no frame, or a frame has another dtype or shape.
+    """
+    clip = encode_clip(frames, encoder or Encoder())
+    with atomic_path(path) as part:
+        part.write_bytes(clip)
 
 
 def _clip_shape(frame: NDArray[np.uint8]) -> tuple[int, ...]:

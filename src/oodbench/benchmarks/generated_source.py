@@ -1,0 +1,56 @@
+"""Splits of a benchmark that is made, while loading, from one folder of clean pictures."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from oodbench.benchmarks.base import Item, Split
+from oodbench.benchmarks.folder import Labelled, wnid_folders
+from oodbench.benchmarks.listing import (
+    PICTURE_SUFFIXES,
+    Summary,
+    cached_summary,
+    list_folders,
+    round_robin,
+    summarise,
+)
+from oodbench.reference import imagenet_wnids
+
+
+def generated_splits(
+    source: Path, cells: Iterable[str], n_expected: int, parameters_sha256: str
+) -> list[Split]:
+    """A split of all clean pictures for every cell; items are named `<cell>/<wnid>/<file>`.
+
+    Args:
+        source: folder of the class folders with clean pictures.
+        cells: names of the splits.
+        n_expected: official number of clean pictures.
+        parameters_sha256: of everything, but the pictures, that the items depend on.
+
+    Raises:
+        DataError: the clean pictures are missing, or not in synset folders.
+    """
+    wnids = wnid_folders(source, imagenet_wnids())
+    summary = cached_summary(source, wnids, "tree", lambda: _summary(source))
+    fingerprint = sha256(f"{summary.fingerprint}\0{parameters_sha256}".encode()).hexdigest()
+    return [
+        Split(
+            name=cell,
+            root=source,
+            n_expected=n_expected,
+            n_items=summary.n_files,
+            fingerprint=fingerprint,
+            list_items=partial(_items, source, cell),
+        )
+        for cell in cells
+    ]
+
+
+def _summary(source: Path) -> Summary:
+    return summarise(list_folders(source, PICTURE_SUFFIXES))
+
+
+def _items(source: Path, cell: str) -> Sequence[Item]:
+    return Labelled(round_robin(list_folders(source, PICTURE_SUFFIXES)), f"{cell}/")

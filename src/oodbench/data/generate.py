@@ -1,0 +1,250 @@
+"""What `oodbench-data corrupt` and `perturb` share: files made of ImageNet's clean pictures."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+
+from oodbench.benchmarks.listing import PICTURE_SUFFIXES, Folder, list_folders, summarise
+from oodbench.data import manifest
+from oodbench.data.checksums import ChecksumLogs, settle
+from oodbench.data.tasks import Maker, Task, carry_out
+from oodbench.errors import ConfigError, DataError, OodbenchError
+from oodbench.progress import Progress
+from oodbench.reference import imagenet_wnids
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a subcommand makes.
+
+    Attributes:
+        command: the subcommand.
+        data_set: the official one's name.
+        unit: what a file is called in the progress.
+        cells_at_a_time: how many files of one picture are a task; None: all of them.
+        parameters_hash: sha256 of everything that the files depend on.
+        versions: what else bytes may depend on, for these cells. Raises a ConfigError where
+            something that they need is not installed.
+        maker: how files are made; called when the needed packages are known to be there.
+    """
+
+    command: str
+    data_set: str
+    unit: str
+    cells_at_a_time: int | None
+    parameters_hash: Callable[[], str]
+    versions: Callable[[Sequence[str]], dict[str, str]]
+    maker: Callable[[], Maker]
+
+    @property
+    def notice(self) -> str:
+        """What the manifest says first."""
+        return manifest.notice(self.command, self.data_set)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked for.
+
+    Attributes:
+        source: folder of the class folders with clean pictures.
+        out: root of the data set.
+        cells: folders below it, such as fog/3.
+        seed: of the whole data set.
+        workers: number of processes.
+        skip_damaged: leave out what cannot be read, instead of stopping.
+    """
+
+    source: Path
+    out: Path
+    cells: Sequence[str]
+    seed: int
+    workers: int
+    skip_damaged: bool
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that all products have."""
+    parser.add_argument(
+        "--source",
+        type=Path,
+        required=True,
+        metavar="VAL",
+        help="folder of the clean pictures, one folder a class, named by synset id",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="an empty or new folder, or one made by an earlier run, which is continued",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes; the files are the same for any number (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    parser.add_argument(
+        "--on-error",
+        choices=["stop", "skip"],
+        default="stop",
+        help="what to do with a picture that cannot be read (default: %(default)s)",
+    )
+
+
+def run(arguments: argparse.Namespace, product: Product, cells: Sequence[str]) -> None:
+    """Make the files that the options ask for."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    if arguments.workers < 1:
+        raise ConfigError(f"--workers {arguments.workers}: give 1 or more")
+    build(
+        product,
+        Plan(
+            source=arguments.source,
+            out=arguments.out,
+            cells=cells,
+            seed=arguments.seed,
+            workers=arguments.workers,
+            skip_damaged=arguments.on_error == "skip",
+        ),
+    )
+
+
+def build(product: Product, plan: Plan) -> None:
+    """Make whatever is missing of the plan.
+
+    The same versions of the packages give the same bytes, for any number of workers and after any
+    number of interruptions. Files that are there are whole, and left alone.
+
+    Raises:
+        DataError: the source is no folder of class folders, a picture of it cannot be read, or
+            the output folder holds something else or cannot be written.
+        ConfigError: something is not installed.
+    """
+    versions = product.versions(plan.cells)
+    maker = product.maker()
+    folders = _source_folders(plan.source)
+    own = {
+        "notice": product.notice,
+        "seed": plan.seed,
+        "parameters_sha256": product.parameters_hash(),
+        "source": vars(summarise(folders)),
+    }
+    start = perf_counter()
+    try:
+        manifest.claim(plan.out, product.command, own, versions)
+        made, damaged = _make_missing(product, plan, list(_tasks(product, plan, folders, maker)))
+        complete = {cell: settle(plan.out / cell, maker.suffix) for cell in plan.cells}
+        manifest.finish(plan.out, complete, damaged)
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or plan.out}: {error.strerror or error}: mend it or choose another "
+            "--out, then run the same command again"
+        ) from error
+    log.info(
+        "%s: %d pictures, %d files of each; %d made in %.0f s%s; %s",
+        *(plan.out, sum(len(folder.files) for folder in folders), len(plan.cells)),
+        *(made, perf_counter() - start),
+        f", {len(damaged)} damaged pictures left out" if damaged else "",
+        product.notice,
+    )
+
+
+def package_versions(*packages: str) -> dict[str, str]:
+    """Versions of oodbench, NumPy, OpenCV, Pillow and of further packages.
+
+    Raises:
+        ConfigError: OpenCV is not installed.
+    """
+    from oodbench.corruptions.opencv import cv2
+
+    found = {name: version(name) for name in ("oodbench", "numpy", "pillow", *packages)}
+    return {**found, "opencv": cv2.__version__}
+
+
+def _source_folders(source: Path) -> list[Folder]:
+    if not source.is_dir():
+        raise DataError(
+            f"{source}: no such folder; point --source at the folder of ImageNet's validation "
+            "pictures, one folder a class"
+        )
+    folders = list_folders(source, PICTURE_SUFFIXES)
+    known = set(imagenet_wnids())
+    for folder in folders:
+        if folder.name not in known:
+            raise DataError(
+                f"{source / folder.name}: not a synset id of ImageNet-1k; name class folders "
+                "n01440764, …, and point --source at their folder"
+            )
+        stems: dict[str, str] = {}
+        for name, _ in folder.files:
+            other = stems.setdefault(Path(name).stem, name)
+            if other != name:
+                raise DataError(
+                    f"{source / folder.name / name}: {other} beside it would get the same name; "
+                    "rename one of them"
+                )
+    return folders
+
+
+def _make_missing(
+    product: Product, plan: Plan, tasks: Sequence[Task]
+) -> tuple[int, dict[str, str]]:
+    """Number of files made, and the reason of each picture that was left out."""
+    from oodbench.corruptions.workers import outcomes
+
+    made = 0
+    damaged: dict[str, str] = {}
+    n_files = sum(len(task.cells) for task in tasks)
+    workers = min(plan.workers, max(len(tasks), 1))
+    with (
+        Progress(n_files, product.command, product.unit) as progress,
+        ChecksumLogs() as checksums,
+        closing(outcomes(carry_out, tasks, workers)) as results,
+    ):
+        for task, outcome in results:
+            if isinstance(outcome, OodbenchError):
+                if not plan.skip_damaged or not isinstance(outcome, DataError):
+                    raise outcome
+                name = f"{task.class_name}/{task.source.name}"
+                if name not in damaged:
+                    log.info("left out: %s", outcome)
+                damaged[name] = str(outcome)
+            else:
+                made += len(outcome)
+                for cell, checksum in outcome.items():
+                    checksums.note(plan.out / cell, task.file, checksum)
+            progress.advance(len(task.cells))
+    return made, damaged
+
+
+def _tasks(product: Product, plan: Plan, folders: Sequence[Folder], maker: Maker) -> Iterator[Task]:
+    for folder in folders:
+        there = {cell: _names(plan.out / cell / folder.name) for cell in plan.cells}
+        for name, _ in folder.files:
+            file = Path(name).stem + maker.suffix
+            missing = [cell for cell in plan.cells if file not in there[cell]]
+            size = product.cells_at_a_time or len(missing)
+            for start in range(0, len(missing), size or 1):
+                cells = missing[start : start + size]
+                source = plan.source / folder.name / name
+                yield Task(source, folder.name, cells, plan.out, plan.seed, maker)
+
+
+def _names(folder: Path) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(folder))  # noqa: PTH208 - names only
+    except FileNotFoundError:
+        return frozenset()

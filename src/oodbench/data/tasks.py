@@ -1,0 +1,80 @@
+"""One source picture's share of a generated data set, made in whichever process."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodbench.files import atomic_path
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """How files are made, by functions of modules: other processes look them up by name.
+
+    Attributes:
+        prepare: file of a clean picture -> what all its files are made of.
+        make: (that, cell, seed of the data set, the picture's stream name) -> content of a file.
+        suffix: of the files.
+    """
+
+    prepare: Callable[[Path], Picture]
+    make: Callable[[Picture, str, int, str], bytes]
+    suffix: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """Files that are to be made of one picture.
+
+    Attributes:
+        source: file of the clean picture.
+        class_name: its class folder.
+        cells: folders below `out`, such as fog/3.
+        out: root of the data set.
+        seed: of the whole data set.
+        maker: how.
+    """
+
+    source: Path
+    class_name: str
+    cells: Sequence[str]
+    out: Path
+    seed: int
+    maker: Maker
+
+    @property
+    def file(self) -> str:
+        """The file's path below each of the cells, with a forward slash."""
+        return stream_name(self.class_name, self.source.name) + self.maker.suffix
+
+
+def stream_name(class_name: str, source: str) -> str:
+    """Name by which a picture gets its random stream: class folder and name, without suffix."""
+    return f"{class_name}/{Path(source).stem}"
+
+
+def carry_out(task: Task) -> dict[str, str]:
+    """Write the files of a task, each atomically, as <cell>/<class>/<name><suffix>.
+
+    Returns:
+        The sha256 of each cell's file.
+
+    Raises:
+        DataError: the clean picture cannot be read, by name.
+        OSError: a file cannot be written.
+    """
+    picture = task.maker.prepare(task.source)
+    name = stream_name(task.class_name, task.source.name)
+    sums = {}
+    for cell in task.cells:
+        data = task.maker.make(picture, cell, task.seed, name)
+        with atomic_path(task.out / cell / task.file) as part:
+            part.write_bytes(data)
+        sums[cell] = sha256(data).hexdigest()
+    return sums

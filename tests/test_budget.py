@@ -1,0 +1,149 @@
+"""Budgets: a part of every split, nested, reused, and never shown as the whole."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from toys import Cli, write_pictures
+
+from oodbench.budget import Budget, budget_note, item_counts, parse_budget
+from oodbench.errors import ConfigError
+from oodbench.records import read_split
+from oodbench.table import write_tables
+
+PIPELINE = "preprocessing=timm"
+QUICK = ("engine=eager", "engine.batch_size=4")
+
+
+@pytest.mark.parametrize(
+    ("value", "n_items", "expected"),
+    [
+        (None, 50_000, 50_000),
+        ("2%", 50_000, 1_000),
+        ("2%", 7_501, 151),  # 150.02, rounded up
+        ("2%", 1, 1),
+        ("0.01%", 50_000, 5),
+        ("0.1%", 50_000, 50),  # in floats 50.00000000000001, which would be 51
+        ("100%", 1_201, 1_201),
+        (5_000, 50_000, 5_000),
+        (5_000, 1_201, 1_201),
+        (1, 7, 1),
+        ("2%", 0, 0),
+    ],
+)
+def test_items_of_a_split(value: Any, n_items: int, expected: int) -> None:
+    assert parse_budget(value).items(n_items) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["0%", "120%", "100.1%", "2 percent", "-2%", "%", "2%%", "two", "", 0, -5, 2.5, 0.02, True, []],
+)
+def test_bad_values_are_one_line_that_says_what_to_give(value: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_budget(value)
+    message = str(caught.value)
+    assert message.startswith(f"budget={value}: give a part of every split")
+    assert "2%" in message
+    assert "5000" in message
+    assert "\n" not in message
+
+
+def test_a_larger_budget_holds_a_smaller_one() -> None:
+    for n_items in range(200):
+        counts = [parse_budget(f"{percent}%").items(n_items) for percent in range(1, 101)]
+        assert counts == sorted(counts)
+        assert counts[-1] == n_items
+        assert n_items == 0 or counts[0] >= 1
+
+
+def test_of_limit_and_budget_the_smaller_one_counts_in_every_split() -> None:
+    sizes = {"fog/1": 1_000, "fog/2": 10}
+    assert item_counts(sizes, parse_budget("2%"), 5) == {"fog/1": 5, "fog/2": 1}
+    assert item_counts(sizes, parse_budget(7), 500) == {"fog/1": 7, "fog/2": 7}
+    assert item_counts(sizes, Budget(), None) == sizes
+
+
+def test_the_note_counts_what_is_left_out() -> None:
+    note = budget_note({"a": 1_000, "b": 10}, {"a": 20, "b": 1})
+    assert "21 of 1010 items of 2 splits" in note
+    assert "20 of 1000 items, the first" in budget_note({"": 1_000}, {"": 20})
+    assert budget_note({"": 1_000}, {"": 1_000}) == ""
+
+
+def result_of(root: Path, benchmark: str = "imagenet") -> dict[str, Any]:
+    """The one finished run of a benchmark."""
+    (path,) = (root / "runs" / benchmark).glob("*/*/result.json")
+    content: dict[str, Any] = json.loads(path.read_text())
+    return {**content, "folder": path.parent}
+
+
+@pytest.mark.slow
+def test_raised_and_lowered_budgets_are_one_run(toy: Path, cli: Cli) -> None:
+    outputs = toy / "outputs"
+    common = ("model=toy", PIPELINE, "benchmark.protocol.n_expected=60", *QUICK)
+    assert cli(*common, "budget=20%").returncode == 0
+    small = result_of(outputs)
+    assert (small["n_images"], small["n_expected"], small["status"]) == (12, 60, "partial")
+    # Wilson's interval of 12 pictures, by his formula.
+    score = small["scores"][""]["top1"]
+    assert score["n"] == 12
+    z, n, share = 1.959963984540054, 12, score["value"]
+    half = z * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5 / (1 + z**2 / n)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    assert score["high"] == pytest.approx(centre + half)
+    first = read_split(small["folder"] / "records", "")
+    # Two of each of the five classes, then the first two classes again.
+    assert first["label"].value_counts().tolist() == [3, 3, 2, 2, 2]
+
+    raised = cli(*common, "budget=30")
+    assert raised.returncode == 0
+    larger = result_of(outputs)
+    assert (larger["n_images"], larger["status"]) == (30, "partial")
+    assert larger["key"] == small["key"]
+    second = read_split(larger["folder"] / "records", "")
+    pd.testing.assert_frame_equal(second[:12], first)
+
+    assert cli(*common).returncode == 0
+    whole = result_of(outputs)
+    assert (whole["n_images"], whole["status"]) == (60, "complete")
+    again = cli(*common, "budget=20%")
+    assert "done already" in again.stdout
+    assert "n=60" in again.stdout
+    assert "partial" not in again.stdout
+    shown = result_of(outputs)
+    assert shown == whole
+
+
+def test_a_bad_budget_is_refused_by_the_command_line(cli: Cli) -> None:
+    refused = cli("model=toy", PIPELINE, "budget=2 percent")
+    assert refused.returncode == 1
+    assert "budget=2 percent: give a part" in refused.stdout
+    assert "Traceback" not in refused.stdout + refused.stderr
+
+
+@pytest.mark.slow
+def test_means_over_parts_of_splits_are_marked_in_every_table(toy: Path, cli: Cli) -> None:
+    corruptions = toy / "data" / "imagenet-c"
+    for severity in range(1, 6):
+        write_pictures(corruptions / "fog" / str(severity), per_class=4, size=32)
+    done = cli("model=toy", "benchmark=imagenet_c", PIPELINE, *QUICK, "budget=25%")
+    assert done.returncode == 0, done.stdout
+    assert "partial: 25 of 250000" in done.stdout
+    result = result_of(toy / "outputs", "imagenet_c")
+    assert result["status"] == "partial"
+    assert {name: split["n"] for name, split in result["splits"].items()} == {
+        f"fog/{severity}": 5 for severity in range(1, 6)
+    }
+    text = write_tables(toy / "outputs").text
+    assert "partial 25/250000" in text
+    rows = pd.read_csv(toy / "outputs" / "tables" / "results.csv")
+    assert set(rows["status"]) == {"partial"}
+    notes = rows.set_index(["split", "metric"])["note"]
+    assert notes["fog", "ce"].startswith("partial: 25 of 250000")
+    assert notes["fog/3", "error"].startswith("partial: 5 of 50000")
+    of_all = rows[rows["split"].isna()]
+    assert len(of_all)
+    assert of_all["note"].str.startswith("partial: 25 of 250000, splits missing: 70").all()
