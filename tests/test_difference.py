@@ -61,6 +61,17 @@ def test_the_published_run_does_not_differ(model: str, benchmark: str) -> None:
         ("benchmark=imagenet_c preprocessing.interpolation=bicubic", ""),
         # A back end, a batch size or a seed without an attack changes nothing.
         ("benchmark=imagenet_a engine.batch_size=2 seed=3 limit=4", ""),
+        ("benchmark=imagenet_a engine=openvino engine.tolerance=1", ""),
+        ("benchmark=imagenet_a preprocessing.backend=tensor", "preprocessing.backend=tensor"),
+        (
+            "benchmark=imagenet_a preprocessing=square preprocessing.backend=tensor",
+            "preprocessing=square, preprocessing.backend=tensor",
+        ),
+        ("benchmark=imagenet_a engine.precision=bf16", "engine.precision=bf16"),
+        (
+            "benchmark=imagenet_a preprocessing.crop=9 engine.precision=tf32",
+            "preprocessing.crop=9, engine.precision=tf32",
+        ),
         ("benchmark=imagenet_a attack=pgd_linf", "attack=pgd_linf"),
         ("benchmark=adversarial attack=pgd_linf", "attack=pgd_linf"),
         ("benchmark=adversarial attack=none", "attack=none"),

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.attacks.pgd import PGD
+from oodbench.batches import Batch, Chunk, Frame, Loaded, _tasks
 from oodbench.benchmarks.base import Item, Split
 from oodbench.engines.eager import EagerEngine
 from oodbench.errors import AttackError
-from oodbench.evaluate import Chunk, Frame, Loaded, Setting, _Runner, _tasks
+from oodbench.evaluate import Setting, compute
 from oodbench.readouts import Standard
+from oodbench.rows import Columns
 
 
 class Brightness(nn.Module):
@@ -26,25 +28,25 @@ class Brightness(nn.Module):
         return logits.masked_fill(images[:, 0, 0, 0, None] < 0.1, torch.nan)
 
 
-class Readout:
-    readout = Standard()
-
-
-def runner(attack: Any) -> _Runner:
+def attacked(attack: Any, *brightness: int) -> Columns:
+    """What an attack records of one batch."""
+    classifier = Brightness().eval()
     setting = Setting(
-        benchmark=Readout(),  # type: ignore[arg-type]
-        transform=np.asarray,
-        classifier=Brightness().eval(),
-        engine=EagerEngine(),
-        engine_name="eager",
+        read=lambda split, position, item: np.zeros((1, 5, 5, 3), np.uint8),
+        readout=Standard(),
+        classifier=classifier,
+        prepare=lambda example: EagerEngine().prepare(classifier, example),
         device="cpu",
         attack=attack,
         seed=0,
         batch_size=4,
-        workers=0,
+        workers=1,
         skip_unreadable=False,
     )
-    return _Runner(setting)
+    chunk = Chunk(Split("", Path(), 4, 4, "", list), 0, 0, len(brightness), 0)
+    ((_, computed),) = compute(iter([Batch(chunk, batch(*brightness), [], last=True)]), setting)
+    assert computed is not None
+    return computed.attacked
 
 
 def batch(*brightness: int) -> list[Frame]:
@@ -62,8 +64,8 @@ def attack(**changed: Any) -> PGD:
 
 
 def test_an_attack_records_both_norms_and_its_loss() -> None:
-    frames = batch(200, 240, 130, 60)  # the last one is wrong already
-    columns = runner(attack(random_start=False)).columns(frames, "")
+    # The last one is wrong already.
+    columns = attacked(attack(random_start=False), 200, 240, 130, 60)
     assert columns["attack_succeeded"].tolist() == [False, False, True, True]
     assert columns["attack_iterations"].tolist() == [5, 5, 1, 0]
     # All 75 values move alike, until the radius or the range ends it.
@@ -78,7 +80,7 @@ def test_an_attack_records_both_norms_and_its_loss() -> None:
 @pytest.mark.parametrize(("target", "pursued"), [("none", 6), (2, 2)])
 def test_the_clean_loss_is_that_of_the_class_in_the_attack_loss(target: Any, pursued: int) -> None:
     brightness = (200, 240, 130)
-    columns = runner(attack(target=target)).columns(batch(*brightness), "")
+    columns = attacked(attack(target=target), *brightness)
     pixels = torch.tensor(brightness)[:, None, None, None].expand(-1, 3, 5, 5) / 255
     logits = Brightness()(pixels)
     expected = torch.nn.functional.cross_entropy(
@@ -115,7 +117,7 @@ def test_an_error_of_an_attack_names_the_picture(
 ) -> None:
     name = "picture0" if "label" in expected else "picture2"
     with pytest.raises(AttackError, match=rf"^attack=pgd_l2: n01/{name}\.png .*{expected}"):
-        runner(make()).columns(batch(*brightness), "")
+        attacked(make(), *brightness)
 
 
 def test_the_files_of_a_split_are_listed_once_and_taken_in_order() -> None:
@@ -129,14 +131,13 @@ def test_the_files_of_a_split_are_listed_once_and_taken_in_order() -> None:
         return Split(name, Path(), 5, 5, "", items)
 
     first, second = split("a"), split("b")
-    # The chunk 2..4 of the first split is on disk already.
-    chunks = [Chunk(first, 0, 0, 2), Chunk(first, 2, 4, 5), Chunk(second, 0, 0, 2)]
+    # On disk already: the chunk 2..4 of the first split, and the first item of the second.
+    chunks = [Chunk(first, 0, 0, 2, 0), Chunk(first, 2, 4, 5, 4), Chunk(second, 0, 0, 2, 1)]
     taken = [(part.name, position, item.image) for part, position, item in _tasks(chunks)]
     assert taken == [
         ("a", 0, "a0"),
         ("a", 1, "a1"),
         ("a", 4, "a4"),
-        ("b", 0, "b0"),
         ("b", 1, "b1"),
     ]
     assert listed == ["a", "b"]

@@ -10,7 +10,7 @@ import torch
 from attack_toys import conv_net, mlp, pictures
 from torch import Tensor, nn
 
-from oodbench.attacks.folding import FoldedNetworks, fold_batch_norm
+from oodbench.folding import FoldedNetworks, fold_batch_norm, is_fixed_batch_norm
 
 
 def norms(network: nn.Module) -> int:
@@ -117,7 +117,7 @@ def test_where_folding_is_wrong_the_network_is_used(
     network = Twice(way).eval().requires_grad_(False)
     with caplog.at_level(logging.INFO):
         assert FoldedNetworks().of(network, torch.rand(4, 3, 5, 5)) is network
-    assert way == "norm" or "attack on the network as it is" in caplog.text
+    assert way == "norm" or "the network is used as it is" in caplog.text
 
 
 def test_batch_statistics_and_strangers_are_not_folded() -> None:
@@ -154,3 +154,23 @@ def test_copies_go_with_their_networks(make: type[nn.Module]) -> None:
     gc.collect()
     assert gone() is None
     assert len(folded._known) == 0
+
+
+class Subclass(nn.BatchNorm2d):
+    """May do more than normalise."""
+
+
+def test_what_may_be_replaced() -> None:
+    patched = nn.BatchNorm2d(3).eval()
+    vars(patched)["forward"] = patched.forward
+    timms = timm.layers.BatchNormAct2d(3).eval()
+    assert is_fixed_batch_norm(nn.BatchNorm2d(3).eval())
+    assert is_fixed_batch_norm(timms)
+    others = [
+        nn.BatchNorm2d(3),
+        nn.BatchNorm2d(3, track_running_stats=False).eval(),
+        Subclass(3).eval(),
+        patched,
+        nn.Conv2d(3, 3, 1).eval(),
+    ]
+    assert not any(is_fixed_batch_norm(module) for module in others)

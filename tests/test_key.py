@@ -133,6 +133,30 @@ def test_an_attack_brings_seed_engine_and_its_arguments_in(override: str) -> Non
     assert key("attack=pgd_targeted", override) != key("attack=pgd_targeted")
 
 
+def test_with_an_attack_auto_is_eager() -> None:
+    eager = key("attack=pgd_targeted", "engine=eager")
+    assert key("attack=pgd_targeted", "engine=auto") == eager
+    run = composed("attack=pgd_targeted", "engine=auto")
+    document = key_document(run, weights=None, splits=[], device_type="cpu")
+    # As it stands in the runs from before there were other engines.
+    assert document["attack"]["engine"] == "oodbench.engines.eager.EagerEngine"
+    assert key("attack=pgd_targeted", "engine=openvino") != eager
+
+
+@pytest.mark.parametrize("engine", ["auto", "compiled", "openvino", "onnxruntime"])
+def test_without_an_attack_all_engines_have_one_key(engine: str) -> None:
+    assert key(f"engine={engine}") == key("engine=eager")
+
+
+def test_only_another_library_that_resizes_is_in_the_key() -> None:
+    run = composed("preprocessing=timm", "preprocessing.backend=pil")
+    document = key_document(run, weights=None, splits=[], device_type="cpu")
+    assert "backend" not in document["preprocessing"]  # as in the runs from before there was one
+    usual = key("preprocessing=timm")
+    assert key("preprocessing=timm", "~preprocessing.backend") == usual
+    assert key("preprocessing=timm", "preprocessing.backend=tensor") != usual
+
+
 def test_an_attack_brings_the_device_in() -> None:
     assert key("attack=pgd_targeted", device_type="cuda") != key("attack=pgd_targeted")
     assert key(device_type="cuda") == key()

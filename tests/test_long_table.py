@@ -9,7 +9,7 @@ from oodbench.long_table import long_table
 
 COLUMNS = (
     "model,benchmark,preprocessing,attack,split,metric,value,low,high,n,n_expected,unit,"
-    "published,source,key,status,difference"
+    "published,source,key,status,difference,note"
 )
 
 
@@ -18,10 +18,10 @@ def test_bytes_by_hand() -> None:
     text = long_table([result], [failure("mynet", key="0f")], {}).to_csv(index=False)
     assert text.splitlines() == [
         COLUMNS,
-        "mynet,imagenet,published,none,,,,,,,,,,,0f,failed,",
+        "mynet,imagenet,published,none,,,,,,,,,,,0f,failed,,",
         "resnet50,imagenet,published,none,,top1,0.30000000000000004,0.25,0.35,10,10,fraction,"
-        "0.761,published,000000000001,complete,",
-        "resnet50,imagenet,published,none,,top5,,,,0,10,fraction,,,000000000001,complete,",
+        "0.761,published,000000000001,complete,,",
+        "resnet50,imagenet,published,none,,top5,,,,0,10,fraction,,,000000000001,complete,,",
     ]
 
 
@@ -62,7 +62,7 @@ def test_nothing_published_beside_what_was_done_otherwise(changed: dict[str, obj
 
 
 def test_splits_and_their_counts() -> None:
-    splits = {f"fog/{severity}": {"n_expected": 50} for severity in (1, 2)}
+    splits = {f"fog/{severity}": {"n": 50, "n_expected": 50} for severity in (1, 2)}
     scores = {
         "": {"mce": score(70.0, unit="percent")},
         "fog": {"ce": score(71.0, unit="percent")},
@@ -90,3 +90,28 @@ def test_derived_scores_stand_beside_the_run_s_own() -> None:
     mine = table[table["model"] == "mynet"]
     assert mine.set_index("metric")["value"].to_dict() == {"mce": 70.0, "relative_mce": 90.0}
     assert mine["split"].tolist() == ["", ""]
+
+
+def test_scores_of_a_part_say_so_and_of_how_many() -> None:
+    # A 2 % run of two splits of which one picture could not be read, and one split that is missing.
+    splits = {"fog/1": {"n": 20, "n_expected": 1000}, "snow/1": {"n": 19, "n_expected": 1000}}
+    scores = {
+        "": {"mce": score(70.0, unit="percent"), "mean_error": replace(score(0.5), note="a note")},
+        "fog": {"ce": score(71.0, unit="percent")},
+        "fog/1": {"error": score(0.5)},
+        "snow/1": {"error": score(0.5)},
+    }
+    result = replace(
+        run_result("resnet50", "imagenet_c", splits=splits, status="partial"),
+        scores=scores,
+        missing_splits=["snow/2"],
+    )
+    table = long_table([result], [], {}).set_index(["split", "metric"])
+    assert table["note"].to_dict() == {
+        ("", "mce"): "partial: 39 of 2000, splits missing: 1",
+        ("", "mean_error"): "partial: 39 of 2000, splits missing: 1; a note",
+        ("fog", "ce"): "partial: 20 of 1000",
+        ("fog/1", "error"): "partial: 20 of 1000",
+        ("snow/1", "error"): "partial: 19 of 1000",
+    }
+    assert set(table["status"]) == {"partial"}

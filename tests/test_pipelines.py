@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from run_factory import run_result
 
-from oodbench.difference import PIPELINE
+from oodbench.key import PIPELINE
 from oodbench.pipelines import (
     RESIZE256_CROP224,
     model_facts,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from torchvision import transforms
-from torchvision.transforms import InterpolationMode
+from torchvision.transforms import InterpolationMode, v2
 
 from oodbench.errors import ConfigError
 from oodbench.preprocessing import Preprocessing, centre_crop, resized_size
@@ -172,3 +172,36 @@ def test_sizes_below_one_pixel(key: str, size: int) -> None:
 def test_a_side_below_one_pixel() -> None:
     with pytest.raises(ConfigError, match=r"preprocessing\.resize="):
         Preprocessing(resize=[224, 0])
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_tensor_backend_equals_torchvision_on_tensors(
+    size: tuple[int, int], interpolation: str
+) -> None:
+    ours = Preprocessing(resize=32, crop=28, interpolation=interpolation, backend="tensor")
+    tensor = v2.functional.pil_to_tensor(noise(size))
+    steps = v2.Compose([v2.Resize(32, InterpolationMode(interpolation)), v2.CenterCrop(28)])
+    expected = steps(tensor).permute(1, 2, 0).numpy()
+    np.testing.assert_array_equal(ours(noise(size)), expected)
+
+
+def test_the_backends_differ_by_a_grey_level_at_most_here() -> None:
+    pictures = [noise(size) for size in SIZES if min(size) > 30]
+    by_pil = Preprocessing(resize=24)
+    by_tensor = Preprocessing(resize=24, backend="tensor")
+    for picture in pictures:
+        difference = by_pil(picture).astype(int) - by_tensor(picture)
+        assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"backend": "cv2"}, "preprocessing.backend=cv2: available: pil, tensor"),
+        ({"backend": "tensor", "interpolation": "box"}, "interpolation=box: with preprocessing"),
+    ],
+)
+def test_a_backend_that_cannot_is_refused(arguments: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        Preprocessing(resize=24, **arguments)

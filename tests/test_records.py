@@ -46,6 +46,21 @@ def test_roundtrip(tmp_path: Path) -> None:
             assert stored.dtype == values.dtype, name
 
 
+def test_rows_can_be_appended(tmp_path: Path) -> None:
+    first, second = chunk_path(tmp_path / "twice", "", 0), chunk_path(tmp_path / "once", "", 0)
+    write_chunk(first, columns(0, 3), INFO)
+    write_chunk(first, columns(3, 4), INFO, append=True)
+    write_chunk(second, columns(0, 7), INFO)
+    assert pq.read_table(first).equals(pq.read_table(second), check_metadata=True)
+
+
+def test_rows_are_appended_to_a_chunk_of_which_all_was_skipped(tmp_path: Path) -> None:
+    path = chunk_path(tmp_path, "", 0)
+    write_chunk(path, {}, INFO)
+    write_chunk(path, columns(3, 4), INFO, append=True)
+    assert list(read_split(tmp_path, "")["position"]) == [3, 4, 5, 6]
+
+
 def test_top5_is_a_list_of_fixed_size_on_disk(tmp_path: Path) -> None:
     path = chunk_path(tmp_path, "", 0)
     write_chunk(path, columns(), INFO)

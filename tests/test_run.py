@@ -150,8 +150,16 @@ def test_limit_is_a_prefix_that_can_be_raised(toy: Path, cli: Cli) -> None:
     assert json.loads((folder / "result.json").read_text())["n_images"] == 25
     assert cli(*common).returncode == 0
     assert json.loads((folder / "result.json").read_text())["n_images"] == 60
+    # Nothing is computed twice, not even in the chunk that the limit cut in two.
+    sessions = json.loads((folder / "run.json").read_text())["sessions"]
+    assert [session["items"] for session in sessions] == [25, 35]
     assert cli(*common, "output_root=whole").returncode == 0
-    assert contents(folder) == contents(run_folder(toy / "whole"))
+    assert list(contents(folder)) == list(contents(run_folder(toy / "whole")))
+    raised, whole = (
+        read_split(run_folder(toy / name) / "records", "") for name in ("outputs", "whole")
+    )
+    assert raised.drop(columns="confidence").equals(whole.drop(columns="confidence"))
+    assert np.abs(raised["confidence"] - whole["confidence"]).max() <= 1e-5
 
 
 def test_shards_make_the_same_run(toy: Path, cli: Cli) -> None:

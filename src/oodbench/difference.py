@@ -7,19 +7,18 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from oodbench.building import bound_arguments
-from oodbench.key import ATTACK_MEMORY
+from oodbench.key import ATTACK_MEMORY, PIL, PIPELINE
 from oodbench.schema import RunConfig
 
-PIPELINE = "oodbench.preprocessing.Preprocessing"
 PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interpolation")
 
 
 def difference(run: RunConfig) -> str:
     """What was done otherwise, such as `preprocessing.interpolation=bilinear`, joined by commas.
 
-    Empty where preprocessing and attack are the benchmark's own.
+    Empty where preprocessing and attack are the benchmark's own, and the precision is fp32.
     """
-    return ", ".join([*_preprocessing(run), *_attack(run)])
+    return ", ".join([*_preprocessing(run), *_attack(run), *_precision(run)])
 
 
 def _preprocessing(run: RunConfig) -> list[str]:
@@ -34,11 +33,13 @@ def _preprocessing(run: RunConfig) -> list[str]:
         for field in PIPELINE_FIELDS
         if arguments[field] != getattr(published, field) and not _idle(field, arguments, published)
     ]
+    backend = str(arguments.get("backend", PIL))
+    resized_by = [] if backend == PIL else [f"preprocessing.backend={backend}"]
     if not changed:
-        return []
+        return resized_by
     if name != "published":
-        return [f"preprocessing={name}"]
-    return [f"preprocessing.{field}={arguments[field]}" for field in changed]
+        return [f"preprocessing={name}", *resized_by]
+    return [f"preprocessing.{field}={arguments[field]}" for field in changed] + resized_by
 
 
 def _idle(field: str, arguments: dict[str, Any], published: Any) -> bool:
@@ -87,3 +88,8 @@ def _changed_fields(attack: dict[str, Any], key: str) -> list[str]:
         for field, value in sorted(_flat(key, own))
         if field != f"{key}.{ATTACK_MEMORY}" and (field not in usual or usual[field] != value)
     ]
+
+
+def _precision(run: RunConfig) -> list[str]:
+    precision = run.engine.precision
+    return [] if precision == "fp32" else [f"engine.precision={precision}"]

@@ -1,46 +1,34 @@
-"""Carry out a plan: build the parts, evaluate what is missing, score when all is there."""
+"""Carry out a plan: evaluate what is missing, score when all is there."""
 
 import logging
 import platform
 import shutil
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
+from oodbench.assemble import decoders, setting_of
 from oodbench.attack_report import stored_report
-from oodbench.attacks.base import Attack
-from oodbench.attacks.transfer import Transfer
-from oodbench.attacks.transfer_store import TransferStore
+from oodbench.batches import Chunk
 from oodbench.benchmarks.pictures import clip_decoder
-from oodbench.building import build
 from oodbench.difference import difference
-from oodbench.engines.base import Engine
-from oodbench.evaluate import Chunk, Setting, evaluate
+from oodbench.evaluate import evaluate
 from oodbench.files import read_json, write_json
-from oodbench.key import dataset_fingerprint, run_key, transfer_document
-from oodbench.models.build import build_classifier
+from oodbench.key import dataset_fingerprint
 from oodbench.models.class_lists import missing_classes
-from oodbench.models.weights import find_weights
-from oodbench.paths import transfer_directory
 from oodbench.plan import Plan, unidentified_paths
 from oodbench.progress import Progress
-from oodbench.records import chunk_path, read_info
+from oodbench.reader import Reader
+from oodbench.records import ChunkInfo, chunk_path, read_info
 from oodbench.results import RunResult, write_result
-from oodbench.schema import ModelConfig, source_model
 from oodbench.scoring import score_records, split_counts, status_of
 
 log = logging.getLogger(__name__)
 
 LIBRARIES = ("oodbench", "torch", "torchvision", "timm", "torchattacks", "pillow", "numpy", "av")
-
-_last_classifier: dict[str, nn.Module] = {}
-"""The one classifier that is kept: a sweep runs all benchmarks of a model one after the other."""
 
 
 def execute(plan: Plan) -> RunResult | None:
@@ -48,7 +36,7 @@ def execute(plan: Plan) -> RunResult | None:
     if plan.weights is None:
         shutil.rmtree(plan.paths.directory, ignore_errors=True)
     write_json(plan.paths.key_document, plan.document)
-    todo = [chunk for chunk in _own_chunks(plan) if not _is_whole(plan, chunk)]
+    todo = list(_missing(plan))
     started = datetime.now(UTC)
     clock = time.monotonic()
     n_items = sum(chunk.stop - chunk.start for chunk in todo)
@@ -56,14 +44,14 @@ def execute(plan: Plan) -> RunResult | None:
         "%s: %d items to evaluate on %s: %s", plan.cell, n_items, plan.device, plan.paths.directory
     )
     if todo:
-        setting = _setting(plan)
-        with Progress(n_items, plan.cell) as progress:
-            evaluate(todo, setting, plan.paths.records, progress)
+        with Reader(plan) as read, Progress(n_items, plan.cell) as progress:
+            evaluate(todo, setting_of(plan, read), plan.paths.records, progress)
     seconds = time.monotonic() - clock
-    _write_info(plan, started, seconds, n_items)
-    if not all(_is_whole(plan, chunk) for chunk in _chunks(plan)):
+    _write_info(plan, started, seconds, todo)
+    infos = [(chunk, _info(plan, chunk)) for chunk in _chunks(plan)]
+    if not all(_is_whole(plan, chunk, info) for chunk, info in infos):
         return None
-    result = _result(plan)
+    result = _result(plan, sorted({info.note for _, info in infos if info and info.note}))
     write_result(plan.paths.result, result)
     _forget_failures(plan)
     return replace(result, directory=plan.paths.directory)
@@ -72,9 +60,9 @@ def execute(plan: Plan) -> RunResult | None:
 def _chunks(plan: Plan) -> list[Chunk]:
     size = plan.run.benchmark.chunk_size
     return [
-        Chunk(split, number, start, min(start + size, plan.counts[split.name]))
+        Chunk(split, number, first, min(first + size, plan.counts[split.name]), first)
         for split in plan.splits
-        for number, start in enumerate(range(0, plan.counts[split.name], size))
+        for number, first in enumerate(range(0, plan.counts[split.name], size))
     ]
 
 
@@ -83,69 +71,31 @@ def _own_chunks(plan: Plan) -> list[Chunk]:
     return _chunks(plan)[shard.index :: shard.count]
 
 
-def _is_whole(plan: Plan, chunk: Chunk) -> bool:
+def _missing(plan: Plan) -> Iterator[Chunk]:
+    """What this shard has to do; a chunk that a smaller limit or budget cut off goes on there."""
+    for chunk in _own_chunks(plan):
+        info = _info(plan, chunk)
+        if not _is_whole(plan, chunk, info):
+            kept = info.n_items if info and (_accepts_skipped(plan) or not info.skipped) else 0
+            yield replace(chunk, start=chunk.first + min(kept, chunk.stop - chunk.first))
+
+
+def _is_whole(plan: Plan, chunk: Chunk, info: ChunkInfo | None) -> bool:
     """Whether the file covers the chunk; one with unreadable items is tried again on `stop`."""
-    info = read_info(chunk_path(plan.paths.records, chunk.split.name, chunk.number))
-    if info is None or info.n_items < chunk.stop - chunk.start:
+    if info is None or info.n_items < chunk.stop - chunk.first:
         return False
-    return not info.skipped or plan.run.data.on_error == "skip"
+    return not info.skipped or _accepts_skipped(plan)
 
 
-def _setting(plan: Plan) -> Setting:
-    run = plan.run
-    if run.engine.threads is not None:
-        torch.set_num_threads(run.engine.threads)
-    engine: Engine = build(run.engine.backend, "engine.backend")
-    attack = _attack(plan) if "_target_" in run.attack else None
-    return Setting(
-        benchmark=plan.benchmark,
-        transform=build(run.preprocessing, "preprocessing"),
-        classifier=_classifier(plan),
-        engine=engine,
-        engine_name=run.engine.name,
-        device=plan.device,
-        attack=attack,
-        seed=run.seed,
-        batch_size=run.engine.batch_size,
-        workers=run.data.workers,
-        skip_unreadable=run.data.on_error == "skip",
-    )
+def _accepts_skipped(plan: Plan) -> bool:
+    return plan.run.data.on_error == "skip"
 
 
-def _attack(plan: Plan) -> Attack:
-    """The attack; one that is made on another model with that model and its pictures on disk."""
-    attack: Attack = build(plan.run.attack, "attack")
-    source = source_model(plan.run.attack)
-    if source is not None and isinstance(attack, Transfer):
-        document = transfer_document(plan.document)
-        directory = transfer_directory(Path(plan.run.output_root), run_key(document))
-        write_json(directory / "key.json", document)
-        log.info("%s: pictures made on %s: %s", plan.cell, source.name, directory)
-        attack.connect(lambda: _built(source, plan), TransferStore(directory))
-    return attack
+def _info(plan: Plan, chunk: Chunk) -> ChunkInfo | None:
+    return read_info(chunk_path(plan.paths.records, chunk.split.name, chunk.number))
 
 
-def _classifier(plan: Plan) -> nn.Module:
-    run = plan.run
-    label = repr((plan.document["model"], plan.device))
-    if plan.weights is not None and label in _last_classifier:
-        return _last_classifier[label]
-    _last_classifier.clear()
-    classifier = _built(run.model, plan)
-    _last_classifier[label] = classifier
-    return classifier
-
-
-def _built(model: ModelConfig, plan: Plan) -> nn.Module:
-    """A model with its weights on the run's device."""
-    weights = plan.run.weights
-    files = find_weights(model.name, model.weights, Path(weights.dir), download=weights.download)
-    classifier = build_classifier(model, weights_files=files).to(plan.device)
-    classifier.check_outputs(model.input_size)
-    return classifier
-
-
-def _result(plan: Plan) -> RunResult:
+def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
     run = plan.run
     expected = {split.name: split.n_expected for split in plan.splits}
     splits = split_counts(plan.paths.records, plan.counts, expected)
@@ -172,7 +122,7 @@ def _result(plan: Plan) -> RunResult:
         n_expected=sum(split["n_expected"] for split in splits.values()),
         splits=splits,
         missing_splits=list(plan.missing_splits),
-        notes=_notes(plan),
+        notes=[*_notes(plan), *engine_notes],
         scores=score_records(plan.benchmark, plan.paths.records, plan.counts),
         weights=plan.weights,
         precision=run.engine.precision,
@@ -199,8 +149,10 @@ def _notes(plan: Plan) -> list[str]:
     return notes
 
 
-def _write_info(plan: Plan, started: datetime, seconds: float, n_items: int) -> None:
-    """Append this session to run.json."""
+def _write_info(plan: Plan, started: datetime, seconds: float, computed: Sequence[Chunk]) -> None:
+    """Append this session, which has computed these chunks, to run.json."""
+    n_items = sum(chunk.stop - chunk.start for chunk in computed)
+    info = _info(plan, computed[-1]) if computed else None
     stored = read_json(plan.paths.info)
     sessions = stored["sessions"] if isinstance(stored, dict) else []
     session: dict[str, Any] = {
@@ -210,9 +162,10 @@ def _write_info(plan: Plan, started: datetime, seconds: float, n_items: int) -> 
         "items": n_items,
         "items_per_second": round(n_items / seconds, 2) if n_items and seconds else None,
         "engine": plan.run.engine.name,
+        "computed_by": info.engine if info else None,
         "device": plan.device,
-        "batch_size": plan.run.engine.batch_size,
-        "workers": plan.run.data.workers,
+        "batch_size": info.batch_size if info else None,
+        "workers": decoders(plan.run.data) if info else None,
         "host": platform.node(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in LIBRARIES},

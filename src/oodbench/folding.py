@@ -8,6 +8,7 @@ fixed scale and shift that the convolution before it can carry (Jacob et al., CV
 import copy
 import logging
 from itertools import chain
+from typing import TypeGuard
 from weakref import WeakKeyDictionary
 
 import torch
@@ -108,10 +109,10 @@ def _checked_copy(network: nn.Module, images: Tensor) -> nn.Module:
                 return _Unchanged()
             found = folded(images)
         except Exception as error:  # a foreign network may refuse to be copied in any way
-            log.info("attack on the network as it is: folding failed: %s", error)
+            log.info("the network is used as it is: folding failed: %s", error)
             return _Unchanged()
         if not torch.allclose(found, network(images), rtol=0, atol=TOLERANCE):
-            log.info("attack on the network as it is: logits change when BatchNorm is folded")
+            log.info("the network is used as it is: logits change when BatchNorm is folded")
             return _Unchanged()
     return folded
 
@@ -149,7 +150,7 @@ def _pairs(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.Batc
     ] + [
         module.register_forward_pre_hook(before_norm)
         for module in network.modules()
-        if isinstance(module, nn.BatchNorm2d) and _can_be_folded(module)
+        if is_fixed_batch_norm(module)
     ]
     try:
         network(example)
@@ -159,9 +160,15 @@ def _pairs(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.Batc
     return [pair for pair in pairs if all(used.count(module) == 1 for module in pair)]
 
 
-def _can_be_folded(norm: nn.BatchNorm2d) -> bool:
-    """Other subclasses may do more than normalise."""
-    return type(norm) in (nn.BatchNorm2d, BatchNormAct2d) and norm.running_mean is not None
+def is_fixed_batch_norm(module: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
+    """Whether a module is no more than a fixed scale and shift, in timm's with an activation after.
+
+    Not in training mode, without running statistics, or if it is of another subclass or has a
+    forward pass of its own, which may do more.
+    """
+    if type(module) not in (nn.BatchNorm2d, BatchNormAct2d) or "forward" in vars(module):
+        return False
+    return module.running_mean is not None and not module.training
 
 
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:

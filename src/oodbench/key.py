@@ -7,6 +7,7 @@ from typing import Any
 
 from oodbench.benchmarks.base import Split
 from oodbench.building import bound_arguments
+from oodbench.engines.names import engine_target
 from oodbench.models import class_lists
 from oodbench.schema import ModelConfig, RunConfig, source_model
 
@@ -14,6 +15,10 @@ KEY_DIGITS = 12
 SCHEMA = 1
 SCORING_ONLY = ("scores", "headline", "root", "inside", "n_expected", "validation")
 """Arguments of a benchmark that change neither which pictures are read nor what is recorded."""
+
+PIPELINE = "oodbench.preprocessing.Preprocessing"
+PIL = "pil"
+"""The pipeline's `backend` of which the key says nothing, as from before there were others."""
 
 ATTACK_MEMORY = "memory"
 """Argument of an attack that, like the batch size, changes its numbers in the last bits at most."""
@@ -44,7 +49,7 @@ def key_document(
     return {
         "schema": SCHEMA,
         "model": _model(run.model, weights),
-        "preprocessing": _nameless(bound_arguments(run.preprocessing, "preprocessing")),
+        "preprocessing": _preprocessing(run.preprocessing),
         "benchmark": {
             "protocol": protocol,
             "version": run.benchmark.version,
@@ -86,6 +91,14 @@ def run_key(document: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_DIGITS]
 
 
+def _preprocessing(node: dict[str, Any]) -> dict[str, Any]:
+    """Only a library of its own that resizes is named: PIL's pictures are the usual ones."""
+    arguments = _nameless(bound_arguments(node, "preprocessing"))
+    if node.get("_target_") == PIPELINE and arguments.get("backend") == PIL:
+        del arguments["backend"]
+    return arguments
+
+
 def _model(model: ModelConfig, weights: str | None) -> dict[str, Any]:
     return {
         "network": model.network,
@@ -114,7 +127,7 @@ def _attack(run: RunConfig, device_type: str, source_weights: str | None) -> dic
     return {
         **attack,
         "seed": run.seed,
-        "engine": run.engine.backend.get("_target_"),
+        "engine": engine_target(run.engine.backend, attack=True),
         "device": device_type,
     }
 

@@ -28,6 +28,7 @@ COLUMNS = (
     "key",
     "status",
     "difference",
+    "note",
 )
 
 _ORDER = ["model", "benchmark", "preprocessing", "attack", "difference", "key", "split", "metric"]
@@ -44,6 +45,8 @@ def long_table(
         for groups of pictures that are no split. `published` is there where the run did what the
         published one did. `status`: complete, partial, failed (one row without a value), demo
         (never complete) or extension (complete, but the published run did not support it).
+        `note`: where the run is a part, how many items of how many the row's split, or for a mean
+        all splits that it is over, hold; then what the score itself says.
     """
     rows = [row for result in results for row in _rows(result, derived)]
     rows += [_failed(failure) for failure in failures]
@@ -59,6 +62,24 @@ def status(result: RunResult) -> str:
     if result.status == "complete" and result.extension:
         return "extension"
     return result.status
+
+
+def partial_note(result: RunResult, split: str) -> str:
+    """How much of the data a score of a split or group of splits rests on; "" where on all."""
+    counts = [
+        counts
+        for name, counts in result.splits.items()
+        if split in ("", name) or name.startswith(f"{split}/")
+    ] or list(result.splits.values())
+    scored = sum(int(count["n"]) for count in counts)
+    expected = sum(int(count["n_expected"]) for count in counts)
+    missing = [
+        name for name in result.missing_splits if split == "" or name.startswith(f"{split}/")
+    ]
+    if result.status == "complete" or (scored == expected and not missing):
+        return ""
+    absent = f", splits missing: {len(missing)}" if missing else ""
+    return f"partial: {scored} of {expected}{absent}"
 
 
 def _rows(result: RunResult, derived: Derived) -> Iterator[dict[str, Any]]:
@@ -87,6 +108,7 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
         "key": result.key,
         "status": status(result),
         "difference": result.difference,
+        "note": "; ".join(filter(None, [partial_note(result, split), score.note])),
         "source": "",
     }
     if published is not None:
@@ -97,7 +119,7 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
 
 def _failed(failure: dict[str, str]) -> dict[str, Any]:
     named = ("model", "benchmark", "preprocessing", "attack", "key", "difference")
-    empty = dict.fromkeys(("split", "metric", "unit", "source"), "")
+    empty = dict.fromkeys(("split", "metric", "unit", "source", "note"), "")
     return {**empty, **{name: failure[name] for name in named}, "status": "failed"}
 
 

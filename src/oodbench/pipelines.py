@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from oodbench.difference import PIPELINE
+from oodbench.key import PIPELINE
 from oodbench.results import RunResult
 
 RESIZE256_CROP224 = "resize 256 bilinear, crop 224"

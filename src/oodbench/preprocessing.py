@@ -1,11 +1,12 @@
 """From a decoded picture to the pixels that a model sees; mean and std are the model's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from oodbench.checking import one_of
 from oodbench.errors import ConfigError
 
 INTERPOLATIONS = {
@@ -15,6 +16,9 @@ INTERPOLATIONS = {
     "lanczos": Image.Resampling.LANCZOS,
     "box": Image.Resampling.BOX,
 }
+BACKENDS = ("pil", "tensor")
+
+Resizer = Callable[[Image.Image, tuple[int, int]], Image.Image]
 
 
 class Preprocessing:
@@ -29,10 +33,12 @@ class Preprocessing:
         crop: side in pixels of the centred square that is kept; a smaller picture is padded black.
         resize_after_crop: side in pixels to which the (square) crop is scaled.
         interpolation: nearest, bilinear, bicubic, lanczos or box, for every resize.
+        backend: what resizes: pil, or tensor (torchvision on uint8 tensors, antialiased), whose
+            pixels differ by a grey level here and there; it knows neither lanczos nor box.
         name: the config's name, for the table.
 
     Raises:
-        ConfigError: unknown interpolation, or a size below one pixel.
+        ConfigError: unknown interpolation or backend, or a size below one pixel.
     """
 
     def __init__(
@@ -43,6 +49,7 @@ class Preprocessing:
         crop: int | None = None,
         resize_after_crop: int | None = None,
         interpolation: str = "bilinear",
+        backend: str = "pil",
         name: str = "",
     ) -> None:
         if interpolation not in INTERPOLATIONS:
@@ -50,12 +57,15 @@ class Preprocessing:
                 f"preprocessing.interpolation={interpolation}: available: "
                 f"{', '.join(INTERPOLATIONS)}"
             )
+        one_of("preprocessing.backend", backend, BACKENDS)
         self.name = name
         self.square_crop = square_crop
         self.resize = _checked_resize(resize)
         self.crop = _checked_side("crop", crop)
         self.resize_after_crop = _checked_side("resize_after_crop", resize_after_crop)
-        self.resampling = INTERPOLATIONS[interpolation]
+        self._scale = (
+            tensor_resizer(interpolation) if backend == "tensor" else pil_resizer(interpolation)
+        )
 
     def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
         """Pixels uint8 `(height, width, 3)` of an RGB picture."""
@@ -70,7 +80,39 @@ class Preprocessing:
         return np.array(picture, dtype=np.uint8)
 
     def _resized(self, picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-        return picture if size == picture.size else picture.resize(size, self.resampling)
+        return picture if size == picture.size else self._scale(picture, size)
+
+
+def pil_resizer(interpolation: str) -> Resizer:
+    """Resize a picture to (width, height) as Pillow does."""
+    resampling = INTERPOLATIONS[interpolation]
+    return lambda picture, size: picture.resize(size, resampling)
+
+
+def tensor_resizer(interpolation: str) -> Resizer:
+    """Resize a picture to (width, height) as torchvision does with uint8 tensors, antialiased.
+
+    Raises:
+        ConfigError: torchvision has no such interpolation for tensors.
+    """
+    import torch
+    from torchvision.transforms.v2.functional import InterpolationMode, resize_image
+
+    modes = ("nearest", "bilinear", "bicubic")
+    if interpolation not in modes:
+        raise ConfigError(
+            f"preprocessing.interpolation={interpolation}: with preprocessing.backend=tensor "
+            f"available: {', '.join(modes)}"
+        )
+    mode = InterpolationMode(interpolation)
+
+    def resized(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+        width, height = size
+        pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+        scaled = resize_image(pixels, [height, width], mode, antialias=True)
+        return Image.fromarray(scaled.permute(1, 2, 0).contiguous().numpy())
+
+    return resized
 
 
 def resized_size(size: tuple[int, int], resize: int | tuple[int, int]) -> tuple[int, int]:

@@ -34,6 +34,7 @@ class ChunkInfo:
         n_items: items that the chunk covers, those skipped included.
         skipped: items without a row.
         engine, device, batch_size: how the rows were computed.
+        note: why it was another engine than the one asked for.
     """
 
     n_items: int
@@ -41,6 +42,7 @@ class ChunkInfo:
     engine: str
     device: str
     batch_size: int
+    note: str = ""
 
 
 def chunk_path(directory: Path, split: str, chunk: int) -> Path:
@@ -48,11 +50,24 @@ def chunk_path(directory: Path, split: str, chunk: int) -> Path:
     return directory / f"{(split or 'all').replace('/', '+')}-{chunk:05d}.parquet"
 
 
-def write_chunk(path: Path, columns: Mapping[str, NDArray[Any]], info: ChunkInfo) -> None:
-    """Write a chunk atomically; the same rows and info give the same bytes."""
+def write_chunk(
+    path: Path, columns: Mapping[str, NDArray[Any]], info: ChunkInfo, *, append: bool = False
+) -> None:
+    """Write a chunk atomically; the same rows and info give the same bytes.
+
+    Args:
+        path: of the file.
+        columns: of the rows, each `(N,)` or `(N, k)`.
+        info: of the whole chunk.
+        append: keep the rows of the file that is there, before these.
+    """
     arrays = {name: _arrow(values) for name, values in columns.items()}
+    tables = [pa.table(arrays)] if arrays else []
+    if append and (stored := _read_table(path, None)).num_rows:
+        tables.insert(0, stored)
     metadata = {METADATA_KEY: json.dumps(asdict(info), sort_keys=True).encode()}
-    table = pa.table(arrays).replace_schema_metadata(metadata)
+    whole = pa.concat_tables(tables) if tables else pa.table({})
+    table = whole.combine_chunks().replace_schema_metadata(metadata)
     with atomic_path(path) as part:
         pq.write_table(table, part, compression="zstd", write_page_checksum=True)
 
@@ -107,15 +122,19 @@ def read_split(
 
 
 def _read_chunk(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
+    frame: pd.DataFrame = _read_table(path, columns).to_pandas()
+    return frame
+
+
+def _read_table(path: Path, columns: Sequence[str] | None) -> pa.Table:
+    """Without rows it has no columns either: every item was skipped."""
     try:
         if pq.read_metadata(path).num_rows == 0:
-            return pd.DataFrame()  # every item was skipped: there are no columns either
-        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+            return pa.table({})
+        return pq.read_table(path, columns=columns, page_checksum_verification=True)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: damaged ({reason}); remove it and run again") from error
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
 
 
 def _arrow(values: NDArray[Any]) -> pa.Array:

@@ -106,6 +106,8 @@ def _difference(run: RunConfig) -> str:
 
 def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 2 a sweep matched nothing, 130 Ctrl-C."""
+    # Before torch is imported: else threads that wait for each other keep cores from the decoders.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     register_schema()
     register_resolvers()
     register_model_facts()

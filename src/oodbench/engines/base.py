@@ -1,22 +1,61 @@
 """What every engine takes and gives."""
 
-from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-Forward = Callable[[Tensor], Tensor]
-"""images float32 `(N, 3, H, W)` in [0, 1] on the device -> logits float32 `(N, 1000)`."""
+
+class Pending(Protocol):
+    """Logits that are being computed."""
+
+    def result(self) -> NDArray[np.float32]:
+        """Wait for the logits, float32 `(N, 1000)`; raises what went wrong while computing."""
+        ...
+
+
+class Forward(Protocol):
+    """A forward pass, ready for pictures of one size.
+
+    Attributes:
+        name: of the engine that computes, for records and run.json.
+        note: why it is not the engine that was asked for, "" where it is; goes into result.json.
+        depth: so many batches in flight keep the engine busy.
+    """
+
+    name: str
+    note: str
+    depth: int
+
+    def start(self, pixels: NDArray[np.uint8]) -> Pending:
+        """Begin with a batch.
+
+        Args:
+            pixels: `(N, H, W, 3)`, N up to the engine's batch size; is not written to, and must not
+                change before the result is there.
+        """
+        ...
+
+    def logits(self, images: Tensor) -> NDArray[np.float32]:
+        """Logits `(N, 1000)` of float32 images `(N, 3, H, W)` in [0, 1] on the classifier's device.
+
+        For pictures that an attack has made, which are no whole grey levels.
+        """
+        ...
 
 
 class Engine(Protocol):
     """A way to compute logits."""
 
-    def prepare(self, classifier: nn.Module, example: Tensor) -> Forward:
-        """A forward pass for images of the example's size.
+    def prepare(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
+        """A forward pass for pictures of the example's size.
 
         Args:
             classifier: on the device, in eval mode.
-            example: one image, float32 `(1, 3, H, W)`.
+            example: real pictures of the run, `(n, H, W, 3)`, n ≥ 1.
+
+        Raises:
+            ConfigError: the engine is not installed or cannot run this network.
         """
         ...

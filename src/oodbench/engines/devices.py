@@ -9,7 +9,7 @@ def resolve_device(device: str) -> str:
     """`auto` becomes cuda where PyTorch can use it, else cpu; other names are taken as they are.
 
     Raises:
-        ConfigError: CUDA is named and cannot be used.
+        ConfigError: the device is none of this machine's.
     """
     if device == "cpu" or (device == "auto" and not _nvidia_device_present()):
         return "cpu"
@@ -22,6 +22,13 @@ def resolve_device(device: str) -> str:
         raise ConfigError(
             f"engine.device={device}: PyTorch finds no CUDA device; use engine.device=cpu"
         )
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise ConfigError(
+            f"engine.device={device}: PyTorch has none ({reason}); use engine.device=cpu"
+        ) from error
     return device
 
 

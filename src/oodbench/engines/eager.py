@@ -1,23 +1,27 @@
 """Plain PyTorch."""
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
 
 from oodbench.engines.base import Forward
+from oodbench.engines.pytorch import TorchForward
 
 
 class EagerEngine:
-    """The classifier as it is, under inference mode; channels_last on CUDA."""
+    """The classifier as PyTorch runs it, BatchNorm folded into convolutions, channels last.
 
-    def prepare(self, classifier: nn.Module, example: Tensor) -> Forward:
-        """The classifier's own forward pass."""
-        if example.is_cuda:
-            classifier.to(memory_format=torch.channels_last)
+    Args:
+        precision: fp32, tf32 (CUDA only), bf16 or fp16.
+    """
 
-        def forward(images: Tensor) -> Tensor:
-            layout = torch.channels_last if images.is_cuda else torch.contiguous_format
-            with torch.inference_mode():
-                logits: Tensor = classifier(images.contiguous(memory_format=layout))
-            return logits
+    def __init__(self, *, precision: str = "fp32") -> None:
+        self.precision = precision
 
-        return forward
+    def prepare(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
+        """A forward pass, see `oodbench.engines.base.Engine`.
+
+        Raises:
+            ConfigError: the device has no such precision.
+        """
+        return TorchForward("eager", classifier, example, precision=self.precision)

@@ -1,0 +1,106 @@
+"""Build the parts of a run: model, engine, attack."""
+
+import logging
+import os
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from oodbench.attacks.base import Attack
+from oodbench.attacks.transfer import Transfer
+from oodbench.attacks.transfer_store import TransferStore
+from oodbench.building import build
+from oodbench.engines.base import Forward
+from oodbench.engines.batch_size import default_batch_size
+from oodbench.engines.choose import prepared
+from oodbench.evaluate import Setting
+from oodbench.files import write_json
+from oodbench.key import run_key, transfer_document
+from oodbench.models.build import build_classifier
+from oodbench.models.weights import find_weights
+from oodbench.paths import transfer_directory
+from oodbench.plan import Plan
+from oodbench.reader import Reader
+from oodbench.schema import DataConfig, ModelConfig, source_model
+
+log = logging.getLogger(__name__)
+
+BATCH_OF_ATTACK = 16
+"""An attack refills its own small batches from this."""
+
+
+def setting_of(plan: Plan, read: Reader) -> Setting:
+    """What `oodbench.evaluate` needs."""
+    run = plan.run
+    classifier = _classifier(plan)
+    attack = _attack(plan) if "_target_" in run.attack else None
+    return Setting(
+        read=read,
+        readout=plan.benchmark.readout,
+        classifier=classifier,
+        prepare=partial(_prepared, plan, classifier),
+        device=plan.device,
+        attack=attack,
+        seed=run.seed,
+        batch_size=run.engine.batch_size or _batch_size(plan),
+        workers=decoders(run.data),
+        skip_unreadable=run.data.on_error == "skip",
+    )
+
+
+def _batch_size(plan: Plan) -> int:
+    return BATCH_OF_ATTACK if "_target_" in plan.run.attack else default_batch_size(plan.device)
+
+
+def decoders(data: DataConfig) -> int:
+    """Threads that decode: one a core, since the network's threads wait for them or they for it."""
+    return data.workers or len(os.sched_getaffinity(0))
+
+
+_last: dict[str, nn.Module] = {}
+"""The one classifier that is kept: a sweep runs all benchmarks of a model one after the other."""
+
+
+def _classifier(plan: Plan) -> nn.Module:
+    label = repr((plan.document["model"], plan.device))
+    if plan.weights is None or label not in _last:
+        _last.clear()
+        _last[label] = _built(plan.run.model, plan)
+    return _last[label]
+
+
+def _prepared(plan: Plan, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
+    engine = plan.run.engine
+    return prepared(
+        engine,
+        classifier,
+        example,
+        cache_dir=Path(engine.cache_dir),
+        model_identity=None if plan.weights is None else run_key(plan.document["model"]),
+        attack="_target_" in plan.run.attack,
+    )
+
+
+def _attack(plan: Plan) -> Attack:
+    """The attack; one that is made on another model with that model and its pictures on disk."""
+    attack: Attack = build(plan.run.attack, "attack")
+    source = source_model(plan.run.attack)
+    if source is not None and isinstance(attack, Transfer):
+        document = transfer_document(plan.document)
+        directory = transfer_directory(Path(plan.run.output_root), run_key(document))
+        write_json(directory / "key.json", document)
+        log.info("%s: pictures made on %s: %s", plan.cell, source.name, directory)
+        attack.connect(lambda: _built(source, plan), TransferStore(directory))
+    return attack
+
+
+def _built(model: ModelConfig, plan: Plan) -> nn.Module:
+    """A model with its weights on the run's device."""
+    weights = plan.run.weights
+    files = find_weights(model.name, model.weights, Path(weights.dir), download=weights.download)
+    classifier = build_classifier(model, weights_files=files).to(plan.device)
+    classifier.check_outputs(model.input_size)
+    return classifier

@@ -1,0 +1,94 @@
+"""From the config to a forward pass that may be used."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.utils import get_object
+from numpy.typing import NDArray
+from torch import nn
+
+from oodbench.building import build
+from oodbench.engines.base import Engine, Forward
+from oodbench.engines.gate import gate
+from oodbench.engines.names import AUTO, EAGER, engine_target
+from oodbench.errors import ConfigError
+from oodbench.schema import EngineConfig
+
+
+def prepared(
+    config: EngineConfig,
+    classifier: nn.Module,
+    example: NDArray[np.uint8],
+    *,
+    cache_dir: Path,
+    model_identity: str | None,
+    attack: bool = False,
+) -> Forward:
+    """A forward pass of the engine that the config names, held against the eager one.
+
+    Args:
+        config: the `engine` node.
+        classifier: on the device, in eval mode.
+        example: the first pictures of the run, uint8 `(n, H, W, 3)`, at most 8.
+        cache_dir: folder of exported models.
+        model_identity: everything that the classifier is made of, its weights among it; None where
+            that is unknown: then no exported model is kept.
+        attack: whether the pictures are attacked: `auto` is eager then.
+
+    Raises:
+        ConfigError: the engine is not installed, cannot run this network, gives other logits, or
+            has no such precision, as an attack has neither bf16 nor fp16.
+    """
+    if attack and config.precision in ("bf16", "fp16"):
+        raise ConfigError(
+            f"engine.precision={config.precision}: attacks are computed in float32: set "
+            "engine.precision=fp32"
+        )
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    target = engine_target(config.backend, attack=attack)
+    engine = _engine(
+        {**config.backend, "_target_": target},
+        precision=config.precision,
+        tolerance=config.tolerance,
+        cache_dir=str(cache_dir),
+        model_identity=model_identity,
+    )
+    try:
+        forward = engine.prepare(classifier, example)
+    except OSError as error:
+        raise ConfigError(
+            f"engine={config.name}: no place for the exported model: {error}: make room, or use "
+            "engine=eager"
+        ) from error
+    if target not in (EAGER, AUTO):  # the one is the reference, the other has its own gate
+        gate(forward, classifier, example, tolerance=config.tolerance)
+    return forward
+
+
+def _engine(node: dict[str, Any], *, precision: str, **offered: Any) -> Engine:
+    """Build an engine, with those of the offered arguments that its constructor names.
+
+    Raises:
+        ConfigError: it has no precisions, and another than fp32 is asked for.
+    """
+    names = _parameters(node["_target_"])
+    offered["precision"] = precision
+    given = {name: value for name, value in offered.items() if name in names and name not in node}
+    engine: Engine = build({**node, **given}, "engine.backend")
+    if "precision" not in names and precision != "fp32":
+        raise ConfigError(
+            f"engine.precision={precision}: {node['_target_']} computes in fp32 only: use "
+            "engine=eager"
+        )
+    return engine
+
+
+def _parameters(target: Any) -> set[str]:
+    try:
+        return set(inspect.signature(get_object(target)).parameters)
+    except Exception:  # building it says what is wrong with it
+        return set()

@@ -1,0 +1,148 @@
+"""A forward pass by PyTorch: in threads on the CPU, queued on an accelerator."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from oodbench.engines.allocator import keep_freed_memory
+from oodbench.engines.base import Pending
+from oodbench.engines.precision import autocast, set_tf32
+from oodbench.folding import FoldedNetworks
+
+_THREADS_A_BATCH = 2
+"""PyTorch computes a 1 x 1 convolution of a small batch another way, and slower, on one thread."""
+
+_STREAMS = 2
+"""On two cores, two batches at once fill each other's gaps (measured: a tenth more pictures a
+second than one)."""
+
+_QUEUED = 2
+"""Batches that keep an accelerator busy: one that it computes, one that waits."""
+
+
+class TorchForward:
+    """See `oodbench.engines.base.Forward`; BatchNorm is folded into convolutions, channels last.
+
+    Logits of float images are those of the classifier itself, with nothing folded.
+    """
+
+    note = ""
+
+    def __init__(
+        self,
+        name: str,
+        classifier: nn.Module,
+        example: NDArray[np.uint8],
+        *,
+        precision: str,
+        compiled: Callable[[nn.Module], nn.Module] | None = None,
+    ) -> None:
+        """Make the forward pass; what is only for pixels is made when the first ones come.
+
+        Args:
+            name: of the engine.
+            classifier: on the device, in eval mode.
+            example: pixels `(n, H, W, 3)` on which folding is checked.
+            precision: fp32, tf32, bf16 or fp16.
+            compiled: what else is done to the folded network.
+
+        Raises:
+            ConfigError: the device has no such precision.
+        """
+        self.name = name
+        self._classifier = classifier
+        self._example = example
+        self._precision = precision
+        self._compiled = compiled
+        self._device = device_of(classifier)
+        set_tf32(precision, self._device.type)
+        self._pool: ThreadPoolExecutor | None = None
+        self.depth = _QUEUED
+        if self._device.type == "cpu":
+            keep_freed_memory()
+            streams = 1 if compiled else _streams(torch.get_num_threads())
+            self._pool = ThreadPoolExecutor(streams, initializer=_share if streams > 1 else None)
+            self.depth = streams + 1
+        else:
+            classifier.to(memory_format=torch.channels_last)
+
+    def start(self, pixels: NDArray[np.uint8]) -> Pending:
+        """See `oodbench.engines.base.Forward`."""
+        network = self._network
+        if self._pool is None:
+            return _OnDevice(self._forward(network, self._images(pixels)))
+        return self._pool.submit(lambda: self._forward(network, self._images(pixels)).numpy())
+
+    def logits(self, images: Tensor) -> NDArray[np.float32]:
+        """See `oodbench.engines.base.Forward`."""
+        layout = torch.contiguous_format if self._pool else torch.channels_last
+        images = images.contiguous(memory_format=layout)
+        return self._forward(self._classifier, images).cpu().numpy()
+
+    @cached_property
+    def _network(self) -> nn.Module:
+        network = FoldedNetworks().of(self._classifier, self._images(self._example))
+        if self._pool is None:
+            network.to(memory_format=torch.channels_last)
+        return self._compiled(network) if self._compiled else network
+
+    def _images(self, pixels: NDArray[np.uint8]) -> Tensor:
+        return images_of(pixels, self._device)
+
+    def _forward(self, network: nn.Module, images: Tensor) -> Tensor:
+        with torch.inference_mode(), autocast(self._precision, images.device.type):
+            logits: Tensor = network(images)
+        return logits.float()
+
+
+def device_of(classifier: nn.Module) -> torch.device:
+    """Where its tensors are; the CPU if it has none."""
+    tensors = [*classifier.parameters(), *classifier.buffers()]
+    return tensors[0].device if tensors else torch.device("cpu")
+
+
+def images_of(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """float32 `(N, 3, H, W)` in [0, 1] on the device, channels last as the pixels are."""
+    images = torch.from_numpy(pixels)
+    if device.type == "cuda":
+        images = images.pin_memory().to(device, non_blocking=True)
+    else:
+        images = images.to(device)
+    return images.permute(0, 3, 1, 2).float().div_(255)
+
+
+def reference_logits(classifier: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What every engine is held against: the classifier as it is, in fp32 (or TF32 if that is on).
+
+    Args:
+        pixels: `(N, H, W, 3)`.
+    """
+    with torch.inference_mode():
+        logits: Tensor = classifier(images_of(pixels, device_of(classifier)).contiguous())
+    return logits.float().cpu().numpy()
+
+
+def _streams(threads: int) -> int:
+    """Batches at once on so many threads."""
+    return 1 if threads == 1 else max(_STREAMS, threads // _THREADS_A_BATCH)
+
+
+def _share() -> None:
+    """PyTorch's number of threads is of the thread that sets it."""
+    torch.set_num_threads(_THREADS_A_BATCH)
+
+
+class _OnDevice:
+    """Logits that an accelerator is computing."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self._logits = logits
+
+    def result(self) -> NDArray[np.float32]:
+        """See `oodbench.engines.base.Pending`."""
+        return self._logits.cpu().numpy()

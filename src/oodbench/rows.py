@@ -1,0 +1,114 @@
+"""Gathers the records of a chunk, and writes it when its last batch is through."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodbench.batches import Batch, Chunk, Frame
+from oodbench.benchmarks.base import Readout
+from oodbench.records import ChunkInfo, Skipped, chunk_path, read_info, write_chunk
+
+Columns = dict[str, NDArray[Any]]
+
+ROWS = 64
+"""Rows that are read out at once: one by one, small batches would cost time."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What the engine has made of a batch.
+
+    Attributes:
+        logits: float32 `(N, 1000)`.
+        attacked: what an attack has recorded, each `(N,)`.
+        engine, note: of the forward pass.
+    """
+
+    logits: NDArray[np.float32]
+    attacked: Columns
+    engine: str
+    note: str
+
+
+class Rows:
+    """The records of a run on their way to its files.
+
+    Args:
+        records: folder of the run's chunks.
+        readout: logits -> columns.
+        device, batch_size: for the files' account of themselves.
+    """
+
+    def __init__(self, records: Path, readout: Readout, *, device: str, batch_size: int) -> None:
+        self._records = records
+        self._readout = readout
+        self._device = device
+        self._batch_size = batch_size
+        self._engine = self._note = ""
+        self._parts: list[Columns] = []
+        self._skipped: list[Skipped] = []
+        self._waiting: list[tuple[Batch, Computed]] = []
+
+    def add(self, batch: Batch, computed: Computed | None) -> None:
+        """Take the next batch; None where it has no frames."""
+        self._skipped += batch.skipped
+        if computed is not None:
+            self._engine, self._note = computed.engine, computed.note
+            self._waiting.append((batch, computed))
+        if batch.last or sum(len(known.logits) for _, known in self._waiting) >= ROWS:
+            self._read_out()
+        if batch.last:
+            self._write(batch.chunk)
+
+    def _read_out(self) -> None:
+        if not self._waiting:
+            return
+        split = self._waiting[0][0].chunk.split.name
+        frames = [frame for batch, _ in self._waiting for frame in batch.frames]
+        logits = np.concatenate([computed.logits for _, computed in self._waiting])
+        attacked = _joined([computed.attacked for _, computed in self._waiting])
+        self._parts.append({**_identity(frames, split), **attacked, **self._readout(logits)})
+        self._waiting = []
+
+    def _write(self, chunk: Chunk) -> None:
+        path = chunk_path(self._records, chunk.split.name, chunk.number)
+        goes_on = chunk.start > chunk.first
+        before = read_info(path) if goes_on else None
+        info = ChunkInfo(
+            n_items=chunk.stop - chunk.first,
+            skipped=(*(before.skipped if before else ()), *self._skipped),
+            engine=_both(before.engine if before else "", self._engine),
+            device=_both(before.device if before else "", self._device),
+            batch_size=self._batch_size,
+            note=_both(before.note if before else "", self._note),
+        )
+        write_chunk(path, _joined(self._parts), info, append=goes_on)
+        self._parts, self._skipped = [], []
+
+
+def _both(before: str, now: str) -> str:
+    """What is said of rows that were computed in two sessions."""
+    return " and ".join(dict.fromkeys(filter(None, (before, now))))
+
+
+def _joined(parts: Sequence[Columns]) -> Columns:
+    names = parts[0] if parts else ()
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def _identity(frames: list[Frame], split: str) -> Columns:
+    items = [frame.loaded.item for frame in frames]
+    columns: Columns = {
+        "image": np.array([item.image for item in items], dtype=object),
+        "split": np.array([split] * len(items), dtype=object),
+        "position": np.array([frame.loaded.position for frame in frames], dtype=np.int32),
+        "frame": np.array([frame.index for frame in frames], dtype=np.int16),
+        "label": np.array([item.label for item in items], dtype=np.int16),
+    }
+    for name in items[0].columns:
+        columns[name] = np.array([item.columns[name] for item in items])
+    return columns
