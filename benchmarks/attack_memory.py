@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import timm
@@ -25,6 +26,8 @@ from torch import Tensor, nn
 from torchvision.models import ResNet, resnet50
 from torchvision.models.resnet import Bottleneck
 
+from oodbench.attacks.apgd import APGD
+from oodbench.attacks.base import Attack
 from oodbench.attacks.frozen import frozen
 from oodbench.attacks.memory import GIB, MemoryPlan
 from oodbench.attacks.pgd import PGD
@@ -106,9 +109,9 @@ def whole_attack(side: int, budget: float) -> Callable[[nn.Module], Figures]:
     return run
 
 
-def batch_within_budget(network: nn.Module) -> Figures:
-    """Three steps on a batch that would not fit at once."""
-    attack = PGD(
+def pgd() -> Attack:
+    """Three steps whatever happens."""
+    return PGD(
         name="pgd_linf",
         eps=EPS,
         step_size=STEP,
@@ -117,15 +120,32 @@ def batch_within_budget(network: nn.Module) -> Figures:
         micro_batch=BATCH,
         memory=BUDGET,
     )
+
+
+def apgd() -> Attack:
+    """Two steps of a radius too small to succeed."""
+    return APGD(name="apgd_ce", eps=1e-6, iterations=2, micro_batch=BATCH, memory=BUDGET)
+
+
+def batch_within_budget(make: Callable[[], Attack], network: nn.Module) -> Figures:
+    """A few steps on a batch that would not fit at once."""
+    attack = make()
     images = torch.rand(BATCH, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    result = attack(network, images, torch.zeros(BATCH, dtype=torch.int64), list(range(BATCH)))
+    with torch.no_grad():
+        labels = torch.cat([network(part).argmax(1) for part in images.split(4)])
+    result = attack(network, images, labels, list(range(BATCH)))
     return {"pictures": float(len(result.images)), "iterations": float(result.iterations.max())}
 
 
 CASES = {
     "l2_step": Case(efficientnet_l2, 4.2, gradient_step(800)),
     "resnext_step": Case(resnext101_32x48d, 5.0, gradient_step(224)),
-    "resnet50_budget": Case(resnet50, BUDGET, batch_within_budget, beside_the_model=True),
+    "resnet50_budget": Case(
+        resnet50, BUDGET, partial(batch_within_budget, pgd), beside_the_model=True
+    ),
+    "resnet50_apgd": Case(
+        resnet50, BUDGET, partial(batch_within_budget, apgd), beside_the_model=True
+    ),
     "l2_whole": Case(efficientnet_l2, 4.2, whole_attack(800, 2.0), by_default=False),
 }
 

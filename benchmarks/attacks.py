@@ -4,6 +4,7 @@ efficientnet_lite0 with its own weights on real pictures, as both sides get them
 gradients, evaluation mode. All ways take turns, and every figure is the median of the repetitions.
 
     python benchmarks/attacks.py --data /data/imagenet/val --json attacks.json
+    python benchmarks/attacks.py --data /data/imagenet/val --compare --count 100 --threads 1
 """
 
 import argparse
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 import torchattacks
+from attack_strength import paired_difference, strengths
 from hydra import compose, initialize_config_module
 from PIL import Image
 from torch import Tensor, nn
@@ -26,11 +28,11 @@ from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
 from oodbench.attacks.base import AttackResult, generator_of
-from oodbench.attacks.folding import FoldedNetworks
-from oodbench.attacks.loop import MICRO_BATCH
+from oodbench.attacks.network_access import CPU_MICRO_BATCH
 from oodbench.attacks.pgd import PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.building import build
+from oodbench.folding import FoldedNetworks
 from oodbench.models.build import build_classifier
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.models.weights import find_weights
@@ -69,7 +71,7 @@ def load_pictures(data: Path, count: int, transform: Any, classifier: nn.Module)
     pixels = [transform(Image.open(path).convert("RGB")) for path in chosen[:count]]
     images = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous().float().div_(255)
     with torch.no_grad():
-        labels = torch.cat([classifier(part).argmax(1) for part in images.split(MICRO_BATCH)])
+        labels = torch.cat([classifier(part).argmax(1) for part in images.split(CPU_MICRO_BATCH)])
     return Pictures(images, labels)
 
 
@@ -150,16 +152,8 @@ def take_turns(
 
 
 def compared(ours: Tensor, theirs: Tensor) -> tuple[bool, str]:
-    """Whether ours is no weaker by the 95 % interval of the paired difference, and the figures.
-
-    The interval is that of Agresti & Min 2005: Wald's with half a pair more in each cell.
-    """
-    n = len(ours) + 2
-    only_ours = int((ours & ~theirs).sum()) + 0.5
-    only_theirs = int((theirs & ~ours).sum()) + 0.5
-    difference = (only_ours - only_theirs) / n
-    spread = 1.96 / n * (only_ours + only_theirs - (only_ours - only_theirs) ** 2 / n) ** 0.5
-    low, high = difference - spread, difference + spread
+    """Whether ours is no weaker by the 95 % interval of the paired difference, and the figures."""
+    low, high = paired_difference(ours, theirs)
     text = f"success {ours.float().mean():.3f} and {theirs.float().mean():.3f}"
     return high >= 0, f"{text}, difference {low:+.3f} to {high:+.3f}"
 
@@ -183,7 +177,7 @@ def row(
 
 def predictions(classifier: nn.Module, images: Tensor) -> Tensor:
     with torch.no_grad():
-        return torch.cat([classifier(part).argmax(1) for part in images.split(MICRO_BATCH)])
+        return torch.cat([classifier(part).argmax(1) for part in images.split(CPU_MICRO_BATCH)])
 
 
 def best_batch(classifier: nn.Module, pictures: Pictures) -> int:
@@ -306,16 +300,52 @@ def measured(
     yield steps("resnet50, random weights", resnet, pictures.images, micro_batch, repetitions)
 
 
+def speed(
+    classifier: nn.Module, pictures: Pictures, micro_batch: int, repetitions: int
+) -> list[dict[str, Any]]:
+    """Measure and print who is faster."""
+    rows = []
+    best = best_batch(classifier, pictures)
+    for entry in measured(classifier, pictures, micro_batch, best, repetitions):
+        rows.append(entry)
+        goal = f", goal {entry['goal']}" if entry["goal"] else ""
+        print(
+            "{work}: {ours:.1f} ms a picture, theirs {theirs:.1f}, ratio {ratio:.2f} of {ratios}"
+            "{aim}, agree: {agree}".format(**entry, aim=goal),
+            flush=True,
+        )
+    for name, share in where_the_time_goes(classifier, pictures, micro_batch):
+        print(f"{share:6.1%} {name}")
+    return rows
+
+
+def strength(classifier: nn.Module, pictures: Pictures, micro_batch: int) -> list[dict[str, Any]]:
+    """Find out and print who is stronger."""
+    rows = []
+    for entry in strengths(classifier, pictures.images, pictures.labels, micro_batch):
+        rows.append(entry)
+        low, high = entry["difference"]
+        print(
+            "{work}: {ours:.1f} {unit}, theirs {theirs:.1f}, difference {low:+.3f} to {high:+.3f}, "
+            "same for {same:.0%}, agree: {agree}".format(**entry, low=low, high=high),
+            flush=True,
+        )
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="class folders of pictures")
     parser.add_argument("--count", type=int, default=96)
+    parser.add_argument(
+        "--compare", action="store_true", help="not the time: who is fooled by either side's attack"
+    )
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--threads", type=int, help="1 where other work shares the processor")
     parser.add_argument(
         "--micro-batch",
         type=int,
-        default=MICRO_BATCH,
+        default=CPU_MICRO_BATCH,
         help="of ours; with one thread 16, below which PyTorch computes 1x1 convolutions slowly",
     )
     parser.add_argument("--json", type=Path)
@@ -328,18 +358,10 @@ def main() -> None:
     register_model_facts()
     classifier, transform = load_model("model=efficientnet_lite0")
     pictures = load_pictures(options.data, options.count, transform, classifier)
-    best = best_batch(classifier, pictures)
-    rows = []
-    for entry in measured(classifier, pictures, options.micro_batch, best, options.repetitions):
-        rows.append(entry)
-        goal = f", goal {entry['goal']}" if entry["goal"] else ""
-        print(
-            "{work}: {ours:.1f} ms a picture, theirs {theirs:.1f}, ratio {ratio:.2f} of {ratios}"
-            "{aim}, agree: {agree}".format(**entry, aim=goal),
-            flush=True,
-        )
-    for name, share in where_the_time_goes(classifier, pictures, options.micro_batch):
-        print(f"{share:6.1%} {name}")
+    if options.compare:
+        rows = strength(classifier, pictures, options.micro_batch)
+    else:
+        rows = speed(classifier, pictures, options.micro_batch, options.repetitions)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2) + "\n")
 

@@ -186,6 +186,24 @@ class Few(nn.Module):
         return images.flatten(2).mean(2) * torch.tensor([self.value, 0.1, 0.1])
 
 
+class Flat(nn.Module):
+    """Its gradient is 0 for the first picture."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        slope = torch.where(images[:, :1, :1, :1].detach() < 0.5, 0.0, 1.0)
+        return (slope * images).flatten(2).mean(2) + torch.tensor([9.0, 1.0, 0.0])
+
+
+def test_a_gradient_of_zero_is_recorded() -> None:
+    images = torch.full((2, 3, SIDE, SIDE), 0.8)
+    images[0] = 0.2
+    found = APGD(name="a", eps=0.1, iterations=2)(
+        Flat(), images, torch.zeros(2, dtype=torch.int64), [1, 2]
+    )
+    assert found.columns["zero_gradient"].tolist() == [True, False]
+    assert found.columns["zero_gradient"].dtype == torch.bool
+
+
 def test_mistakes() -> None:
     images = torch.full((2, 3, SIDE, SIDE), 0.5)
     labels = torch.zeros(2, dtype=torch.int64)

@@ -1,5 +1,6 @@
 """AutoAttack: order, survivors only, and no weaker than torchattacks' parts."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from oodbench.attacks.apgd import APGD
 from oodbench.attacks.autoattack import AutoAttack
 from oodbench.attacks.base import AttackResult
-from oodbench.attacks.checks import ImageError
+from oodbench.attacks.checks import ImageError, check_result
 from oodbench.attacks.square import Square
 from oodbench.attacks.torchattacks import TorchAttack
 from oodbench.errors import ConfigError
@@ -31,7 +32,7 @@ def labelled() -> tuple[nn.Module, Tensor, Tensor]:
 class Scripted:
     """Succeeds at given seeds and remembers who came."""
 
-    eps, norm = 0.1, "linf"
+    eps, norm, needs_gradients = 0.1, "linf", True
 
     def __init__(self, name: str, breaks: set[int], shade: float) -> None:
         self.name = name
@@ -105,27 +106,64 @@ def test_the_standard_four_in_their_order() -> None:
     assert (dlr.iterations, dlr.restarts, dlr.targeted, dlr.targets) == (100, 1, True, 9)
     assert square.queries == 5000
     assert {part.eps for part in (ce, dlr, fab, square)} == {4 / 255}
+    assert {part.norm for part in AutoAttack(name="aa", norm="l2", eps=0.5).attacks} == {"l2"}
+
+
+class Narrow(nn.Module):
+    """Has memory for three images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = mlp(torch.float32)
+        self.failures = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        if len(images) > 3:
+            self.failures += 1
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return torch.as_tensor(self.network(images))
+
+
+def test_all_four_go_on_where_memory_runs_out() -> None:
+    network, images, labels = labelled()
+    attack = AutoAttack(name="aa", eps=0.004, iterations=4, targets=2, queries=5, micro_batch=8)
+    plain = attack(network, images, labels, SEEDS)
+    narrow = Narrow()
+    found = attack(narrow, images, labels, SEEDS)
+    assert narrow.failures == 2  # 8, 4; the parts share what the first has learnt
+    assert torch.equal(found.succeeded, plain.succeeded)
+    assert torch.equal(found.columns["broken_by"], plain.columns["broken_by"])
+    assert (plain.columns["broken_by"] == -1).any()
+
+
+def test_one_folded_copy_and_one_plan_for_all_four(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "oodbench")
+    network, images, labels = labelled()
+    attack = AutoAttack(name="aa", eps=0.004, iterations=2, targets=2, queries=2, memory=4)
+    attack(network, images, labels, SEEDS)
+    assert caplog.text.count("attack.memory=4") == 1
 
 
 @pytest.mark.parametrize("make", [conv_net, mlp])
-@pytest.mark.parametrize("eps", [0.004, 0.01])
-def test_it_is_no_weaker_than_the_parts_of_torchattacks(make: Any, eps: float) -> None:
+@pytest.mark.parametrize(("norm", "eps"), [("linf", 0.004), ("linf", 0.01), ("l2", 0.1)])
+def test_it_is_no_weaker_than_the_parts_of_torchattacks(make: Any, norm: str, eps: float) -> None:
     network = make(torch.float32)
-    images = pictures(COUNT, torch.float32)
+    # A side at which the library's Square has no tiles beyond the picture.
+    side = 15 if make is conv_net else SIDE
+    images = nn.functional.interpolate(pictures(COUNT, torch.float32), size=side)
     labels = predictions(network, images)
-    found = AutoAttack(name="aa", eps=eps, iterations=20, targets=3, queries=50)(
-        network, images, labels, SEEDS
-    )
-    assert (found.images - images).abs().max() <= eps + 1e-6
-    assert found.images.min() >= 0
-    assert found.images.max() <= 1
+    attack = AutoAttack(name="aa", norm=norm, eps=eps, iterations=20, targets=3, queries=50)
+    found = attack(network, images, labels, SEEDS)
+    check_result(images, found, eps, attack.norm)
     assert torch.equal(predictions(network, found.images) != labels, found.succeeded)
+    radius = {"norm": {"linf": "Linf", "l2": "L2"}[norm], "eps": eps}
     parts = [
-        torchattacks.APGD(network, eps=eps, steps=20),
-        torchattacks.APGDT(network, eps=eps, steps=20, n_classes=4),
-        torchattacks.FAB(network, eps=eps, steps=20, n_classes=4, multi_targeted=True),
-        torchattacks.Square(network, eps=eps, n_queries=50),
+        torchattacks.APGD(network, steps=20, **radius),
+        torchattacks.APGDT(network, steps=20, n_classes=4, **radius),
+        torchattacks.FAB(network, steps=20, n_classes=4, multi_targeted=True, **radius),
     ]
+    if side != SIDE or norm == "linf":
+        parts.append(torchattacks.Square(network, n_queries=50, **radius))
     theirs = torch.zeros(COUNT, dtype=torch.bool)
     for part in parts:
         part.set_device("cpu")
@@ -149,6 +187,6 @@ def test_mistakes() -> None:
     labels = torch.tensor([1, 0])  # the first one is wrong anyway
     with pytest.raises(ImageError, match=r"image 1 .*\(apgd_ce\) gives logits that are NaN"):
         AutoAttack(name="aa", eps=0.1)(NotANumber(), images, labels, [1, 2])
-    for wrong in ({"eps": 8}, {"norm": "l2"}, {"targets": 0}, {"queries": 0}, {"iterations": 0}):
+    for wrong in ({"eps": 8}, {"norm": "l1"}, {"targets": 0}, {"queries": 0}, {"iterations": 0}):
         with pytest.raises(ConfigError, match=rf"attack\.{next(iter(wrong))}="):
             AutoAttack(**{"name": "aa", "eps": 0.1, **wrong})

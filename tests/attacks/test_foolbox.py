@@ -77,6 +77,32 @@ def test_random_start_depends_on_the_image_and_its_seed_alone(
     assert not torch.allclose(together, other)
 
 
+def test_a_target_is_pursued_as_by_the_library() -> None:
+    model, images = network().double(), pictures().double()
+    labels = model(images).argmax(1)
+    result = attack(target="least_likely")(model, images, labels, list(range(COUNT)))
+    targets = model(images).argmin(1)
+    assert torch.equal(result.columns["target"], targets)
+    library = foolbox.attacks.LinfPGD(steps=5, random_start=False)
+    criterion = foolbox.TargetedMisclassification(targets)
+    _, expected, success = library(
+        foolbox.PyTorchModel(model, bounds=(0, 1)), images, criterion, epsilons=EPS
+    )
+    torch.testing.assert_close(result.images, expected, atol=1e-12, rtol=0)
+    assert torch.equal(result.succeeded, success)
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "message"),
+    [("FGSM", "random", "takes no targets"), ("GenAttack", "none", "needs a target")],
+)
+def test_a_goal_that_the_attack_lacks(name: str, target: str, message: str) -> None:
+    model, images = network(), pictures()
+    lacking = attack(name, arguments={}, target=target)
+    with pytest.raises(ConfigError, match=rf"attack\.target={target}: .* of foolbox {message}"):
+        lacking(model, images, model(images).argmax(1), list(range(COUNT)))
+
+
 def test_minimisation_attack_without_and_with_a_bound() -> None:
     model, images = network(), pictures()
     labels = model(images).argmax(1)

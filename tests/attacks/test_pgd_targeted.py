@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.base import AttackResult, generator_of
 from oodbench.attacks.checks import check_result
-from oodbench.attacks.loop import MICRO_BATCH
+from oodbench.attacks.network_access import CPU_MICRO_BATCH
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.errors import ConfigError
 
@@ -99,7 +99,7 @@ def labels_of(count: int = COUNT) -> Tensor:
 
 
 def attack(
-    eps: float = EPS, iterations: int = ITERATIONS, micro_batch: int = MICRO_BATCH
+    eps: float = EPS, iterations: int = ITERATIONS, micro_batch: int = CPU_MICRO_BATCH
 ) -> TargetedPGD:
     return TargetedPGD(eps=eps, step_size=STEP, iterations=iterations, micro_batch=micro_batch)
 
@@ -118,7 +118,7 @@ def run_in_batches(toy: nn.Module, images: Tensor, labels: Tensor, size: int) ->
     )
 
 
-@pytest.mark.parametrize("micro_batch", [1, 3, MICRO_BATCH, COUNT])
+@pytest.mark.parametrize("micro_batch", [1, 3, CPU_MICRO_BATCH, COUNT])
 def test_equals_the_numpy_attack(micro_batch: int) -> None:
     toy, images, labels = Toy(), pictures(), labels_of()
     found = attack(micro_batch=micro_batch)(toy, images, labels, list(range(COUNT)))

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from oodbench.attacks.base import generator_of
 from oodbench.attacks.checks import check_result
-from oodbench.attacks.folding import FoldedNetworks
 from oodbench.attacks.pgd import PGD
 from oodbench.building import build
+from oodbench.folding import FoldedNetworks
 from oodbench.metrics.intervals import rate
 from oodbench.models.build import build_classifier
 from oodbench.models.facts import register_resolvers as register_model_facts

@@ -8,7 +8,7 @@ import torchattacks
 from attack_toys import CLASSES, SIDE, conv_net, mlp, pictures, predictions
 from torch import Tensor, nn
 
-from oodbench.attacks.checks import ImageError
+from oodbench.attacks.checks import ImageError, check_result
 from oodbench.attacks.randomness import PerImageRandomness
 from oodbench.attacks.square import Square
 from oodbench.errors import ConfigError
@@ -49,6 +49,49 @@ def test_a_picture_alone_is_attacked_as_by_the_authors(name: str, eps: float) ->
     assert 2 < found.succeeded.sum() < COUNT
 
 
+@pytest.mark.parametrize(("side", "eps"), [(15, 0.2), (10, 0.6)])
+def test_l2_is_that_of_the_authors(side: int, eps: float) -> None:
+    """At sides that five tiles fill as theirs do: they fail at the toys' own."""
+    network = conv_net()
+    images = nn.functional.interpolate(pictures(12), size=side, mode="bilinear").clamp(0, 1)
+    labels = predictions(network, images)
+    found = Square(name="s", norm="l2", eps=eps, queries=30)(network, images, labels, SEEDS[:12])
+    passed: list[Tensor] = []
+    network.register_forward_pre_hook(lambda module, inputs: passed.append(inputs[0].clone()))
+    later = 0
+    for row, seed in enumerate(SEEDS[:12]):
+        one = slice(row, row + 1)
+        theirs: Any = torchattacks.Square(network, norm="L2", eps=eps, n_queries=30)
+        theirs.set_device("cpu")
+        passed.clear()
+        with PerImageRandomness([seed]):
+            theirs(images[one], labels[one])
+        fooled = bool(predictions(network, passed[-1]) != labels[row])
+        assert bool(found.succeeded[row]) == fooled
+        if fooled:  # of a failure the library gives the clean picture back
+            torch.testing.assert_close(found.images[one], passed[-1], atol=1e-6, rtol=0)
+            later += int(found.iterations[row] > 2)
+    assert later >= 1
+    assert (found.images - images).flatten(1).norm(dim=1).max() <= eps + 1e-9
+
+
+def test_l2_uses_all_of_its_radius() -> None:
+    network, images = conv_net(), torch.full((3, 3, SIDE, SIDE), 0.5, dtype=torch.float64)
+    labels = predictions(network, images)
+    found = Square(name="s", norm="l2", eps=0.1, queries=20)(network, images, labels, SEEDS[:3])
+    lengths = (found.images - images).flatten(1).norm(dim=1)
+    torch.testing.assert_close(lengths, torch.full_like(lengths, 0.1))
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_pictures_that_are_not_square(norm: str) -> None:
+    network, images = conv_net(), pictures(4)[:, :, :7]
+    labels = predictions(network, images)
+    attack = Square(name="s", norm=norm, eps=0.05, queries=15, first_area=1.0)
+    result = attack(network, images, labels, SEEDS[:4])
+    check_result(images, result, 0.05, attack.norm)
+
+
 def test_the_picture_with_the_lowest_margin_comes_back() -> None:
     network = conv_net()
     images, labels = labelled(network)
@@ -83,16 +126,22 @@ def test_neither_batch_nor_its_order_matters() -> None:
 def test_sides_are_those_of_the_authors(queries: int) -> None:
     theirs = torchattacks.Square(conv_net(), n_queries=queries, p_init=0.8)
     ours = Square(name="s", eps=0.1, queries=queries)
+    l2 = Square(name="s", norm="l2", eps=0.1, queries=queries)
     for query in range(0, queries, max(queries // 500, 1)):
         area = theirs.p_selection(query) * 224 * 200
         assert ours.side(query, torch.Size((3, 224, 200))) == max(round(area**0.5), 1)
+        side = max(round(area**0.5), 3)
+        expected = side if side % 2 else side + 1
+        assert l2.side(query, torch.Size((3, 224, 200))) == expected
 
 
 def test_no_radius_changes_nothing() -> None:
     network = mlp(torch.float32)
     images, labels = labelled(mlp())
-    found = Square(name="s", eps=0.0, queries=3)(network, images.float(), labels, SEEDS)
-    assert torch.equal(found.images, images.float())
+    for norm in ("linf", "l2"):
+        attack = Square(name="s", norm=norm, eps=0.0, queries=3)
+        found = attack(network, images.float(), labels, SEEDS)
+        assert torch.equal(found.images, images.float())
 
 
 def test_no_gradient_is_taken() -> None:
@@ -122,6 +171,6 @@ def test_mistakes() -> None:
     with pytest.raises(ImageError, match="image 1 .* NaN at query 0"):
         Square(name="s", eps=0.1)(NotANumber(), images, labels, [1, 2])
     wrong: dict[str, Any]
-    for wrong in ({"eps": 8}, {"norm": "l2"}, {"queries": 0}, {"first_area": 2.0}):
+    for wrong in ({"eps": 8}, {"norm": "l1"}, {"queries": 0}, {"first_area": 2.0}):
         with pytest.raises(ConfigError, match=rf"attack\.{next(iter(wrong))}="):
             Square(**{"name": "s", "eps": 0.1, **wrong})

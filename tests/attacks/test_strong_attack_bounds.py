@@ -15,8 +15,10 @@ from oodbench.attacks.base import Attack
 from oodbench.attacks.checks import check_result
 from oodbench.attacks.cw import CarliniWagnerL2
 from oodbench.attacks.square import Square
+from oodbench.attacks.torchattacks import TorchAttack
 from oodbench.attacks.transfer import Transfer
 from oodbench.attacks.transfer_store import TransferStore
+from oodbench.metrics.intervals import rate
 
 COUNT = 6
 NETWORKS = {"conv_net": conv_net(torch.float32), "mlp": mlp(torch.float32)}
@@ -35,6 +37,11 @@ def transfer(folder: Path, eps: float, norm: str) -> Transfer:
     return attack
 
 
+def library(eps: float, iterations: int, target: str) -> TorchAttack:
+    arguments = {"eps": eps, "alpha": eps / 2, "steps": iterations}
+    return TorchAttack(name="t", attack="PGD", eps=eps, arguments=arguments, target=target, top_k=2)
+
+
 Make = Callable[[Path, float, int], Attack]
 ATTACKS: dict[str, Make] = {
     "apgd_ce": lambda _, eps, n: APGD(name="a", eps=eps, iterations=n),
@@ -46,9 +53,15 @@ ATTACKS: dict[str, Make] = {
         name="a", eps=5 * eps, norm="l2", loss="dlr_targeted", iterations=n, targets=2
     ),
     "square": lambda _, eps, n: Square(name="s", eps=eps, queries=n),
+    "square_l2": lambda _, eps, n: Square(name="s", eps=5 * eps, norm="l2", queries=n),
     "autoattack": lambda _, eps, n: AutoAttack(
         name="aa", eps=eps, iterations=n, targets=2, queries=n
     ),
+    "autoattack_l2": lambda _, eps, n: AutoAttack(
+        name="aa", eps=5 * eps, norm="l2", iterations=n, targets=2, queries=n
+    ),
+    "torchattacks": lambda _, eps, n: library(eps, n, "least_likely"),
+    "torchattacks_top_k": lambda _, eps, n: library(eps, n, "top_k"),
     "cw_l2": lambda _, eps, n: CarliniWagnerL2(name="c", c=10 * eps, iterations=n),
     "transfer": lambda folder, eps, n: transfer(folder, eps, "linf"),
     "transfer_l2": lambda folder, eps, n: transfer(folder, 5 * eps, "l2"),
@@ -81,3 +94,22 @@ def test_radius_and_range_hold(
     assert all(len(values) == COUNT for values in result.columns.values())
     if eps == 0 and attack.eps is not None:
         assert torch.equal(result.images, images)
+
+
+BOUNDED = [name for name in ATTACKS if name != "cw_l2"]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("name", BOUNDED)
+def test_success_does_not_fall_when_eps_doubles(tmp_path: Path, network: str, name: str) -> None:
+    classifier = NETWORKS[network]
+    images = pictures(100, torch.float32)
+    labels = predictions(classifier, images)
+    found = []
+    for eps in (0.005, 0.01, 0.02, 0.04):
+        attack = ATTACKS[name](tmp_path / str(eps), eps, 5)
+        result = attack(classifier, images, labels, list(range(100)))
+        found.append(rate(result.succeeded.numpy()))
+    for smaller, larger in zip(found, found[1:], strict=False):
+        assert larger.high >= smaller.value
+    assert found[-1].value >= found[0].value

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from oodbench.attacks.checks import check_result
+from oodbench.attacks.pgd import PGD as PgdOfOurs
 from oodbench.attacks.torchattacks import TorchAttack
 from oodbench.building import build
 from oodbench.errors import AttackError, ConfigError
@@ -371,3 +372,69 @@ def test_library_is_imported_late() -> None:
         "import sys; import oodbench.attacks.torchattacks; sys.exit('torchattacks' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("target", ["random", "least_likely", 2])
+def test_one_target_is_pursued_as_by_the_library(target: str | int) -> None:
+    model, images = network(torch.float64), pictures(torch.float64)
+    labels = model(images).argmax(1)
+    if target == 2:
+        labels[labels == 2] = 1
+    seeds = list(range(COUNT))
+    attack = TorchAttack(
+        name="t", attack="PGD", eps=EPS, arguments=PGD | {"random_start": False}, target=target
+    )
+    result = attack(model, images, labels, seeds)
+    own = PgdOfOurs(name="p", eps=EPS, step_size=ALPHA, iterations=1, target=target)
+    targets = own(model, images, labels, seeds).columns["target"]  # chosen as in our own attacks
+    assert torch.equal(result.columns["target"], targets)
+    library = torchattacks.PGD(model, eps=EPS, alpha=ALPHA, steps=STEPS, random_start=False)
+    library.set_mode_targeted_by_label(quiet=True)
+    expected = library(images, targets)
+    torch.testing.assert_close(result.images, expected, atol=1e-12, rtol=0)
+    logits = model(expected)
+    assert torch.equal(result.succeeded, logits.argmax(1) == targets)
+    losses = nn.functional.cross_entropy(logits, targets, reduction="none")
+    torch.testing.assert_close(result.columns["attack_loss"], losses.float())
+
+
+def test_top_k_runs_until_any_error() -> None:
+    model, images = network(torch.float64), pictures(torch.float64)
+    labels, seeds = labels_of(model, images), list(range(COUNT))
+    arguments = PGD | {"random_start": False, "eps": 0.01}
+    attack = TorchAttack(
+        name="t", attack="PGD", eps=EPS, arguments=arguments, target="top_k", top_k=2
+    )
+    result = attack(model, images, labels, seeds)
+    likely = model(images).scatter(1, labels[:, None], -torch.inf).argsort(dim=1, descending=True)
+    library = torchattacks.PGD(model, eps=0.01, alpha=ALPHA, steps=STEPS, random_start=False)
+    library.set_mode_targeted_by_label(quiet=True)
+    first, second = (library(images, likely[:, rank]) for rank in (0, 1))
+    won = model(first).argmax(1) != labels
+    expected = torch.where(won[:, None, None, None], first, second)
+    torch.testing.assert_close(result.images, expected, atol=1e-12, rtol=0)
+    assert torch.equal(result.succeeded, model(expected).argmax(1) != labels)
+    assert torch.equal(result.iterations, torch.where(won, STEPS, 2 * STEPS))
+    assert 0 < won.sum() < COUNT
+
+
+def test_an_attack_without_targets_says_so() -> None:
+    with pytest.raises(ConfigError, match=r"attack\.target=random: DeepFool of torchattacks"):
+        TorchAttack(name="t", attack="DeepFool", eps=None, arguments={}, target="random")
+
+
+@pytest.mark.parametrize(("excess", "passes"), [(3e-6, True), (1e-3, False)])
+def test_a_length_that_is_right_in_float32_passes(
+    monkeypatch: pytest.MonkeyPatch, excess: float, passes: bool
+) -> None:
+    step = (1 + excess) * 2 / (3 * 64) ** 0.5
+    monkeypatch.setattr(torchattacks.VANILA, "forward", lambda self, images, labels: images + step)
+    attack = TorchAttack(name="t", attack="VANILA", eps=2.0, norm="l2", arguments={})
+    images = torch.full((2, 3, 8, 8), 0.25, dtype=torch.float64)
+    arguments = network(torch.float64), images, torch.zeros(2, dtype=torch.int64), [1, 2]
+    if not passes:
+        with pytest.raises(AttackError, match=r"beyond attack\.eps=2"):
+            attack(*arguments)
+        return
+    lengths = (attack(*arguments).images - images).flatten(1).norm(dim=1)
+    torch.testing.assert_close(lengths, torch.full_like(lengths, 2.0), atol=1e-9, rtol=0)

@@ -8,17 +8,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oodbench.attacks.balls import ball
-from oodbench.attacks.base import AttackResult, Norm, generator_of
-from oodbench.attacks.checks import check_count, check_eps, check_norm, check_range, refuse_nan
-from oodbench.attacks.folding import FoldedNetworks
-from oodbench.attacks.frozen import frozen
-from oodbench.attacks.loop import MICRO_BATCH
+from oodbench.attacks.base import AttackResult, Norm, generators_of
+from oodbench.attacks.checks import check_count, check_eps, check_norm, refuse_nan
+from oodbench.attacks.memory import Budget
+from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.errors import ConfigError
 
 LOSSES = ("ce", "dlr_targeted")
 
 _MOMENTUM = 0.75
 """alpha of equation 3: the share of the new step, the rest is the previous one."""
+
+_STATE = 10
+"""Tensors of an image's size that a run keeps for each image, those of a moment included."""
 
 _RISES = 0.75
 """rho of condition 1: the share of steps since the last check that must raise the loss."""
@@ -52,6 +54,7 @@ class _Found:
     iterations: Tensor
     losses: Tensor
     runs: Tensor
+    zero_gradient: Tensor
 
 
 @dataclass
@@ -90,6 +93,8 @@ class APGD:
     made for images that all earlier runs failed at.
     """
 
+    needs_gradients = True
+
     def __init__(
         self,
         *,
@@ -100,7 +105,8 @@ class APGD:
         iterations: int = 100,
         restarts: int = 1,
         targets: int = 9,
-        micro_batch: int = MICRO_BATCH,
+        micro_batch: int | None = None,
+        memory: Budget = None,
     ) -> None:
         """Set up the attack.
 
@@ -112,7 +118,9 @@ class APGD:
             iterations: gradient steps of a run, at least 1.
             restarts: runs of an image, with `dlr_targeted` at each target.
             targets: of `dlr_targeted`: the likeliest wrong classes, one after the other.
-            micro_batch: images in the network at once.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
+                on CUDA.
+            memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
             ConfigError: a value is out of range.
@@ -128,8 +136,7 @@ class APGD:
         self.iterations = check_count("attack.iterations", iterations)
         self.restarts = check_count("attack.restarts", restarts)
         self.targets = check_count("attack.targets", targets)
-        self.micro_batch = check_count("attack.micro_batch", micro_batch)
-        self._folded = FoldedNetworks()
+        self.access = NetworkAccess(micro_batch, memory, state=_STATE)
 
     def __call__(
         self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
@@ -145,33 +152,37 @@ class APGD:
         Returns:
             Of a success its first misclassified iterate, else the clean image, as the authors do.
             `iterations`: over all runs. `columns`: `attack_loss` float32, cross entropy to the
-            label of the returned image; `runs` int64, how many were made.
+            label of the returned image; `runs` int64, how many were made; `zero_gradient` bool, at
+            the start of a run the gradient was 0 everywhere.
 
         Raises:
             ImageError: a pixel is outside [0, 1], or a logit NaN.
             ConfigError: the loss needs more classes than the network has.
         """
         images = images.detach()
-        check_range(images)
-        generators = [generator_of(seed) for _, seed in zip(images, seeds, strict=True)]
-        with frozen(classifier):
-            network = self._folded.of(classifier, images[: self.micro_batch])
-            found = _Found(
-                images.clone(),
-                torch.zeros_like(labels, dtype=torch.bool),
-                torch.zeros_like(labels),
-                torch.zeros(len(images), dtype=images.dtype, device=images.device),
-                torch.zeros_like(labels),
-            )
-            everything = torch.arange(len(images), device=images.device)
-            for rows in torch.split(everything, self.micro_batch):
-                self._attack(network, rows, images, labels, generators, found)
-        columns = {"attack_loss": found.losses.float(), "runs": found.runs}
+        generators = generators_of(images, seeds)
+        nothing = torch.zeros_like(labels)
+        found = _Found(
+            images.clone(),
+            nothing.bool(),
+            nothing.clone(),
+            torch.zeros(len(images), dtype=images.dtype, device=images.device),
+            nothing.clone(),
+            nothing.bool(),
+        )
+        with self.access.open(classifier, images) as passes:
+            for rows in passes.groups(images):
+                self._attack(passes, rows, images, labels, generators, found)
+        columns = {
+            "attack_loss": found.losses.float(),
+            "runs": found.runs,
+            "zero_gradient": found.zero_gradient,
+        }
         return AttackResult(found.images, found.succeeded, found.iterations, columns)
 
     def _attack(
         self,
-        network: nn.Module,
+        passes: Passes,
         rows: Tensor,
         images: Tensor,
         labels: Tensor,
@@ -179,8 +190,7 @@ class APGD:
         found: _Found,
     ) -> None:
         """All runs of the images at `rows`."""
-        with torch.no_grad():
-            logits = network(images[rows])
+        logits = passes.logits(images[rows])
         refuse_nan(logits, rows, len(images), 0)
         found.losses[rows] = F.cross_entropy(logits, labels[rows], reduction="none")
         found.succeeded[rows] = logits.argmax(1) != labels[rows]
@@ -192,7 +202,7 @@ class APGD:
             clean = images[entering]
             found.runs[entering] += 1
             starts = [self._start(images[row], generators[row]) for row in entering.tolist()]
-            run = _Run(self, network, images, found)
+            run = _Run(self, passes, images, found)
             run.descend(entering, clean, labels[entering], targets[left], torch.stack(starts))
 
     def _runs(self, logits: Tensor, labels: Tensor) -> list[Tensor]:
@@ -227,9 +237,9 @@ class APGD:
 class _Run:
     """One descent of some images, in lockstep; those that are done leave."""
 
-    def __init__(self, attack: APGD, network: nn.Module, images: Tensor, found: _Found) -> None:
+    def __init__(self, attack: APGD, passes: Passes, images: Tensor, found: _Found) -> None:
         self.attack = attack
-        self.network = network
+        self.passes = passes
         self.images = images
         self.found = found
         count = attack.iterations
@@ -263,18 +273,23 @@ class _Run:
 
     def _evaluate(self, state: _State, step: int) -> Tensor:
         """Losses at the iterates of the images that are not done; sets their gradients."""
+
+        def objective(logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+            labels = state.labels[places]
+            losses = self.attack.loss(logits, labels, state.targets[places])
+            return losses, logits.argmax(1) == labels
+
         more = step < self.attack.iterations
-        with torch.enable_grad():
-            leaves = state.iterates.detach().requires_grad_(more)
-            logits = self.network(leaves)
-            refuse_nan(logits, state.rows, len(self.images), step)
-            losses = self.attack.loss(logits, state.labels, state.targets)
-            left = logits.argmax(1) == state.labels
-            self._enter(state, logits.detach(), ~left, step)
-            if more and left.any():
-                (state.gradients,) = torch.autograd.grad(losses[left].sum(), leaves)
+        passed = self.passes.gradients(state.iterates, objective, backward=more)
+        refuse_nan(passed.logits, state.rows, len(self.images), step)
+        left = passed.wanted
+        self._enter(state, passed.logits, ~left, step)
+        state.gradients = passed.gradients
         state.keep(left)
-        return losses.detach()[left]
+        if step == 0:
+            zero = (state.gradients == 0).flatten(1).all(1)
+            self.found.zero_gradient[state.rows[zero]] = True
+        return passed.values[left]
 
     def _enter(self, state: _State, logits: Tensor, done: Tensor, step: int) -> None:
         rows = state.rows[done]

@@ -5,14 +5,15 @@ from torch import Tensor, nn
 
 from oodbench.attacks.apgd import APGD
 from oodbench.attacks.base import Attack, AttackResult, Norm
-from oodbench.attacks.checks import ImageError, check_norm, check_range
-from oodbench.attacks.frozen import frozen
-from oodbench.attacks.loop import MICRO_BATCH
+from oodbench.attacks.checks import ImageError, check_norm
+from oodbench.attacks.memory import Budget
 from oodbench.attacks.square import Square
 from oodbench.attacks.torchattacks import TorchAttack
 
 NOT_ATTACKED, ROBUST = 0, -1
 """Values of the column `broken_by` beside the number of the attack, from 1."""
+
+_NORMS_OF_FAB = {"linf": "Linf", "l2": "L2"}
 
 
 class AutoAttack:
@@ -21,6 +22,8 @@ class AutoAttack:
     An image that is misclassified anyway is a success that no attack sees. FAB is that of
     torchattacks; with one start, as here, it draws no random numbers.
     """
+
+    needs_gradients = True
 
     def __init__(
         self,
@@ -31,46 +34,60 @@ class AutoAttack:
         iterations: int = 100,
         targets: int = 9,
         queries: int = 5000,
-        micro_batch: int = MICRO_BATCH,
+        micro_batch: int | None = None,
+        memory: Budget = None,
     ) -> None:
         """Set up the four.
 
         Args:
             name: for tables and folders.
             eps: radius in [0, 1] pixel units.
-            norm: linf.
+            norm: linf or l2.
             iterations: gradient steps of a run of APGD and FAB.
             targets: classes that targeted APGD and FAB try, the likeliest wrong ones.
             queries: of Square.
-            micro_batch: images in the network at once.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
+                on CUDA.
+            memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
             ConfigError: a value is out of range.
         """
         self.name = name
-        self.norm: Norm = check_norm(norm, ("linf",))
-        ce = APGD(name="apgd_ce", eps=eps, iterations=iterations, micro_batch=micro_batch)
+        self.norm: Norm = check_norm(norm)
+        ce = APGD(
+            name="apgd_ce",
+            eps=eps,
+            norm=norm,
+            iterations=iterations,
+            micro_batch=micro_batch,
+            memory=memory,
+        )
         self.eps = ce.eps
         dlr = APGD(
             name="apgd_t",
             eps=eps,
+            norm=norm,
             loss="dlr_targeted",
             iterations=iterations,
             targets=targets,
-            micro_batch=micro_batch,
         )
         fab = TorchAttack(
             name="fab_t",
             attack="FAB",
             arguments={
+                "norm": _NORMS_OF_FAB[self.norm],
                 "eps": self.eps,
                 "steps": iterations,
                 "multi_targeted": True,
                 "n_classes": targets + 1,
             },
             eps=self.eps,
+            norm=norm,
         )
-        square = Square(name="square", eps=eps, queries=queries, micro_batch=micro_batch)
+        square = Square(name="square", eps=eps, norm=norm, queries=queries)
+        # One folded copy and one measurement for all of them.
+        self.access = dlr.access = fab.access = square.access = ce.access
         self.attacks: tuple[Attack, ...] = (ce, dlr, fab, square)
 
     def __call__(
@@ -94,9 +111,8 @@ class AutoAttack:
             ConfigError: the network has fewer than 4 classes.
         """
         images = images.detach()
-        check_range(images)
-        with frozen(classifier), torch.no_grad():
-            wrong = classifier(images).argmax(1) != labels
+        with self.access.open(classifier, images) as passes:
+            wrong = passes.logits(images).argmax(1) != labels
         found = images.clone()
         iterations = torch.zeros_like(labels)
         broken_by = torch.where(wrong, NOT_ATTACKED, ROBUST)

@@ -32,12 +32,13 @@ class Attack(Protocol):
     """An adversary in pixel space.
 
     `eps` is the radius in [0, 1] pixel units (None: no such bound) under `norm`, which the caller
-    checks.
+    checks. `needs_gradients`: of the attacked classifier, which must then compute in PyTorch.
     """
 
     name: str
     eps: float | None
     norm: Norm
+    needs_gradients: bool
 
     def __call__(
         self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
@@ -52,6 +53,11 @@ class Attack(Protocol):
             seeds: one integer an image (`image_seed`); the only source of randomness.
         """
         ...
+
+
+def generators_of(images: Tensor, seeds: list[int]) -> list[torch.Generator]:
+    """One generator an image, from its seed alone."""
+    return [generator_of(seed) for _, seed in zip(images, seeds, strict=True)]
 
 
 def generator_of(seed: int) -> torch.Generator:

@@ -12,6 +12,11 @@ from oodbench.errors import AttackError, ConfigError
 TOLERANCE = 1e-6
 """How far a float32 picture may leave the ball through rounding."""
 
+NO_GRADIENTS = (
+    "attack: takes gradients, which the model has none of: use attack=square, which asks for "
+    "predictions only, or the model in PyTorch"
+)
+
 NORMS: tuple[Norm, ...] = ("linf", "l2")
 
 
@@ -169,6 +174,16 @@ def refuse_nan(
         where = int(steps[first]) if isinstance(steps, Tensor) else steps
         complaint = f"gives logits that are NaN at {step} {where}"
         raise ImageError(int(positions[first]), count, complaint)
+
+
+def refuse_without_gradients(logits: Tensor) -> None:
+    """Refuse logits of pictures with gradients that have none, of a network outside PyTorch.
+
+    Raises:
+        ConfigError: names what can be done.
+    """
+    if not logits.requires_grad:
+        raise ConfigError(NO_GRADIENTS)
 
 
 def refuse(bad: Tensor, complaint: str) -> None:

@@ -6,15 +6,17 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.attacks.base import AttackResult, Norm
-from oodbench.attacks.checks import check_count, check_not_negative, check_range, refuse_nan
-from oodbench.attacks.folding import FoldedNetworks
-from oodbench.attacks.frozen import frozen
-from oodbench.attacks.loop import MICRO_BATCH
+from oodbench.attacks.checks import check_count, check_not_negative, refuse_nan
 from oodbench.attacks.margins import margins
+from oodbench.attacks.memory import Budget
+from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.errors import ConfigError
 
 _INTERIOR = 0.999999
 """Pixels are drawn in by this towards grey, as in the authors' code: tanh never reaches 0 or 1."""
+
+_STATE = 8
+"""Tensors of an image's size that the descent keeps for each image, those of a moment included."""
 
 
 class CarliniWagnerL2:
@@ -25,6 +27,8 @@ class CarliniWagnerL2:
     by the loss of the whole batch is left out: every image gets all steps. No randomness.
     """
 
+    needs_gradients = True
+
     def __init__(
         self,
         *,
@@ -33,7 +37,8 @@ class CarliniWagnerL2:
         kappa: float = 0.0,
         iterations: int = 50,
         learning_rate: float = 0.01,
-        micro_batch: int = MICRO_BATCH,
+        micro_batch: int | None = None,
+        memory: Budget = None,
     ) -> None:
         """Set up the attack.
 
@@ -43,7 +48,9 @@ class CarliniWagnerL2:
             kappa: logits by which another class is to be above the label.
             iterations: gradient steps, at least 1.
             learning_rate: of Adam, in tanh space.
-            micro_batch: images in the network at once.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
+                on CUDA.
+            memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
             ConfigError: a value is out of range.
@@ -57,8 +64,7 @@ class CarliniWagnerL2:
         self.learning_rate = check_not_negative("attack.learning_rate", learning_rate)
         if self.learning_rate == 0:
             raise ConfigError("attack.learning_rate=0: must be above 0")
-        self.micro_batch = check_count("attack.micro_batch", micro_batch)
-        self._folded = FoldedNetworks()
+        self.access = NetworkAccess(micro_batch, memory, state=_STATE)
 
     def __call__(
         self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
@@ -80,29 +86,22 @@ class CarliniWagnerL2:
             ImageError: a pixel is outside [0, 1], or a logit NaN.
         """
         images = images.detach()
-        check_range(images)
         found = images.clone()
         distances = torch.full((len(images),), math.inf, dtype=images.dtype, device=images.device)
         iterations = torch.zeros_like(labels)
-        with frozen(classifier):
-            network = self._folded.of(classifier, images[: self.micro_batch])
-            for rows in torch.split(
-                torch.arange(len(images), device=images.device), self.micro_batch
-            ):
-                with torch.no_grad():
-                    logits = network(images[rows])
+        with self.access.open(classifier, images) as passes:
+            for rows in passes.groups(images):
+                logits = passes.logits(images[rows])
                 refuse_nan(logits, rows, len(images), 0)
                 right = logits.argmax(1) == labels[rows]
                 distances[rows[~right]] = 0
                 if right.any():
-                    self._descend(
-                        network, rows[right], images, labels, found, distances, iterations
-                    )
+                    self._descend(passes, rows[right], images, labels, found, distances, iterations)
         return AttackResult(found, distances.isfinite(), iterations)
 
     def _descend(
         self,
-        network: nn.Module,
+        passes: Passes,
         rows: Tensor,
         images: Tensor,
         labels: Tensor,
@@ -115,18 +114,23 @@ class CarliniWagnerL2:
         iterations[rows] = self.iterations
         variables = torch.atanh((2 * clean - 1) * _INTERIOR).requires_grad_()
         optimizer = torch.optim.Adam([variables], lr=self.learning_rate)
+
+        def objective(logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+            leads = margins(logits, labels[rows[places]]).clamp(min=-self.kappa)
+            return self.c * leads, torch.ones_like(places, dtype=torch.bool)
+
         for step in range(self.iterations):
             with torch.enable_grad():
                 iterates = (torch.tanh(variables) + 1) / 2
-                logits = network(iterates)
-                refuse_nan(logits, rows, len(images), step)
+                passed = passes.gradients(iterates, objective)
+                refuse_nan(passed.logits, rows, len(images), step)
                 squares = (iterates - clean).square().flatten(1).sum(1)
-                leads = margins(logits, labels[rows]).clamp(min=-self.kappa)
-                (gradients,) = torch.autograd.grad((squares + self.c * leads).sum(), variables)
+                # Through the network by its gradient, which may have come in parts.
+                cost = squares.sum() + (passed.gradients * iterates).sum()
+                (variables.grad,) = torch.autograd.grad(cost, variables)
             length = squares.detach().sqrt()
-            nearer = (logits.argmax(1) != labels[rows]) & (length < distances[rows])
+            nearer = (passed.logits.argmax(1) != labels[rows]) & (length < distances[rows])
             found[rows[nearer]] = iterates.detach()[nearer]
             distances[rows[nearer]] = length[nearer]
             iterations[rows[nearer]] = step
-            variables.grad = gradients
             optimizer.step()

@@ -5,12 +5,27 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from oodbench.attacks.library import LibraryAttack, alternatives, refuse_unknown_arguments
+from oodbench.attacks.goals import Choice
+from oodbench.attacks.library import (
+    STATE,
+    LibraryAttack,
+    alternatives,
+    refuse_unknown_arguments,
+)
+from oodbench.attacks.memory import Budget
+from oodbench.attacks.network_access import NetworkAccess
 from oodbench.errors import ConfigError
+
+_GRADIENT_FREE = (
+    *("additive_noise", "binarization", "blended_noise", "blur", "boundary_attack", "contrast"),
+    *("contrast_min", "dataset_attack", "gen_attack", "hop_skip_jump", "inversion", "pointwise"),
+    *("saltandpepper", "spatial_attack"),
+)
+"""Modules of the library whose attacks take no gradients."""
 
 
 class FoolboxAttack(LibraryAttack):
-    """An untargeted attack of foolbox; `iterations` is its argument `steps`.
+    """An attack of foolbox; `iterations` is its argument `steps`.
 
     An attack of a fixed radius (`LinfPGD`) is given `eps`. A minimisation attack (`L2DeepFool`)
     looks for the smallest change; where that is beyond `eps`, foolbox gives the image with the
@@ -25,6 +40,10 @@ class FoolboxAttack(LibraryAttack):
         arguments: dict[str, Any],
         eps: float | None,
         norm: str = "linf",
+        target: str | int = "none",
+        top_k: int = 9,
+        micro_batch: int | None = None,
+        memory: Budget = None,
     ) -> None:
         """Set up the attack.
 
@@ -35,24 +54,47 @@ class FoolboxAttack(LibraryAttack):
             eps: radius in [0, 1] pixel units, under the attack's own norm; None: no bound, which
                 only minimisation attacks can do.
             norm: of the radius, linf or l2.
+            target: none (any error is a success), random, least_likely, top_k or a class index.
+            top_k: targets tried one after the other under `target=top_k`; any error is a success.
+            micro_batch: images in the network at once, with `memory` at most; None: all, with
+                `memory` 8 on a CPU, 64 on CUDA.
+            memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
             ConfigError: foolbox is not installed, there is no such class, it does not take these
-                arguments, needs a radius, measures another norm, or no such radius or norm.
+                arguments, needs a radius, measures another norm, or a value is out of range.
         """
         constructor = _attack_class(attack)
         refuse_unknown_arguments(arguments, list(inspect.signature(constructor).parameters))
         self._attack = constructor(**arguments)
         steps = arguments.get("steps", getattr(self._attack, "steps", 0))
-        super().__init__(name=name, eps=eps, norm=norm, iterations=int(steps))
+        super().__init__(
+            name=name,
+            eps=eps,
+            norm=norm,
+            iterations=int(steps),
+            needs_gradients=constructor.__module__.rsplit(".")[-1] not in _GRADIENT_FREE,
+            choice=Choice(target, top_k),
+            access=NetworkAccess(micro_batch, memory, state=STATE, as_it_is=True),
+        )
         _check_radius(attack, self._attack, eps, norm)
 
-    def attack_batch(self, classifier: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    def attack_batch(self, network: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
         """What the library makes of the images."""
+        from foolbox.criteria import Misclassification, TargetedMisclassification
         from foolbox.models.pytorch import PyTorchModel
 
-        model = PyTorchModel(classifier, bounds=(0, 1), device=images.device)
-        _, adversarial, _ = self._attack(model, images, labels, epsilons=self.eps)
+        model = PyTorchModel(network, bounds=(0, 1), device=images.device)
+        criterion = (TargetedMisclassification if self.targeted else Misclassification)(classes)
+        try:
+            _, adversarial, _ = self._attack(model, images, criterion, epsilons=self.eps)
+        except ValueError as error:
+            if "unsupported criterion" not in str(error):
+                raise
+            goal = "takes no targets" if self.targeted else "needs a target"
+            raise ConfigError(
+                f"attack.target={self.choice.rule}: {type(self._attack).__name__} of foolbox {goal}"
+            ) from error
         found: Tensor = adversarial
         return found
 

@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 
+from oodbench.folding import is_fixed_batch_norm
+
 
 class _ScaleAndShift(torch.autograd.Function):
     """The forward pass is PyTorch's own, so that logits keep their bits."""
@@ -41,11 +43,7 @@ def lean_norms(network: nn.Module) -> Iterator[None]:
     Args:
         network: in evaluation mode, its parameters without gradients.
     """
-    norms = [
-        module
-        for module in network.modules()
-        if isinstance(module, nn.BatchNorm2d) and _can_be_lean(module)
-    ]
+    norms = [module for module in network.modules() if is_fixed_batch_norm(module)]
     try:
         for norm in norms:
             vars(norm)["forward"] = partial(_normed, norm)
@@ -53,13 +51,6 @@ def lean_norms(network: nn.Module) -> Iterator[None]:
     finally:
         for norm in norms:
             vars(norm).pop("forward", None)  # the method of the class shows again
-
-
-def _can_be_lean(norm: nn.BatchNorm2d) -> bool:
-    """Other subclasses may do more than normalise."""
-    if type(norm) not in (nn.BatchNorm2d, BatchNormAct2d) or "forward" in vars(norm):
-        return False
-    return norm.running_mean is not None and not norm.training
 
 
 def _normed(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:

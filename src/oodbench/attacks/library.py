@@ -8,23 +8,47 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oodbench.attacks.base import AttackResult, Norm
-from oodbench.attacks.checks import TOLERANCE, check_eps, check_norm, check_range, check_result
-from oodbench.attacks.frozen import frozen
+from oodbench.attacks.balls import ball
+from oodbench.attacks.base import AttackResult, Norm, generators_of
+from oodbench.attacks.checks import (
+    TOLERANCE,
+    check_eps,
+    check_norm,
+    check_result,
+    refuse_without_gradients,
+)
+from oodbench.attacks.goals import Choice, Goal
+from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.attacks.randomness import PerImageRandomness, SharedDrawError
 from oodbench.errors import AttackError, ConfigError
 
+STATE = 8
+"""Tensors of an image's size that an attack is taken to keep for each image."""
+
+_ROUNDING = 1e-5
+"""Of the radius: how far beyond it a length may be that a library has computed in float32."""
+
 
 class LibraryAttack(ABC):
-    """An untargeted attack of another library, its result checked.
+    """An attack of another library, its result checked.
 
-    It succeeds where the prediction for the final image is not the label, so that images which are
-    misclassified without an attack count as successes. Its randomness depends on each image and its
-    seed alone: a batch that the library would give common random numbers is attacked one image at a
-    time instead.
+    Untargeted it succeeds where the prediction for the final image is not the label, so that images
+    which are misclassified without an attack count as successes; with a target, where it is the
+    target. Its randomness depends on each image and its seed alone: a batch that the library would
+    give common random numbers is attacked one image at a time instead.
     """
 
-    def __init__(self, *, name: str, eps: float | None, norm: str, iterations: int) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        eps: float | None,
+        norm: str,
+        iterations: int,
+        needs_gradients: bool,
+        choice: Choice,
+        access: NetworkAccess,
+    ) -> None:
         """Set up the attack.
 
         Args:
@@ -32,6 +56,10 @@ class LibraryAttack(ABC):
             eps: radius in [0, 1] pixel units that the result is held to; None: no such bound.
             norm: of the radius, linf or l2.
             iterations: for the records; 0 where the attack counts none.
+            needs_gradients: whether it takes any.
+            choice: of targets; with several, each is a run of the images that all earlier ones
+                failed at.
+            access: to the network.
 
         Raises:
             ConfigError: no such radius or norm.
@@ -39,11 +67,25 @@ class LibraryAttack(ABC):
         self.name = name
         self.norm: Norm = check_norm(norm)
         self.eps = None if eps is None else check_eps(eps, self.norm)
+        self.needs_gradients = needs_gradients
+        self.choice = choice
+        self.access = access
         self._iterations = iterations
 
+    @property
+    def targeted(self) -> bool:
+        """Whether runs pursue a class."""
+        return self.choice.rule != "none"
+
     @abstractmethod
-    def attack_batch(self, classifier: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-        """What the library makes of the images; gradients are on, random numbers an image's own."""
+    def attack_batch(self, network: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
+        """What the library makes of the images; gradients are on, random numbers an image's own.
+
+        Args:
+            network: images in [0, 1] -> logits `(N, K)`.
+            images: float `(N, C, H, W)` in [0, 1].
+            classes: int64 `(N,)`, the targets of a targeted attack, else the labels.
+        """
 
     def __call__(
         self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
@@ -57,53 +99,93 @@ class LibraryAttack(ABC):
             seeds: one an image.
 
         Returns:
-            `iterations` is the same for all images.
+            Of a success its picture, else that of the last run. `iterations` is the same for all
+            images of as many runs. `columns`: `attack_loss` float32, cross entropy to the target,
+            or to the label if there is none; `target` int64, if there is one.
 
         Raises:
             AttackError: an image is outside [0, 1], before or after; a result is outside the ball;
                 or the library left a part of the network in training mode.
+            ConfigError: the attack needs gradients that the network does not have.
         """
-        check_range(images)
-        with frozen(classifier):
-            adversarial = self._adversarial(classifier, images, labels, seeds)
-            if any(module.training for module in classifier.modules()):
-                classifier.eval()
-                raise AttackError(f"attack {self.name} left the network in training mode")
-            with torch.no_grad():
-                logits = classifier(adversarial)
-        losses = F.cross_entropy(logits, labels, reduction="none")
-        result = AttackResult(
-            adversarial,
-            logits.argmax(1) != labels,
-            torch.full_like(labels, self._iterations),
-            {"attack_loss": losses.float()},
-        )
+        images = images.detach()
+        with self.access.open(classifier, images) as passes:
+            goal = self._goal(passes, images, labels, seeds)
+            everything = torch.arange(len(images), device=images.device)
+            runs = torch.zeros_like(labels)
+            found = self._adversarial(passes, images, goal.pursued(everything, runs), seeds)
+            logits = passes.logits(found)
+            for run in range(1, 1 if goal.targets is None else goal.targets.shape[1]):
+                left = (~goal.reached(logits, everything, runs)).nonzero().flatten()
+                if not len(left):
+                    break
+                runs[left] = run
+                own = [seeds[row] for row in left.tolist()]
+                pursued = goal.pursued(left, runs[left])
+                found[left] = self._adversarial(passes, images[left], pursued, own)
+                logits[left] = passes.logits(found[left])
+        pursued = goal.pursued(everything, runs)
+        losses = F.cross_entropy(logits, pursued, reduction="none")
+        columns = {"attack_loss": losses.float()}
+        if goal.targets is not None:
+            columns["target"] = pursued
+        reached = goal.reached(logits, everything, runs)
+        result = AttackResult(found, reached, (runs + 1) * self._iterations, columns)
         check_result(images, result, self.eps, self.norm)
         return result
 
+    def _goal(self, passes: Passes, images: Tensor, labels: Tensor, seeds: list[int]) -> Goal:
+        if not self.targeted:
+            return Goal(labels, None, any_error=True)
+        return self.choice.goal(passes.logits(images), labels, generators_of(images, seeds))
+
     def _adversarial(
-        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
+        self, passes: Passes, images: Tensor, classes: Tensor, seeds: list[int]
     ) -> Tensor:
+        def attacked(part: Tensor, places: Tensor) -> Tensor:
+            own = [seeds[place] for place in places.tolist()]
+            try:
+                return self._run(passes.network, part, classes[places], own)
+            except SharedDrawError:
+                singles = zip(part[:, None], classes[places][:, None], own, strict=True)
+                made = [self._run(passes.network, one, aim, [seed]) for one, aim, seed in singles]
+                return torch.cat(made)
+
+        made = torch.cat(passes.in_parts(images, attacked))
+        return self._without_rounding(made, images)
+
+    def _run(self, network: nn.Module, images: Tensor, classes: Tensor, seeds: list[int]) -> Tensor:
+        watch = network.register_forward_hook(_refuse_detached) if self.needs_gradients else None
         try:
-            return self._run(classifier, images, labels, seeds)
-        except SharedDrawError:
-            singles = zip(images[:, None], labels[:, None], seeds, strict=True)
-            return torch.cat(
-                [self._run(classifier, image, label, [seed]) for image, label, seed in singles]
-            )
+            with torch.enable_grad(), PerImageRandomness(seeds):
+                adversarial = self.attack_batch(network, images.clone(), classes.clone())
+        finally:
+            if watch is not None:
+                watch.remove()
+        if any(module.training for module in network.modules()):
+            network.eval()
+            raise AttackError(f"attack {self.name} left the network in training mode")
+        return adversarial.detach().to(images.dtype)
 
-    def _run(
-        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
-    ) -> Tensor:
-        with torch.enable_grad(), PerImageRandomness(seeds):
-            adversarial = self.attack_batch(classifier, images.clone(), labels.clone())
-        return _without_rounding(adversarial.detach().to(images.dtype))
+    def _without_rounding(self, made: Tensor, clean: Tensor) -> Tensor:
+        """Within [0, 1] and the ball where no more than rounding is outside.
+
+        SPSA returns -3e-10, and PGDL2 a length that is right in float32.
+        """
+        clipped = made.clamp(0, 1)
+        made = torch.where((made - clipped).abs() <= TOLERANCE, clipped, made)
+        if self.eps is None or self.norm != "l2":
+            return made
+        beyond = (made - clean).double().flatten(1).norm(dim=1) - self.eps
+        rounded = (beyond > TOLERANCE) & (beyond <= _ROUNDING * self.eps)
+        within = clean + ball(self.norm, self.eps).project(made - clean)
+        return torch.where(rounded[:, None, None, None], within, made)
 
 
-def _without_rounding(images: Tensor) -> Tensor:
-    """Within [0, 1] where no more than the tolerance is outside: SPSA returns -3e-10."""
-    clipped = images.clamp(0, 1)
-    return torch.where((images - clipped).abs() <= TOLERANCE, clipped, images)
+def _refuse_detached(network: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
+    """An attack with a second term in its loss would go on without the network's."""
+    if torch.is_grad_enabled() and inputs[0].requires_grad:
+        refuse_without_gradients(logits)
 
 
 def refuse_unknown_arguments(given: Iterable[str], known: list[str]) -> None:

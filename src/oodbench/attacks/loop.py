@@ -10,17 +10,13 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from oodbench.attacks.balls import Ball
 from oodbench.attacks.base import AttackResult
 from oodbench.attacks.checks import refuse_nan
 from oodbench.attacks.goals import Goal
-from oodbench.attacks.memory import halved, is_out_of_memory, release
-
-MICRO_BATCH = 8
-"""Images in the network at once: fastest with two threads, see benchmarks/attacks.py. With one, 16
-is: PyTorch then computes 1x1 convolutions of fewer images without oneDNN."""
+from oodbench.attacks.network_access import Passed, Passes
 
 NEVER = -1
 """`first_error` of an image whose every iterate was predicted right."""
@@ -39,7 +35,6 @@ class Rules:
         clip_start: to [0, 1], as all other iterates are.
         early_stop: an image is done at its first iterate that is a success, also at its clean
             image; otherwise only the last iterate of a run is judged.
-        micro_batch: images in the network at once, fewer once memory has run out.
     """
 
     ball: Ball
@@ -49,7 +44,6 @@ class Rules:
     random_start: bool = True
     clip_start: bool = True
     early_stop: bool = True
-    micro_batch: int = MICRO_BATCH
 
 
 @dataclass
@@ -65,23 +59,12 @@ class _Slots:
         return len(self.positions)
 
 
-@dataclass(frozen=True)
-class _Passed:
-    """What a pass found, `(k,)`; gradients as the iterates, none where all are done."""
-
-    losses: Tensor
-    wrong: Tensor
-    reached: Tensor
-    done: Tensor
-    gradients: Tensor
-
-
 class Descent:
     """An attack on one batch."""
 
     def __init__(
         self,
-        network: nn.Module,
+        passes: Passes,
         images: Tensor,
         logits: Tensor,
         goal: Goal,
@@ -91,7 +74,7 @@ class Descent:
         """Set up the attack.
 
         Args:
-            network: images in [0, 1] -> logits `(N, K)`, frozen.
+            passes: through the attacked network.
             images: float `(N, C, H, W)` in [0, 1].
             logits: `(N, K)` of the images.
             goal: what is wanted of each image.
@@ -101,12 +84,11 @@ class Descent:
         Raises:
             ImageError: a logit is NaN.
         """
-        self.network = network
+        self.passes = passes
         self.images = images
         self.goal = goal
         self.generators = generators
         self.rules = rules
-        self.micro_batch = rules.micro_batch
         self.positions = torch.arange(len(images), device=images.device)
         self.iterations = torch.zeros_like(self.positions)
         refuse_nan(logits, self.positions, len(images), self.iterations)
@@ -118,8 +100,6 @@ class Descent:
         wrong = logits.argmax(1) != goal.labels
         self.first_errors = torch.where(wrong, 0, torch.full_like(self.positions, NEVER))
         self.zero_gradient = torch.zeros_like(wrong)
-        nothing = self.positions[:0]
-        self.parked = _Slots(nothing, nothing, nothing, images[:0])
         self.waiting = deque((int(place), 0) for place in (~self.succeeded).nonzero())
 
     def run(self) -> AttackResult:
@@ -136,8 +116,7 @@ class Descent:
         Raises:
             ImageError: the network gave NaN.
         """
-        with torch.enable_grad():
-            self._descend()
+        self._descend()
         columns = {
             "attack_loss": self.losses.float(),
             "first_error": self.first_errors,
@@ -148,66 +127,42 @@ class Descent:
         return AttackResult(self.kept, self.succeeded, self.iterations, columns)
 
     def _descend(self) -> None:
-        slots = self.parked
-        while self.waiting or len(slots) or len(self.parked):
+        nothing = self.positions[:0]
+        slots = _Slots(nothing, nothing, nothing, self.images[:0])
+        while self.waiting or len(slots):
             slots = self._refilled(slots)
-            failure: Exception | None = None
-            try:
-                passed = self._pass(slots)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                failure = error.with_traceback(None)  # its frames hold the activations
-            if failure is not None:
-                slots = self._fewer(slots, failure)
-                continue
+            passed = self._pass(slots)
             self._enter(slots, passed)
-            going = ~passed.done
-            slots = _chosen(slots, going)
+            slots = _chosen(slots, passed.wanted)
             if len(slots):
-                gradients = passed.gradients[going]
+                gradients = passed.gradients[passed.wanted]
                 unmoved = (slots.steps == 0) & (gradients == 0).flatten(1).all(1)
                 self.zero_gradient[slots.positions[unmoved]] = True
                 slots = self._stepped(slots, gradients)
 
-    def _pass(self, slots: _Slots) -> _Passed:
-        """An iterate's one forward pass gives its prediction and the gradient of its next step.
+    def _pass(self, slots: _Slots) -> Passed:
+        """An iterate's one forward pass gives its prediction and the gradient of its next step."""
 
-        Nothing of the attack changes here, so that a pass that runs out of memory can be repeated.
-        """
+        def objective(logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+            positions, runs, steps = (
+                slots.positions[places],
+                slots.runs[places],
+                slots.steps[places],
+            )
+            pursued = self.goal.pursued(positions, runs)
+            losses = F.cross_entropy(logits, pursued, reduction="none")
+            reached = self.goal.reached(logits.detach(), positions, runs)
+            early = reached & (steps > 0) & self.rules.early_stop  # a start is not judged
+            return self.goal.sign * losses, (steps < self.rules.iterations) & ~early
+
         more = bool((slots.steps < self.rules.iterations).any())
-        leaves = slots.iterates.detach().requires_grad_(more)
-        logits = self.network(leaves)
-        refuse_nan(logits, slots.positions, len(self.images), slots.steps)
-        pursued = self.goal.pursued(slots.positions, slots.runs)
-        losses = F.cross_entropy(logits, pursued, reduction="none")
-        reached = self.goal.reached(logits.detach(), slots.positions, slots.runs)
-        early = reached & (slots.steps > 0) & self.rules.early_stop  # a start is not judged
-        done = (slots.steps == self.rules.iterations) | early
-        gradients = leaves.detach()[:0]
-        if not done.all():
-            # The sum, not the mean: an image's gradient is then the same in every batch.
-            objective = self.goal.sign * losses[~done].sum()
-            (gradients,) = torch.autograd.grad(objective, leaves)
-        wrong = logits.argmax(1) != self.goal.labels[slots.positions]
-        return _Passed(losses.detach(), wrong, reached, done, gradients)
-
-    def _fewer(self, slots: _Slots, failure: Exception) -> _Slots:
-        """Half of the images; the others wait with their iterates, before all new ones."""
-        self.micro_batch = halved(len(slots), failure)
-        release(self.images.device)
-        places = torch.arange(len(slots), device=self.images.device)
-        self.parked = _joined(_chosen(slots, places >= self.micro_batch), self.parked)
-        return _chosen(slots, places < self.micro_batch)
+        passed = self.passes.gradients(slots.iterates, objective, backward=more)
+        refuse_nan(passed.logits, slots.positions, len(self.images), slots.steps)
+        return passed
 
     def _refilled(self, slots: _Slots) -> _Slots:
-        """With parked images and starts of waiting ones in the free places."""
-        if len(self.parked):
-            places = torch.arange(len(self.parked), device=self.images.device)
-            back = places < self.micro_batch - len(slots)
-            slots = _joined(slots, _chosen(self.parked, back))
-            self.parked = _chosen(self.parked, ~back)
-        free = self.micro_batch - len(slots)
+        """With starts of waiting images in the free places."""
+        free = max(0, self.passes.micro_batch - len(slots))
         entering = [self.waiting.popleft() for _ in range(min(free, len(self.waiting)))]
         if not entering:
             return slots
@@ -223,10 +178,12 @@ class Descent:
         start = clean + self.rules.ball.project(offset[None])[0]
         return start.clamp(0, 1) if self.rules.clip_start else start
 
-    def _enter(self, slots: _Slots, passed: _Passed) -> None:
+    def _enter(self, slots: _Slots, passed: Passed) -> None:
         """Enter what is done into the results and let failures wait for their next run."""
-        losses, reached, done = passed.losses, passed.reached, passed.done
-        wrong = passed.wrong & (slots.steps > 0)
+        losses, done = self.goal.sign * passed.values, ~passed.wanted
+        reached = self.goal.reached(passed.logits, slots.positions, slots.runs)
+        wrong = passed.logits.argmax(1) != self.goal.labels[slots.positions]
+        wrong &= slots.steps > 0
         first = wrong & (self.first_errors[slots.positions] == NEVER)
         taken = self.iterations[slots.positions] + slots.steps
         self.first_errors[slots.positions[first]] = taken[first]

@@ -17,6 +17,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from oodbench.attacks.checkpointing import checkpointed
+from oodbench.attacks.checks import refuse_without_gradients
 from oodbench.attacks.lean_norm import lean_norms
 from oodbench.errors import AttackError, ConfigError
 
@@ -82,12 +83,14 @@ class Planner:
 
     Attributes:
         budget: of `attack.memory`.
-        micro_batch: images at once at most, and without a budget exactly.
+        gradients: whether the attack takes any; otherwise a forward pass is what is measured.
+        state: tensors of an image's size that the attack keeps for each image in the network.
         measure: bytes that a function takes at its peak.
     """
 
     budget: Budget
-    micro_batch: int
+    gradients: bool = True
+    state: int = 0
     measure: Callable[[Callable[[], object], torch.device], int] = field(
         default_factory=lambda: peak_of
     )
@@ -95,12 +98,15 @@ class Planner:
         default_factory=WeakKeyDictionary
     )
 
-    def of(self, network: nn.Module, images: Tensor, taken: int = 0) -> MemoryPlan:
+    def of(
+        self, network: nn.Module, images: Tensor, micro_batch: int, taken: int = 0
+    ) -> MemoryPlan:
         """The plan for a network and images of a size.
 
         Args:
             network: in evaluation mode, its parameters without gradients.
             images: `(N, C, H, W)` in [0, 1], at least one; the attack keeps a second copy of them.
+            micro_batch: images at once at most, and without a budget exactly.
             taken: bytes of a budget in GiB that the attack has taken before.
 
         Raises:
@@ -109,70 +115,78 @@ class Planner:
         plans = self._known.setdefault(network, {})
         size = images.shape[1:]
         if size not in plans:
-            plans[size] = self._made(network, images[:1], images.nbytes, taken)
+            plans[size] = self._made(network, images, micro_batch, taken)
         return plans[size]
 
     def lower(self, network: nn.Module, images: Tensor, micro_batch: int) -> None:
         """Remember what was left of the micro-batch when memory ran out."""
-        plan = self.of(network, images)
-        if micro_batch < plan.micro_batch:
-            self._known[network][images.shape[1:]] = MemoryPlan(micro_batch, plan.frugal)
+        plans = self._known[network]
+        plan = plans[images.shape[1:]]
+        plans[images.shape[1:]] = MemoryPlan(min(plan.micro_batch, micro_batch), plan.frugal)
 
-    def _made(self, network: nn.Module, image: Tensor, copies: int, taken: int) -> MemoryPlan:
+    def _made(self, network: nn.Module, images: Tensor, micro_batch: int, taken: int) -> MemoryPlan:
         if self.budget is None:
-            return MemoryPlan(self.micro_batch, frugal=False)
-        budget = _bytes(self.budget, image.device) - copies
+            return MemoryPlan(micro_batch, frugal=False)
+        image = images[:1]
+        budget = _bytes(self.budget, image.device) - images.nbytes
         if self.budget != "auto":  # what is free now is without it
             budget -= taken
         budget = max(0, budget)
         usable = int(SHARE * budget)
-        kept = kept_bytes(network, image)
+        kept = kept_bytes(network, image) if self.gradients else 0
         # A backward pass that is run to see whether it fits must not be what fails.
         if kept <= usable:
             needed = self._needed(network, image, frugal=False)
-            if needed is not None and needed <= usable:
-                return self._fitting(needed, budget, frugal=False)
+            if needed is not None and (needed <= usable or not self.gradients):
+                return self._fitting(needed, budget, micro_batch, frugal=False)
             takes = "runs out of memory" if needed is None else f"takes {needed / GIB:.2f} GiB"
             reason = f"{takes} without"
         else:
             reason = f"would keep {kept / GIB:.2f} GiB of activations without"
-        needed = self._needed(network, image, frugal=True)
+        # What is checkpointed are activations for gradients.
+        needed = self._needed(network, image, frugal=True) if self.gradients else None
         if needed is None:
+            even = " even with checkpointing" if self.gradients else ""
             raise AttackError(
-                f"attack.memory={self.budget}: out of memory with one image even with "
-                "checkpointing: make the images smaller"
+                f"attack.memory={self.budget}: out of memory with one image{even}: make the images "
+                "smaller"
             )
-        return self._fitting(needed, budget, frugal=True, reason=reason)
+        return self._fitting(needed, budget, micro_batch, frugal=True, reason=reason)
 
     def _needed(self, network: nn.Module, image: Tensor, *, frugal: bool) -> int | None:
         """Bytes; None where there is less memory than that."""
+        step = _step if self.gradients else _forward
         try:
             with MemoryPlan(1, frugal).applied(network):
-                return max(1, self.measure(lambda: _step(network, image), image.device))
+                needed = self.measure(lambda: step(network, image), image.device)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             return None
+        return max(1, needed) + self.state * image.nbytes
 
-    def _fitting(self, needed: int, budget: int, *, frugal: bool, reason: str = "") -> MemoryPlan:
+    def _fitting(
+        self, needed: int, budget: int, micro_batch: int, *, frugal: bool, reason: str = ""
+    ) -> MemoryPlan:
         fitting = int(SHARE * budget) // needed
-        plan = MemoryPlan(max(1, min(self.micro_batch, fitting)), frugal)
+        plan = MemoryPlan(max(1, min(micro_batch, fitting)), frugal)
         log.info(
-            "attack.memory=%s, %.2f GiB for activations: a step of one image takes %.2f GiB; "
+            "attack.memory=%s, %.2f GiB for activations: a %s of one image takes %.2f GiB; "
             "micro-batch %d of at most %d, %s",
             self.budget,
             budget / GIB,
+            "step" if self.gradients else "query",
             needed / GIB,
             plan.micro_batch,
-            self.micro_batch,
+            micro_batch,
             f"checkpointing on: an image {reason}" if frugal else "checkpointing off",
         )
         if not fitting:
             log.warning(
-                "attack.memory=%s: one image takes %.2f GiB even with checkpointing; going on with "
-                "one at a time",
+                "attack.memory=%s: one image takes %.2f GiB%s; going on with one at a time",
                 self.budget,
                 needed / GIB,
+                " even with checkpointing" if frugal else "",
             )
         return plan
 
@@ -280,41 +294,17 @@ def release(device: torch.device) -> None:
         trim(0)
 
 
-def logits_in_parts(network: nn.Module, images: Tensor, size: int) -> tuple[Tensor, int]:
-    """Logits without gradients, in smaller parts if memory runs out.
-
-    Args:
-        network: images -> logits `(N, K)`.
-        images: `(N, C, H, W)`.
-        size: images at once.
-
-    Returns:
-        Logits `(N, K)`, and the size at the end.
-    """
-    parts: list[Tensor] = []
-    done = 0
-    while done < len(images):
-        part = images[done : done + size]
-        failure: BaseException | None = None
-        try:
-            with torch.no_grad():
-                parts.append(network(part))
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            failure = error.with_traceback(None)  # its frames hold the tensors
-        if failure is None:
-            done += len(part)
-        else:
-            size = halved(len(part), failure)
-            release(images.device)
-    return torch.cat(parts), size
-
-
 def _step(network: nn.Module, image: Tensor) -> None:
     with torch.enable_grad():
         leaf = image.detach().clone().requires_grad_()
-        torch.autograd.grad(network(leaf).logsumexp(1).sum(), leaf)
+        logits = network(leaf)
+        refuse_without_gradients(logits)
+        torch.autograd.grad(logits.logsumexp(1).sum(), leaf)
+
+
+def _forward(network: nn.Module, image: Tensor) -> None:
+    with torch.no_grad():
+        network(image)
 
 
 def _bytes(budget: float | str, device: torch.device) -> int:

@@ -1,23 +1,17 @@
 """Projected gradient descent and its first step, the fast gradient sign method."""
 
-from dataclasses import replace
-
 from torch import Tensor, nn
 
 from oodbench.attacks.balls import ball
-from oodbench.attacks.base import AttackResult, Norm, generator_of
-from oodbench.attacks.checks import (
-    check_count,
-    check_eps,
-    check_norm,
-    check_not_negative,
-    check_range,
-)
-from oodbench.attacks.folding import FoldedNetworks
-from oodbench.attacks.frozen import frozen
+from oodbench.attacks.base import AttackResult, Norm, generators_of
+from oodbench.attacks.checks import check_count, check_eps, check_norm, check_not_negative
 from oodbench.attacks.goals import Choice
-from oodbench.attacks.loop import MICRO_BATCH, Descent, Rules
-from oodbench.attacks.memory import Budget, Planner, check_memory, logits_in_parts, own_bytes
+from oodbench.attacks.loop import Descent, Rules
+from oodbench.attacks.memory import Budget
+from oodbench.attacks.network_access import NetworkAccess
+
+_STATE = 4
+"""Tensors of an image's size that a step keeps for each image, those of a moment included."""
 
 
 class PGD:
@@ -32,6 +26,8 @@ class PGD:
     the rest of the batch.
     """
 
+    needs_gradients = True
+
     def __init__(
         self,
         *,
@@ -45,7 +41,7 @@ class PGD:
         target: str | int = "none",
         top_k: int = 9,
         early_stop: bool = True,
-        micro_batch: int = MICRO_BATCH,
+        micro_batch: int | None = None,
         memory: Budget = None,
     ) -> None:
         """Set up the attack.
@@ -61,7 +57,8 @@ class PGD:
             target: none (any error is a success), random, least_likely, top_k or a class index.
             top_k: targets tried one after the other under `target=top_k`; any error is a success.
             early_stop: an image is done at its first success.
-            micro_batch: images in the network at once, with `memory` at most.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
+                on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
@@ -79,10 +76,8 @@ class PGD:
             runs=check_count("attack.restarts", restarts) * self.choice.runs,
             random_start=random_start,
             early_stop=early_stop,
-            micro_batch=check_count("attack.micro_batch", micro_batch),
         )
-        self._folded = FoldedNetworks()
-        self._planner = Planner(check_memory(memory), self.rules.micro_batch)
+        self.access = NetworkAccess(micro_batch, memory, state=_STATE)
 
     def __call__(
         self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
@@ -102,19 +97,11 @@ class PGD:
             ImageError: a pixel is outside [0, 1], a logit NaN, or a target the label.
         """
         images = images.detach()
-        check_range(images)
-        generators = [generator_of(seed) for _, seed in zip(images, seeds, strict=True)]
-        with frozen(classifier):
-            network = self._folded.of(classifier, images[:1])
-            plan = self._planner.of(network, images, own_bytes(network, classifier))
-            with plan.applied(network):
-                logits, left = logits_in_parts(network, images, plan.micro_batch)
-                goal = self.choice.goal(logits, labels, generators)
-                rules = replace(self.rules, micro_batch=left)
-                descent = Descent(network, images, logits, goal, generators, rules)
-                result = descent.run()
-            self._planner.lower(network, images, descent.micro_batch)
-        return result
+        generators = generators_of(images, seeds)
+        with self.access.open(classifier, images) as passes:
+            logits = passes.logits(images)
+            goal = self.choice.goal(logits, labels, generators)
+            return Descent(passes, images, logits, goal, generators, self.rules).run()
 
 
 class FGSM(PGD):
@@ -127,7 +114,7 @@ class FGSM(PGD):
         eps: float,
         target: str | int = "none",
         top_k: int = 9,
-        micro_batch: int = MICRO_BATCH,
+        micro_batch: int | None = None,
         memory: Budget = None,
     ) -> None:
         """Set up the attack.
@@ -137,7 +124,8 @@ class FGSM(PGD):
             eps: l_inf radius in [0, 1] pixel units.
             target: none (any error is a success), random, least_likely, top_k or a class index.
             top_k: targets tried one after the other under `target=top_k`.
-            micro_batch: images in the network at once, with `memory` at most.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
+                on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

@@ -1,17 +1,15 @@
 """Square Attack (Andriushchenko et al., ECCV 2020, arXiv:1912.00049): random search."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from oodbench.attacks.balls import ball
-from oodbench.attacks.base import AttackResult, Norm, generator_of
-from oodbench.attacks.checks import check_count, check_eps, check_norm, check_range, refuse_nan
-from oodbench.attacks.folding import FoldedNetworks
-from oodbench.attacks.frozen import frozen
-from oodbench.attacks.loop import MICRO_BATCH
+from oodbench.attacks.base import AttackResult, Norm, generators_of
+from oodbench.attacks.checks import check_count, check_eps, check_norm, refuse_nan
 from oodbench.attacks.margins import margins
+from oodbench.attacks.memory import Budget
+from oodbench.attacks.network_access import NetworkAccess, Passes
+from oodbench.attacks.squares import squares
 from oodbench.errors import ConfigError
 
 _SCHEDULE = (
@@ -21,16 +19,21 @@ _SCHEDULE = (
 _LAST_DIVISOR = 512
 """Up to which of 10,000 queries the area of a square is the first one divided by what."""
 
+_STATE = 5
+"""Tensors of an image's size that the search keeps for each image, those of a moment included."""
+
 
 class Square:
-    """The l_inf Square Attack on the margin between the label and the likeliest other class.
+    """The Square Attack on the margin between the label and the likeliest other class.
 
-    It begins with vertical stripes of +-eps; a query changes one square by +-2 eps a channel,
-    within the ball, and is kept where the margin falls. An image that is misclassified anyway is a
-    success of 0 queries, every other one is done at its first misclassified query. As in the
-    authors' code, but every image has its own places and colours, from its own seed, where they
-    draw one of each for a whole batch.
+    It begins with vertical stripes of +-eps (`linf`) or a grid of pyramids (`l2`); a query changes
+    one square within the ball, see `oodbench.attacks.squares`, and is kept where the margin falls.
+    An image that is misclassified anyway is a success of 0 queries, every other one is done at its
+    first misclassified query. As in the authors' code, but every image has its own places and
+    colours, from its own seed, where they draw one of each for a whole batch.
     """
+
+    needs_gradients = False
 
     def __init__(
         self,
@@ -40,31 +43,34 @@ class Square:
         norm: str = "linf",
         queries: int = 5000,
         first_area: float = 0.8,
-        micro_batch: int = MICRO_BATCH,
+        micro_batch: int | None = None,
+        memory: Budget = None,
     ) -> None:
         """Set up the attack.
 
         Args:
             name: for tables and folders.
             eps: radius in [0, 1] pixel units.
-            norm: linf.
+            norm: linf or l2.
             queries: squares tried on an image, at least 1.
             first_area: share of the picture that the first square covers (p of the paper).
-            micro_batch: images in the network at once.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
+                on CUDA.
+            memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
             ConfigError: a value is out of range.
         """
         self.name = name
-        self.norm: Norm = check_norm(norm, ("linf",))
+        self.norm: Norm = check_norm(norm)
         self.eps: float | None = check_eps(eps, self.norm)
         self.ball = ball(self.norm, self.eps)
+        self.squares = squares(self.norm, self.eps)
         self.queries = check_count("attack.queries", queries)
         if not 0 < first_area <= 1:
             raise ConfigError(f"attack.first_area={first_area}: must be above 0 and at most 1")
         self.first_area = first_area
-        self.micro_batch = check_count("attack.micro_batch", micro_batch)
-        self._folded = FoldedNetworks()
+        self.access = NetworkAccess(micro_batch, memory, gradients=False, state=_STATE)
 
     def __call__(
         self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
@@ -79,20 +85,17 @@ class Square:
 
         Returns:
             The picture with the lowest margin. `iterations`: pictures tried until it was found, the
-            stripes included, or all. `columns`: `attack_margin` float32, the label's logit minus
-            the highest other one.
+            first pattern included, or all. `columns`: `attack_margin` float32, the label's logit
+            minus the highest other one.
 
         Raises:
             ImageError: a pixel is outside [0, 1], or a logit NaN.
         """
         images = images.detach()
-        check_range(images)
-        generators = [generator_of(seed) for _, seed in zip(images, seeds, strict=True)]
-        with frozen(classifier), torch.no_grad():
-            network = self._folded.of(classifier, images[: self.micro_batch])
-            search = _Search(self, network, images, labels, generators)
-            everything = torch.arange(len(images), device=images.device)
-            for rows in torch.split(everything, self.micro_batch):
+        generators = generators_of(images, seeds)
+        with self.access.open(classifier, images) as passes:
+            search = _Search(self, passes, images, labels, generators)
+            for rows in passes.groups(images):
                 search.run(rows)
         return AttackResult(
             search.best,
@@ -105,8 +108,8 @@ class Square:
         """Side in pixels of a square (section 3.2 of the paper), for pictures `(C, H, W)`."""
         of_ten_thousand = int(query / self.queries * 10_000)
         divisor = next((d for last, d in _SCHEDULE if of_ten_thousand <= last), _LAST_DIVISOR)
-        area = self.first_area / divisor * shape[1] * shape[2]
-        return max(round(math.sqrt(area)), 1)
+        _, height, width = shape
+        return self.squares.side(self.first_area / divisor * height * width, height, width)
 
 
 class _Search:
@@ -115,13 +118,13 @@ class _Search:
     def __init__(
         self,
         attack: Square,
-        network: nn.Module,
+        passes: Passes,
         images: Tensor,
         labels: Tensor,
         generators: list[torch.Generator],
     ) -> None:
         self.attack = attack
-        self.network = network
+        self.passes = passes
         self.images = images
         self.labels = labels
         self.generators = generators
@@ -132,24 +135,29 @@ class _Search:
 
     def run(self, rows: Tensor) -> None:
         """All queries of the images at `rows`."""
-        clean = self.images[rows]
-        self._try(rows, clean, 0, always=True)
+        self._try(rows, self.images[rows], 0, always=True)
+        proposals = self.attack.squares
         rows = rows[~self.succeeded[rows]]
         if len(rows):
-            stripes = torch.stack([self._stripes(row) for row in rows.tolist()])
-            self._try(rows, self._within(self.images[rows] + stripes, rows), 1, always=True)
+            first = [
+                proposals.first(self.images[row], self.generators[row]) for row in rows.tolist()
+            ]
+            self._try(rows, self._within(rows, first), 1, always=True)
         for query in range(self.attack.queries):
             rows = rows[~self.succeeded[rows]]
             if not len(rows):
                 return
             side = self.attack.side(query, self.images.shape[1:])
-            changes = torch.stack([self._square(row, side) for row in rows.tolist()])
-            self._try(rows, self._within(self.best[rows] + changes, rows), query + 2)
+            changed = [
+                proposals.changed(self.best[row] - self.images[row], side, self.generators[row])
+                for row in rows.tolist()
+            ]
+            self._try(rows, self._within(rows, changed), query + 2)
 
     def _try(self, rows: Tensor, candidates: Tensor, query: int, *, always: bool = False) -> None:
         """Take the candidates whose margin is lower, or that are misclassified."""
         labels = self.labels[rows]
-        logits = self.network(candidates)
+        logits = self.passes.logits(candidates)
         refuse_nan(logits, rows, len(self.images), query, "query")
         wrong = logits.argmax(1) != labels
         found = margins(logits, labels)
@@ -159,26 +167,5 @@ class _Search:
         self.succeeded[rows] = wrong
         self.iterations[rows] = query
 
-    def _within(self, pictures: Tensor, rows: Tensor) -> Tensor:
-        clean = self.images[rows]
-        return (clean + self.attack.ball.project(pictures - clean)).clamp(0, 1)
-
-    def _stripes(self, row: int) -> Tensor:
-        channels, _, width = self.images.shape[1:]
-        signs = self._signs(row, (channels, 1, width))
-        return (self.attack.ball.radius * signs).expand(self.images.shape[1:])
-
-    def _square(self, row: int, side: int) -> Tensor:
-        channels, height, width = self.images.shape[1:]
-        top, left = self._place(row, height - side), self._place(row, width - side)
-        change = torch.zeros_like(self.images[row])
-        signs = self._signs(row, (channels, 1, 1))
-        change[:, top : top + side, left : left + side] = 2 * self.attack.ball.radius * signs
-        return change
-
-    def _place(self, row: int, beyond: int) -> int:
-        return int(beyond * torch.rand(1, generator=self.generators[row]))
-
-    def _signs(self, row: int, shape: tuple[int, ...]) -> Tensor:
-        drawn = torch.rand(shape, generator=self.generators[row])
-        return (2 * drawn - 1).sign().to(self.images)
+    def _within(self, rows: Tensor, offsets: list[Tensor]) -> Tensor:
+        return (self.images[rows] + self.attack.ball.project(torch.stack(offsets))).clamp(0, 1)

@@ -5,12 +5,22 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from oodbench.attacks.library import LibraryAttack, alternatives, refuse_unknown_arguments
+from oodbench.attacks.goals import Choice
+from oodbench.attacks.library import (
+    STATE,
+    LibraryAttack,
+    alternatives,
+    refuse_unknown_arguments,
+)
+from oodbench.attacks.memory import Budget
+from oodbench.attacks.network_access import NetworkAccess
 from oodbench.errors import ConfigError
+
+_GRADIENT_FREE = ("GN", "OnePixel", "Pixle", "SPSA", "Square", "VANILA")
 
 
 class TorchAttack(LibraryAttack):
-    """An untargeted attack of torchattacks; `iterations` is its argument `steps`."""
+    """An attack of torchattacks; `iterations` is its argument `steps`."""
 
     def __init__(
         self,
@@ -20,6 +30,10 @@ class TorchAttack(LibraryAttack):
         arguments: dict[str, Any],
         eps: float | None,
         norm: str = "linf",
+        target: str | int = "none",
+        top_k: int = 9,
+        micro_batch: int | None = None,
+        memory: Budget = None,
     ) -> None:
         """Set up the attack.
 
@@ -29,23 +43,41 @@ class TorchAttack(LibraryAttack):
             arguments: its keyword arguments, without the model.
             eps: radius in [0, 1] pixel units that the result is held to; None: no such bound.
             norm: of the radius, linf or l2.
+            target: none (any error is a success), random, least_likely, top_k or a class index.
+            top_k: targets tried one after the other under `target=top_k`; any error is a success.
+            micro_batch: images in the network at once, with `memory` at most; None: all, with
+                `memory` 8 on a CPU, 64 on CUDA.
+            memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
-            ConfigError: no such class, it does not take these arguments, or no such radius or norm.
+            ConfigError: no such class, it does not take these arguments, takes no targets, or a
+                value is out of range.
         """
         self._attack = _attack_class(attack)
         self._arguments = dict(arguments)
         iterations = _steps(_checked_arguments(self._attack, self._arguments))
-        super().__init__(name=name, eps=eps, norm=norm, iterations=iterations)
+        super().__init__(
+            name=name,
+            eps=eps,
+            norm=norm,
+            iterations=iterations,
+            needs_gradients=attack not in _GRADIENT_FREE,
+            choice=Choice(target, top_k),
+            access=NetworkAccess(micro_batch, memory, state=STATE, as_it_is=True),
+        )
+        if self.targeted and not _has_targets(self._attack, self._arguments):
+            raise ConfigError(f"attack.target={target}: {attack} of torchattacks takes no targets")
 
-    def attack_batch(self, classifier: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    def attack_batch(self, network: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
         """What the library makes of the images."""
         # The library puts a model whose own flag says training back into training after each
         # attack, and with it every module inside, whatever mode those were in: `frozen` has cleared
         # the flag, and an attack of several calls finds it cleared each time.
-        attack = self._attack(classifier, **self._arguments)
+        attack = self._attack(network, **self._arguments)
         attack.set_device(images.device)
-        adversarial: Tensor = attack(images, labels)
+        if self.targeted:
+            attack.set_mode_targeted_by_label(quiet=True)
+        adversarial: Tensor = attack(images, classes)
         return adversarial
 
 
@@ -61,6 +93,12 @@ def _attack_class(name: str) -> Any:
     if name not in classes:
         raise ConfigError(f"unknown attack.attack={name}: {alternatives(name, sorted(classes))}")
     return classes[name]
+
+
+def _has_targets(attack: Any, arguments: dict[str, Any]) -> bool:
+    """The library keeps it in its objects, which need some model."""
+    modes: list[str] = attack(nn.PReLU(), **arguments).supported_mode
+    return "targeted" in modes
 
 
 def _takes_only_a_model(attack: Any) -> bool:

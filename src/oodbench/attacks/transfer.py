@@ -27,6 +27,8 @@ class Transfer:
     even built. They are scored as they were stored, see `TransferStore` for what that costs.
     """
 
+    needs_gradients = False
+
     def __init__(
         self, *, name: str, attack: dict[str, Any], source: dict[str, Any] | None = None
     ) -> None:

@@ -1,0 +1,228 @@
+"""How an attack uses a network: frozen, folded, and no more images at once than fit."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from oodbench.attacks.checks import check_count, check_range, refuse_without_gradients
+from oodbench.attacks.frozen import frozen
+from oodbench.attacks.memory import (
+    Budget,
+    Planner,
+    check_memory,
+    halved,
+    is_out_of_memory,
+    own_bytes,
+    release,
+)
+from oodbench.folding import FoldedNetworks
+
+CPU_MICRO_BATCH = 8
+"""Fastest with two threads, see benchmarks/attacks.py: the activations of a few images stay in the
+processor's cache. With one thread 16 is: PyTorch then computes 1x1 convolutions of fewer images
+without oneDNN."""
+
+CUDA_MICRO_BATCH = 64
+"""A GPU has no such cache and wants work for all its units; what does not fit is halved."""
+
+_ALL = 2**31
+"""More than any batch has."""
+
+Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Logits `(k, K)` and the places int64 `(k,)` of these images in the batch -> values `(k,)`, and
+bool `(k,)` of which of them the gradient is wanted."""
+
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What passes forth and back have found.
+
+    Attributes:
+        logits: `(N, K)`, detached as all is.
+        values: of the objective, `(N,)`.
+        wanted: bool `(N,)`.
+        gradients: of a value to its own image, as the images; 0 where it was not wanted.
+    """
+
+    logits: Tensor
+    values: Tensor
+    wanted: Tensor
+    gradients: Tensor
+
+
+class Passes:
+    """A prepared network; `micro_batch` falls when memory runs out."""
+
+    def __init__(self, network: nn.Module, micro_batch: int) -> None:
+        """Set up.
+
+        Args:
+            network: images in [0, 1] -> logits `(N, K)`, frozen.
+            micro_batch: images in it at once.
+        """
+        self.network = network
+        self.micro_batch = micro_batch
+
+    def groups(self, images: Tensor) -> Iterator[Tensor]:
+        """Positions int64 `(k,)` of as many images as go through at once."""
+        start = 0
+        while start < len(images):
+            stop = min(start + self.micro_batch, len(images))
+            yield torch.arange(start, stop, device=images.device)
+            start = stop
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Logits `(N, K)` without gradients of images `(N, C, H, W)`, N at least 1.
+
+        Raises:
+            AttackError: memory runs out with a single image.
+        """
+
+        def forward(part: Tensor, places: Tensor) -> Tensor:
+            with torch.no_grad():
+                return torch.as_tensor(self.network(part))
+
+        return _joined(self.in_parts(images, forward))
+
+    def gradients(self, images: Tensor, objective: Objective, *, backward: bool = True) -> Passed:
+        """One pass forth and, where gradients are wanted, back.
+
+        Args:
+            images: `(N, C, H, W)`, N at least 1.
+            objective: is called again for the same images when memory runs out, so that it must
+                change nothing.
+            backward: False where no gradient will be wanted, which saves keeping activations.
+
+        Raises:
+            AttackError: memory runs out with a single image.
+            ConfigError: the network has no gradients.
+        """
+
+        def both(part: Tensor, places: Tensor) -> Passed:
+            with torch.set_grad_enabled(backward):
+                leaves = part.detach().requires_grad_(backward)
+                logits = self.network(leaves)
+                if backward:
+                    refuse_without_gradients(logits)
+                values, wanted = objective(logits, places)
+                if backward and wanted.any():
+                    # The sum, not the mean: an image's gradient is then the same in every batch.
+                    (gradients,) = torch.autograd.grad(values[wanted].sum(), leaves)
+                else:
+                    gradients = torch.zeros_like(part)
+            return Passed(logits.detach(), values.detach(), wanted, gradients)
+
+        parts = self.in_parts(images, both)
+        return Passed(
+            _joined([part.logits for part in parts]),
+            _joined([part.values for part in parts]),
+            _joined([part.wanted for part in parts]),
+            _joined([part.gradients for part in parts]),
+        )
+
+    def in_parts(self, images: Tensor, one: Callable[[Tensor, Tensor], _Part]) -> list[_Part]:
+        """Results for parts of the images, in their order, smaller ones once memory has run out.
+
+        Args:
+            images: `(N, C, H, W)`.
+            one: takes a part and its places int64 `(k,)` in the batch.
+
+        Raises:
+            AttackError: memory runs out with a single image.
+        """
+        parts: list[_Part] = []
+        done = 0
+        while done < len(images):
+            part = images[done : done + self.micro_batch]
+            failure: BaseException | None = None
+            try:
+                places = torch.arange(done, done + len(part), device=images.device)
+                parts.append(one(part, places))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                failure = error.with_traceback(None)  # its frames hold the activations
+            if failure is None:
+                done += len(part)
+            else:
+                self.micro_batch = halved(len(part), failure)
+                release(images.device)
+        return parts
+
+
+class NetworkAccess:
+    """Of an attack, for all its batches: remembers folded copies and what fits."""
+
+    def __init__(
+        self,
+        micro_batch: int | None,
+        memory: Budget,
+        *,
+        gradients: bool = True,
+        state: int = 0,
+        as_it_is: bool = False,
+    ) -> None:
+        """Set up.
+
+        Args:
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU,
+                64 on CUDA.
+            memory: GiB that the attack may take beside the model, auto (what is free), or None.
+            gradients: whether the attack takes any.
+            state: tensors of an image's size that the attack keeps for each one in the network.
+            as_it_is: the network is not folded, and without any limit all images go through at
+                once, as attacks of other libraries expect.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        self._micro_batch = (
+            None if micro_batch is None else check_count("attack.micro_batch", micro_batch)
+        )
+        self._planner = Planner(check_memory(memory), gradients=gradients, state=state)
+        self._folded = FoldedNetworks()
+        self._as_it_is = as_it_is
+
+    @contextmanager
+    def open(self, classifier: nn.Module, images: Tensor) -> Iterator[Passes]:
+        """Prepare a network for a batch, and leave it as it was but in evaluation mode.
+
+        Args:
+            classifier: images in [0, 1] -> logits `(N, K)`.
+            images: `(N, C, H, W)`, N at least 1.
+
+        Raises:
+            ImageError: a pixel is outside [0, 1].
+            AttackError: a budget is given, and memory runs out with a single image.
+        """
+        check_range(images)
+        with frozen(classifier):
+            network = classifier if self._as_it_is else self._folded.of(classifier, images[:1])
+            taken = own_bytes(network, classifier)
+            plan = self._planner.of(network, images, self._at_most(images.device), taken)
+            with plan.applied(network):
+                passes = Passes(network, plan.micro_batch)
+                yield passes
+            self._planner.lower(network, images, passes.micro_batch)
+
+    def _at_most(self, device: torch.device) -> int:
+        if self._micro_batch is not None:
+            return self._micro_batch
+        if self._as_it_is and self._planner.budget is None:
+            return _ALL
+        return default_micro_batch(device)
+
+
+def default_micro_batch(device: torch.device) -> int:
+    """Images in the network at once where nothing is said."""
+    return CUDA_MICRO_BATCH if device.type == "cuda" else CPU_MICRO_BATCH
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
