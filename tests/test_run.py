@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from toys import WNIDS, Cli, command
 
-from oodbench.records import read_split
+from oodbench.records import read_info, read_split
 
 PIPELINE = "preprocessing=timm"
 
@@ -293,6 +293,40 @@ def test_the_same_attack_at_another_batch_size_has_the_same_randomness(toy: Path
     )
     assert first["target"].equals(second["target"])
     assert (first["attack_succeeded"] == second["attack_succeeded"]).mean() >= 0.99
+
+
+def test_an_engine_without_gradients_cannot_be_attacked_with_them(toy: Path, cli: Cli) -> None:
+    attacked = ("model=toy", "benchmark=adversarial", PIPELINE, "engine=openvino", "limit=2")
+    refused = cli(*attacked)
+    assert refused.returncode == 1
+    expected = "engine=openvino: computes no gradients, which attack=pgd_targeted needs: use "
+    assert expected + "engine=auto, eager or compiled" in refused.stdout
+
+
+def test_the_engine_that_computed_is_named(toy: Path, cli: Cli) -> None:
+    assert cli("model=toy", PIPELINE, "engine=eager").returncode == 0
+    (session,) = json.loads((run_folder(toy / "outputs") / "run.json").read_text())["sessions"]
+    assert (session["engine"], session["computed_by"]) == ("eager", "eager")
+    (path,) = (run_folder(toy / "outputs") / "records").iterdir()
+    info = read_info(path)
+    assert info is not None
+    assert (info.engine, info.note, info.batch_size) == ("eager", "", 8)
+
+
+def test_pictures_from_the_cache_give_the_same_records(toy: Path, cli: Cli) -> None:
+    cached = ("model=toy", PIPELINE, "data.cache=disk", "data.cache_dir=cache")
+    assert cli("model=toy", PIPELINE, "output_root=without").returncode == 0
+    for output in ("cold", "warm"):
+        assert cli(*cached, f"output_root={output}").returncode == 0
+    assert len(list((toy / "cache").glob("*.pixels"))) == 1
+    plain = contents(run_folder(toy / "without"))
+    assert contents(run_folder(toy / "cold")) == plain
+    for picture in (toy / "data").rglob("*.JPEG"):
+        picture.write_bytes(
+            bytes(picture.stat().st_size)
+        )  # of the same size: only the cache knows it
+    assert cli(*cached, "output_root=from_cache").returncode == 0
+    assert contents(run_folder(toy / "from_cache")) == plain
 
 
 def test_a_config_with_a_shipped_name_is_not_silently_ignored(toy: Path, cli: Cli) -> None:

@@ -16,6 +16,8 @@ from oodbench.building import build
 from oodbench.engines.base import Forward
 from oodbench.engines.batch_size import default_batch_size
 from oodbench.engines.choose import prepared
+from oodbench.engines.names import WITHOUT_GRADIENTS
+from oodbench.errors import ConfigError
 from oodbench.evaluate import Setting
 from oodbench.files import write_json
 from oodbench.key import run_key, transfer_document
@@ -35,8 +37,8 @@ BATCH_OF_ATTACK = 16
 def setting_of(plan: Plan, read: Reader) -> Setting:
     """What `oodbench.evaluate` needs."""
     run = plan.run
-    classifier = _classifier(plan)
     attack = _attack(plan) if "_target_" in run.attack else None
+    classifier = _classifier(plan)
     return Setting(
         read=read,
         readout=plan.benchmark.readout,
@@ -85,8 +87,18 @@ def _prepared(plan: Plan, classifier: nn.Module, example: NDArray[np.uint8]) -> 
 
 
 def _attack(plan: Plan) -> Attack:
-    """The attack; one that is made on another model with that model and its pictures on disk."""
+    """The attack; one that is made on another model with that model and its pictures on disk.
+
+    Raises:
+        ConfigError: it needs gradients, and the engine that was named computes none.
+    """
     attack: Attack = build(plan.run.attack, "attack")
+    engine = plan.run.engine
+    if attack.needs_gradients and engine.backend.get("_target_") in WITHOUT_GRADIENTS:
+        raise ConfigError(
+            f"engine={engine.name}: computes no gradients, which attack={attack.name} needs: use "
+            "engine=auto, eager or compiled, or attack=square"
+        )
     source = source_model(plan.run.attack)
     if source is not None and isinstance(attack, Transfer):
         document = transfer_document(plan.document)

@@ -5,6 +5,12 @@ from typing import Any
 AUTO = "oodbench.engines.auto.AutoEngine"
 EAGER = "oodbench.engines.eager.EagerEngine"
 
+WITHOUT_GRADIENTS = (
+    "oodbench.engines.openvino.OpenVINOEngine",
+    "oodbench.engines.onnxruntime.ONNXRuntimeEngine",
+)
+"""Engines that compute logits only."""
+
 
 def engine_target(backend: dict[str, Any], *, attack: bool) -> Any:
     """Dotted name of the engine's class: with an attack, `auto` is eager.
