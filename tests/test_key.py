@@ -168,6 +168,7 @@ def test_an_attack_brings_the_device_in() -> None:
         "attack.name=another",
         "attack.memory=3",
         "attack.memory=auto",
+        "+attack.micro_batch=3",
         "engine.batch_size=3",
         "limit=4",
     ],

@@ -16,6 +16,7 @@ from oodbench.building import build
 from oodbench.engines.base import Forward
 from oodbench.engines.batch_size import default_batch_size
 from oodbench.engines.choose import prepared
+from oodbench.engines.devices import device_type
 from oodbench.engines.names import WITHOUT_GRADIENTS
 from oodbench.errors import ConfigError
 from oodbench.evaluate import Setting
@@ -30,7 +31,7 @@ from oodbench.schema import DataConfig, ModelConfig, source_model
 
 log = logging.getLogger(__name__)
 
-BATCH_OF_ATTACK = 16
+BATCH_OF_ATTACK = {"cpu": 16, "cuda": 128}
 """An attack refills its own small batches from this."""
 
 
@@ -54,7 +55,9 @@ def setting_of(plan: Plan, read: Reader) -> Setting:
 
 
 def _batch_size(plan: Plan) -> int:
-    return BATCH_OF_ATTACK if "_target_" in plan.run.attack else default_batch_size(plan.device)
+    if "_target_" not in plan.run.attack:
+        return default_batch_size(plan.device)
+    return BATCH_OF_ATTACK.get(device_type(plan.device), BATCH_OF_ATTACK["cpu"])
 
 
 def decoders(data: DataConfig) -> int:
@@ -94,7 +97,8 @@ def _attack(plan: Plan) -> Attack:
     """
     attack: Attack = build(plan.run.attack, "attack")
     engine = plan.run.engine
-    if attack.needs_gradients and engine.backend.get("_target_") in WITHOUT_GRADIENTS:
+    needs_gradients = getattr(attack, "needs_gradients", True)
+    if needs_gradients and engine.backend.get("_target_") in WITHOUT_GRADIENTS:
         raise ConfigError(
             f"engine={engine.name}: computes no gradients, which attack={attack.name} needs: use "
             "engine=auto, eager or compiled, or attack=square"

@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from oodbench.building import bound_arguments
-from oodbench.key import ATTACK_MEMORY, PIL, PIPELINE
+from oodbench.key import ATTACK_BATCHING, PIL, PIPELINE
 from oodbench.schema import RunConfig
 
 PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interpolation")
@@ -86,7 +86,8 @@ def _changed_fields(attack: dict[str, Any], key: str) -> list[str]:
     return second + [
         f"{field}={value}"
         for field, value in sorted(_flat(key, own))
-        if field != f"{key}.{ATTACK_MEMORY}" and (field not in usual or usual[field] != value)
+        if field.removeprefix(f"{key}.") not in ATTACK_BATCHING
+        and (field not in usual or usual[field] != value)
     ]
 
 

@@ -20,8 +20,8 @@ PIPELINE = "oodbench.preprocessing.Preprocessing"
 PIL = "pil"
 """The pipeline's `backend` of which the key says nothing, as from before there were others."""
 
-ATTACK_MEMORY = "memory"
-"""Argument of an attack that, like the batch size, changes its numbers in the last bits at most."""
+ATTACK_BATCHING = ("memory", "micro_batch")
+"""Arguments of an attack that, like the batch size, change its numbers in the last bits at most."""
 
 
 def key_document(
@@ -34,8 +34,9 @@ def key_document(
 ) -> dict[str, Any]:
     """Everything that the records depend on.
 
-    Not in it: names, batch size, attack.memory, workers, shards, limit, paths, and, without an
-    attack, the engine and the device. Adding a field here makes all runs on disk be computed again.
+    Not in it: names, batch size, attack.memory, attack.micro_batch, workers, shards, limit, budget,
+    paths, and, without an attack, the engine and the device. Adding a field here makes all runs on
+    disk be computed again.
 
     Args:
         run: the validated config.
@@ -133,7 +134,7 @@ def _attack(run: RunConfig, device_type: str, source_weights: str | None) -> dic
 
 
 def _attack_node(node: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in _nameless(node).items() if key != ATTACK_MEMORY}
+    return {key: value for key, value in _nameless(node).items() if key not in ATTACK_BATCHING}
 
 
 def _nameless(node: dict[str, Any]) -> dict[str, Any]:

@@ -48,8 +48,8 @@ class OnnxNetwork(nn.Module):
         """
         if images.requires_grad and torch.is_grad_enabled():
             raise ConfigError(
-                f"{self.path}: an ONNX file has no gradients, which this attack needs: use the "
-                "network in PyTorch, or an attack that asks for predictions only"
+                f"{self.path}: an ONNX file has no gradients, which this attack needs: use "
+                "attack=square, which asks for predictions only, or the network in PyTorch"
             )
         for axis, side in ((2, "height"), (3, "width")):
             wanted = self.shape[axis]
