@@ -6,11 +6,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from toys import Cli, write_pictures
+from toys import WNIDS, Cli, write_pictures
 
 from oodbench.budget import Budget, budget_note, item_counts, parse_budget
 from oodbench.errors import ConfigError
+from oodbench.launch import Outcome
+from oodbench.plan import make_plan
 from oodbench.records import read_split
+from oodbench.run import run_cell
+from oodbench.schema import validate
+from oodbench.sweep_jobs import Launch
 from oodbench.table import write_tables
 
 PIPELINE = "preprocessing=timm"
@@ -80,11 +85,25 @@ def result_of(root: Path, benchmark: str = "imagenet") -> dict[str, Any]:
     return {**content, "folder": path.parent}
 
 
-@pytest.mark.slow
-def test_raised_and_lowered_budgets_are_one_run(toy: Path, cli: Cli) -> None:
-    outputs = toy / "outputs"
-    common = ("model=toy", PIPELINE, "benchmark.protocol.n_expected=60", *QUICK)
-    assert cli(*common, "budget=20%").returncode == 0
+def run(toy: Path, *overrides: str) -> Outcome:
+    """One run in this process."""
+    usual = ["data.root=data", "data.allow_partial=true", "model=toy", PIPELINE, *QUICK]
+    launch = Launch([*usual, *overrides], config_dir=toy / "my_conf")
+    return run_cell(make_plan(validate(launch.config(launch.jobs[0]))))
+
+
+@pytest.fixture
+def here(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The toy folder as the current one, its network importable."""
+    monkeypatch.chdir(toy)
+    monkeypatch.syspath_prepend(str(toy))
+    return toy
+
+
+def test_raised_and_lowered_budgets_are_one_run(here: Path) -> None:
+    outputs = here / "outputs"
+    official = "benchmark.protocol.n_expected=60"
+    assert run(here, official, "budget=20%").state == "done"
     small = result_of(outputs)
     assert (small["n_images"], small["n_expected"], small["status"]) == (12, 60, "partial")
     # Wilson's interval of 12 pictures, by his formula.
@@ -98,23 +117,34 @@ def test_raised_and_lowered_budgets_are_one_run(toy: Path, cli: Cli) -> None:
     # Two of each of the five classes, then the first two classes again.
     assert first["label"].value_counts().tolist() == [3, 3, 2, 2, 2]
 
-    raised = cli(*common, "budget=30")
-    assert raised.returncode == 0
+    assert run(here, official, "budget=30").state == "done"
     larger = result_of(outputs)
     assert (larger["n_images"], larger["status"]) == (30, "partial")
     assert larger["key"] == small["key"]
     second = read_split(larger["folder"] / "records", "")
     pd.testing.assert_frame_equal(second[:12], first)
 
-    assert cli(*common).returncode == 0
+    assert run(here, official).state == "done"
     whole = result_of(outputs)
     assert (whole["n_images"], whole["status"]) == (60, "complete")
-    again = cli(*common, "budget=20%")
-    assert "done already" in again.stdout
-    assert "n=60" in again.stdout
-    assert "partial" not in again.stdout
-    shown = result_of(outputs)
-    assert shown == whole
+    again = run(here, official, "budget=20%")
+    assert again.state == "skipped"
+    assert "n=60" in again.message
+    assert "partial" not in again.message
+    assert result_of(outputs) == whole
+
+
+def test_every_model_gets_the_same_pictures(here: Path) -> None:
+    for name in ("one", "other"):
+        run(here, "budget=15%", f"output_root={name}", f"model.name={name}")
+    one, other = (
+        read_split(result_of(here / name)["folder"] / "records", "") for name in ("one", "other")
+    )
+    assert one["image"].tolist() == other["image"].tolist()
+    assert (
+        one["image"].tolist()
+        == [f"{wnid}/{wnid}_{k:03d}.JPEG" for k in (0, 1) for wnid in WNIDS][:9]
+    )
 
 
 def test_a_bad_budget_is_refused_by_the_command_line(cli: Cli) -> None:
@@ -124,22 +154,20 @@ def test_a_bad_budget_is_refused_by_the_command_line(cli: Cli) -> None:
     assert "Traceback" not in refused.stdout + refused.stderr
 
 
-@pytest.mark.slow
-def test_means_over_parts_of_splits_are_marked_in_every_table(toy: Path, cli: Cli) -> None:
-    corruptions = toy / "data" / "imagenet-c"
+def test_means_over_parts_of_splits_are_marked_in_every_table(here: Path) -> None:
+    corruptions = here / "data" / "imagenet-c"
     for severity in range(1, 6):
         write_pictures(corruptions / "fog" / str(severity), per_class=4, size=32)
-    done = cli("model=toy", "benchmark=imagenet_c", PIPELINE, *QUICK, "budget=25%")
-    assert done.returncode == 0, done.stdout
-    assert "partial: 25 of 250000" in done.stdout
-    result = result_of(toy / "outputs", "imagenet_c")
+    done = run(here, "benchmark=imagenet_c", "budget=25%")
+    assert "partial: 25 of 250000" in done.message
+    result = result_of(here / "outputs", "imagenet_c")
     assert result["status"] == "partial"
     assert {name: split["n"] for name, split in result["splits"].items()} == {
         f"fog/{severity}": 5 for severity in range(1, 6)
     }
-    text = write_tables(toy / "outputs").text
+    text = write_tables(here / "outputs").text
     assert "partial 25/250000" in text
-    rows = pd.read_csv(toy / "outputs" / "tables" / "results.csv")
+    rows = pd.read_csv(here / "outputs" / "tables" / "results.csv")
     assert set(rows["status"]) == {"partial"}
     notes = rows.set_index(["split", "metric"])["note"]
     assert notes["fog", "ce"].startswith("partial: 25 of 250000")

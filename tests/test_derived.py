@@ -121,9 +121,18 @@ def test_partial_runs_of_the_same_pictures(tmp_path: Path) -> None:
     assert found.note == "partial: both runs show the same pictures"
 
 
+def test_a_part_of_the_corrupted_pictures_beside_a_whole_clean_run(tmp_path: Path) -> None:
+    """Only the clean pictures that were corrupted too count: a and b, half of them wrong."""
+    corrupted = corrupted_run(tmp_path, list(ALEXNET), status="partial")
+    clean = clean_run(tmp_path, {"a": 0, "b": 1, "c": 1, "d": 1})
+    found = relative([corrupted, clean])
+    assert found.value == pytest.approx(by_hand(0.5))
+    assert "partial" in found.note
+
+
 def test_partial_runs_of_other_pictures(tmp_path: Path) -> None:
     corrupted = corrupted_run(tmp_path, list(ALEXNET), status="partial")
-    other = clean_run(tmp_path, {"a": 0, "b": 0, "c": 0})
+    other = clean_run(tmp_path, {"a": 0, "c": 0})
     found = relative([corrupted, other])
     assert isnan(found.value)
     assert "other pictures" in found.note

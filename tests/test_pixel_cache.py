@@ -1,9 +1,12 @@
 """Pixels come back as they were put, or not at all."""
 
+import fcntl
 import logging
 import multiprocessing
 import os
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from oodbench.pixel_cache import GIB, HEADER, MARK, DiskCache, PixelCache, open_cache
+from oodbench import pixel_cache
+from oodbench.pixel_cache import (
+    GIB,
+    HEADER,
+    MARK,
+    SUFFIX,
+    DiskCache,
+    MemoryCache,
+    MemoryStore,
+    PixelCache,
+    open_cache,
+)
 
 IDENTITY = {"dataset": "abc", "transform": {"crop": 8}}
 SIDE = 8
@@ -29,14 +43,25 @@ def cache(
     identity: dict[str, Any] = IDENTITY,
     split: str = "",
     n_items: int = 10,
+    n_planned: int | None = None,
     limit: int = GIB,
 ) -> PixelCache:
-    return open_cache(kind, directory, limit / GIB, identity, split, n_items, n_items)
+    planned = n_items if n_planned is None else n_planned
+    return open_cache(kind, directory, limit / GIB, identity, split, n_items, planned)
+
+
+def taken(directory: Path) -> int:
+    """Bytes on the disk."""
+    return sum(path.stat().st_blocks for path in names(directory)) * 512
 
 
 def the_file(directory: Path) -> Path:
-    (path,) = directory.iterdir()
+    (path,) = directory.glob(f"*{SUFFIX}")
     return path
+
+
+def names(directory: Path) -> set[Path]:
+    return set(directory.glob(f"*{SUFFIX}"))
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk"])
@@ -68,19 +93,42 @@ def test_off_keeps_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.fixture(autouse=True)
+def nothing_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning is given once in a process: each test is as a process of its own."""
+    monkeypatch.setattr(pixel_cache, "_warned", set())
+
+
 @pytest.mark.parametrize("kind", ["memory", "disk"])
-def test_clips_are_not_kept(tmp_path: Path, kind: str) -> None:
+def test_clips_are_not_kept(tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     kept = cache(tmp_path, kind, split="clips")
-    kept.put(0, np.concatenate([picture(0), picture(1)]))
-    assert kept.get(0) is None
+    for position in range(2):
+        kept.put(position, np.concatenate([picture(0), picture(1)]))
+        assert kept.get(position) is None
+    assert caplog.messages == ["data.cache: clips are not kept"]
 
 
-def test_a_picture_of_another_size_is_not_kept(tmp_path: Path) -> None:
+def test_a_picture_of_another_size_is_not_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     kept = cache(tmp_path)
     kept.put(0, picture(0))
-    kept.put(1, picture(1, side=9))
-    assert kept.get(1) is None
+    for position in (1, 2):
+        kept.put(position, picture(position, side=9))
+        assert kept.get(position) is None
     assert kept.get(0) is not None
+    (message,) = caplog.messages
+    assert "one size" in message
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    """Killed between making the file and giving it its name; other files stay."""
+    left, other = tmp_path / f".abc{SUFFIX}.x1.part", tmp_path / ".other.part"
+    left.touch()
+    other.touch()
+    cache(tmp_path).put(0, picture(0))
+    assert not left.exists()
+    assert other.exists()
 
 
 @pytest.mark.parametrize("offset", [0, 100, SLOT - 1])
@@ -129,12 +177,20 @@ def test_a_truncated_file_is_made_anew(tmp_path: Path, length: int) -> None:
     np.testing.assert_array_equal(found, picture(1))
 
 
-def test_a_damaged_header_is_not_believed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"[8, 8, 3]", b"[4, 16, 3]"), (b'"sha256": "', b'"sha256": "0'), (b"{", b"[")]
+)
+def test_a_damaged_header_is_not_believed(tmp_path: Path, old: bytes, new: bytes) -> None:
     cache(tmp_path).put(1, picture(1))
-    with the_file(tmp_path).open("r+b") as file:
-        file.write(b'{"shape": [16, 4, 3], "sha256": "0"}')
-    assert cache(tmp_path).get(1) is None
-    assert not list(tmp_path.iterdir())
+    content = the_file(tmp_path).read_bytes()
+    assert old in content[:HEADER]
+    header = content[:HEADER].replace(old, new)[:HEADER].ljust(HEADER)
+    the_file(tmp_path).write_bytes(header + content[HEADER:])
+    again = cache(tmp_path)
+    assert again.get(1) is None
+    assert not names(tmp_path)
+    again.put(1, picture(1))
+    assert again.get(1) is not None
 
 
 def test_a_full_disk_is_said_once(
@@ -167,12 +223,12 @@ def test_a_folder_that_cannot_be_written_is_no_error(
 
 
 def test_what_was_used_longest_ago_goes_first_but_nothing_in_use(tmp_path: Path) -> None:
-    kept = {}
+    kept: dict[Path, str] = {}
     for age, name in enumerate("abc"):
         used = cache(tmp_path, split=name, n_items=100)
         for position in range(100):
             used.put(position, picture(position))
-        (new,) = set(tmp_path.iterdir()) - set(kept)
+        (new,) = names(tmp_path) - set(kept)
         kept[new] = name
         os.utime(new, (time.time() - 100 + age,) * 2)
         used.close()
@@ -181,37 +237,135 @@ def test_what_was_used_longest_ago_goes_first_but_nothing_in_use(tmp_path: Path)
     for path, name in kept.items():
         if name == "a":
             os.utime(path, (0, 0))
-    taken = sum(path.stat().st_blocks for path in kept) * 512
-    cache(tmp_path, split="d", n_items=100, limit=taken).put(0, picture(0))
-    left = {kept.get(path, "d") for path in tmp_path.iterdir()}
+    limit = sum(path.stat().st_size for path in kept)
+    cache(tmp_path, split="d", n_items=100, limit=limit).put(0, picture(0))
+    left = {kept.get(path, "d") for path in names(tmp_path)}
     assert left == {"a", "c", "d"}
     assert in_use.get(5) is not None
 
 
-def test_too_large_a_split_is_not_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    kept = cache(tmp_path, n_items=1000, limit=100_000)
-    kept.put(0, picture(0))
-    kept.put(1, picture(1))
-    assert kept.get(0) is None
+def test_too_large_a_split_is_not_kept_and_nothing_goes_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    small = cache(tmp_path, split="small", limit=100_000)
+    small.put(0, picture(0))
+    small.close()
+    for split in ("large 1", "large 2"):
+        kept = cache(tmp_path, split=split, n_items=1000, limit=100_000)
+        kept.put(0, picture(0))
+        kept.put(1, picture(1))
+        assert kept.get(0) is None
+    (message,) = caplog.messages
+    assert "data.cache_gib" in message
+    assert cache(tmp_path, split="small").get(0) is not None
+
+
+def test_a_file_is_lengthened_within_the_limit(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A run of 20 pictures, then one of 100, then of 1000 for which there is no room."""
+    limit = HEADER + 1000 * MARK.size + 120 * SLOT
+    for planned, kept_up_to in ((20, 20), (100, 100), (1000, 100)):
+        kept = cache(tmp_path, n_items=1000, n_planned=planned, limit=limit)
+        for position in range(planned):
+            kept.put(position, picture(position))
+        kept.close()
+        again = cache(tmp_path, n_items=1000, n_planned=planned, limit=limit)
+        for position in range(kept_up_to):
+            found = again.get(position)
+            assert found is not None
+            np.testing.assert_array_equal(found, picture(position))
+        assert again.get(kept_up_to) is None
+        assert the_file(tmp_path).stat().st_size <= limit
     (message,) = caplog.messages
     assert "data.cache_gib" in message
 
 
-def test_memory_has_a_limit(tmp_path: Path) -> None:
-    def of(split: str) -> PixelCache:
-        return cache(tmp_path, "memory", split=split, limit=5 * SLOT)
+def test_files_that_are_being_filled_count_in_full(tmp_path: Path) -> None:
+    limit = 150 * SIDE * SLOT
+    first, second = (cache(tmp_path, split=name, n_items=100, limit=limit) for name in "ab")
+    for position in range(100):
+        first.put(position, picture(position, side=3 * SIDE))
+        second.put(position, picture(position, side=3 * SIDE))
+    assert first.get(99) is not None
+    assert second.get(0) is None
+    assert taken(tmp_path) <= limit
 
-    first, second = of("memory 1"), of("memory 2")
+
+def test_a_file_system_without_locks_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache(tmp_path).put(0, picture(0))
+
+    def refused(file: object, operation: int) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    kept = cache(tmp_path)
+    kept.put(1, picture(1))
+    assert kept.get(1) is None
+    assert len(caplog.messages) == 1
+
+
+def store(n_slots: int) -> Callable[[str], MemoryCache]:
+    """A store of its own, with room for so many pictures."""
+    made = MemoryStore()
+    return lambda split: made.of(split, n_slots * SLOT)
+
+
+def test_memory_has_a_limit(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    of = store(5)
+    first = of("first")
     for position in range(3):
         first.put(position, picture(position))
+    first.close()
+    second = of("second")
     for position in range(3):
         second.put(position, picture(position))
     assert first.get(0) is None
     assert second.get(2) is not None
     for position in range(10):
         second.put(position, picture(position))
-    assert second.get(9) is None
-    assert second.get(0) is not None
+    assert second.get(4) is not None
+    assert second.get(5) is None
+    assert len(caplog.messages) == 1
+
+
+def test_memory_in_use_stays() -> None:
+    """As in ImageNet-C: the first splits of a run stay for the next model, the last have no room.
+
+    Splits that come round and round would else push each other out before they are used again.
+    """
+    of = store(4)
+    opened = [of(split) for split in "abc"]
+    for split in opened:
+        for position in range(2):
+            split.put(position, picture(position))
+    assert [split.get(1) is not None for split in opened] == [True, True, False]
+    for split in opened:
+        split.close()
+    assert of("a").get(1) is not None
+
+
+def test_memory_counts_a_picture_once() -> None:
+    """Two runs may decode the same picture at the same time."""
+    of = store(2)
+    for kept in (of("a"), of("a")):
+        kept.put(0, picture(0))
+    kept.put(1, picture(1))
+    assert kept.get(1) is not None
+
+
+def test_memory_takes_half_of_the_machine_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pixel_cache, "_half_of_memory", lambda: SLOT)
+    monkeypatch.setattr(pixel_cache, "_MEMORY", MemoryStore())
+    kept = cache(tmp_path, "memory", split="half")
+    kept.put(0, picture(0))
+    kept.put(1, picture(1))
+    assert [kept.get(position) is not None for position in (0, 1)] == [True, False]
 
 
 def fill(directory: Path, start: int) -> None:
@@ -233,4 +387,51 @@ def test_two_processes_fill_one_file(tmp_path: Path) -> None:
         found = kept.get(position)
         assert found is not None
         np.testing.assert_array_equal(found, picture(position))
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(names(tmp_path)) == 1
+
+
+def test_a_process_that_is_killed_leaves_whole_pictures_or_none(tmp_path: Path) -> None:
+    """Killed while it writes pictures of a megabyte; what is there afterwards is right."""
+    context = multiprocessing.get_context("spawn")
+    pictures = [picture(position, side=600) for position in range(4)]
+    for number in range(4):
+        directory = tmp_path / str(number)
+        process = context.Process(target=fill_large, args=(directory,))
+        process.start()
+        while process.is_alive() and not names(directory):
+            time.sleep(0.001)
+        time.sleep(0.004 * number)
+        process.kill()
+        process.join()
+        kept = DiskCache(directory, "killed", 100, 100, GIB)
+        for position in range(100):
+            found = kept.get(position)
+            if found is not None:
+                np.testing.assert_array_equal(found, pictures[position % 4])
+        kept.put(99, pictures[3])
+        assert kept.get(99) is not None
+        assert len(names(directory)) == 1
+
+
+def fill_large(directory: Path) -> None:
+    pictures = [picture(position, side=600) for position in range(4)]
+    kept = DiskCache(directory, "killed", 100, 100, GIB)
+    for position in range(99):
+        kept.put(position, pictures[position % 4])
+
+
+def test_threads_see_whole_pictures(tmp_path: Path) -> None:
+    pictures = [picture(position) for position in range(50)]
+    kept = cache(tmp_path, n_items=50)
+
+    def work(number: int) -> None:
+        for position in range(50):
+            found = kept.get((position + 7 * number) % 50)
+            if found is None:
+                kept.put((position + 7 * number) % 50, pictures[(position + 7 * number) % 50])
+            else:
+                np.testing.assert_array_equal(found, pictures[(position + 7 * number) % 50])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(16)))
+    assert all(kept.get(position) is not None for position in range(50))

@@ -4,12 +4,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_module
 from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode, v2
 
+from oodbench.building import build
 from oodbench.errors import ConfigError
+from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.preprocessing import Preprocessing, centre_crop, resized_size
+from oodbench.resolvers import register_resolvers
+from oodbench.schema import register_schema, validate
 
 SIZES = [
     (1, 1),
@@ -186,13 +191,55 @@ def test_the_tensor_backend_equals_torchvision_on_tensors(
     np.testing.assert_array_equal(ours(noise(size)), expected)
 
 
-def test_the_backends_differ_by_a_grey_level_at_most_here() -> None:
-    pictures = [noise(size) for size in SIZES if min(size) > 30]
-    by_pil = Preprocessing(resize=24)
-    by_tensor = Preprocessing(resize=24, backend="tensor")
-    for picture in pictures:
+@pytest.mark.parametrize("interpolation", MODES)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"square_crop": True, "resize": 24},
+        {"resize": [20, 30]},
+        {"resize": 32, "crop": 28, "resize_after_crop": 41},
+        {"resize": 20, "crop": 33},
+    ],
+)
+@pytest.mark.parametrize("size", SIZES)
+def test_every_step_of_the_tensor_backend_equals_torchvision(
+    size: tuple[int, int], arguments: dict[str, Any], interpolation: str
+) -> None:
+    mode = MODES[interpolation]
+    given = dict(arguments)
+    steps: list[Any] = [v2.CenterCrop(min(size))] if given.pop("square_crop", False) else []
+    steps.append(v2.Resize(given.pop("resize"), mode))
+    if "crop" in given:
+        steps.append(v2.CenterCrop(given.pop("crop")))
+    if given:
+        steps.append(v2.Resize(given.pop("resize_after_crop"), mode))
+    expected = v2.Compose(steps)(v2.functional.pil_to_tensor(noise(size)))
+    ours = Preprocessing(**arguments, interpolation=interpolation, backend="tensor")
+    np.testing.assert_array_equal(ours(noise(size)), expected.permute(1, 2, 0).numpy())
+
+
+@pytest.mark.parametrize(("interpolation", "most"), [("bilinear", 1), ("bicubic", 2)])
+def test_the_backends_differ_by_few_grey_levels(interpolation: str, most: int) -> None:
+    by_pil = Preprocessing(resize=24, interpolation=interpolation)
+    by_tensor = Preprocessing(resize=24, interpolation=interpolation, backend="tensor")
+    for picture in [noise(size) for size in SIZES if min(size) > 30]:
         difference = by_pil(picture).astype(int) - by_tensor(picture)
-        assert np.abs(difference).max() <= 1
+        assert np.abs(difference).max() <= most
+
+
+@pytest.mark.parametrize("name", ["published", "timm", "square", "squash", "resize256_crop224"])
+def test_the_tensor_backend_is_chosen_on_the_command_line(name: str) -> None:
+    register_schema()
+    register_resolvers()
+    register_model_facts()
+    chosen = [f"preprocessing={name}", "preprocessing.backend=tensor", "model=efficientnet_lite0"]
+    with initialize_config_module("oodbench.conf", version_base="1.3"):
+        run = validate(compose("config", overrides=[*chosen, "benchmark=imagenet"]))
+    ours = build(run.preprocessing, "preprocessing")
+    again = build(run.preprocessing | {"backend": "pil"}, "preprocessing")
+    picture = noise((300, 280))
+    assert ours(picture).shape == again(picture).shape
+    assert not np.array_equal(ours(picture), again(picture))
 
 
 @pytest.mark.parametrize(

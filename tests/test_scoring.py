@@ -123,6 +123,15 @@ def test_skipped_items_are_counted_and_listed(folder: Path) -> None:
     assert read(folder).status == "partial"
 
 
+def test_items_skipped_beyond_those_asked_for_do_not_count(tmp_path: Path) -> None:
+    """Of six items the third and the fifth cannot be read; four are asked for."""
+    missing = (Skipped("c.jpg", "cut short"), Skipped("e.jpg", "cut short"))
+    chunk(tmp_path, 0, [0, 1, 3, 5], missing)
+    counted = split_counts(tmp_path, {"": 4}, {"": 6})[""]
+    assert (counted["n_items"], counted["n"]) == (4, 3)
+    assert [item["image"] for item in counted["skipped"]] == ["c.jpg"]
+
+
 def test_a_chunk_of_skipped_items_alone(tmp_path: Path) -> None:
     write_chunk(chunk_path(tmp_path, "", 0), {}, ChunkInfo(1, (BROKEN,), "eager", "cpu", 2))
     assert split_counts(tmp_path, {"": 1}, {"": 1})[""]["n"] == 0

@@ -16,7 +16,6 @@ from oodbench.building import build
 from oodbench.engines.base import Forward
 from oodbench.engines.batch_size import default_batch_size
 from oodbench.engines.choose import prepared
-from oodbench.engines.devices import device_type
 from oodbench.engines.names import WITHOUT_GRADIENTS
 from oodbench.errors import ConfigError
 from oodbench.evaluate import Setting
@@ -30,9 +29,6 @@ from oodbench.reader import Reader
 from oodbench.schema import DataConfig, ModelConfig, source_model
 
 log = logging.getLogger(__name__)
-
-BATCH_OF_ATTACK = {"cpu": 16, "cuda": 128}
-"""An attack refills its own small batches from this."""
 
 
 def setting_of(plan: Plan, read: Reader) -> Setting:
@@ -48,16 +44,11 @@ def setting_of(plan: Plan, read: Reader) -> Setting:
         device=plan.device,
         attack=attack,
         seed=run.seed,
-        batch_size=run.engine.batch_size or _batch_size(plan),
+        batch_size=run.engine.batch_size
+        or default_batch_size(plan.device, attack=attack is not None),
         workers=decoders(run.data),
         skip_unreadable=run.data.on_error == "skip",
     )
-
-
-def _batch_size(plan: Plan) -> int:
-    if "_target_" not in plan.run.attack:
-        return default_batch_size(plan.device)
-    return BATCH_OF_ATTACK.get(device_type(plan.device), BATCH_OF_ATTACK["cpu"])
 
 
 def decoders(data: DataConfig) -> int:

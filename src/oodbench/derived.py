@@ -108,6 +108,8 @@ def _of_corruptions(result: RunResult, results: Sequence[RunResult]) -> dict[str
     for run in clean_runs:
         clean = corruption.errors_of(_records(run, "", OF_ERRORS))
         pictures = [cell.index for cell in errors.values()]
+        if result.status != "complete" and pictures and pictures[0].isin(clean.index).all():
+            clean = clean.loc[pictures[0]]  # a budget's pictures are among those of a whole run
         if result.status == "complete" or all(_same(clean.index, index) for index in pictures):
             score = corruption.relative_mce(errors, clean)
             return {"relative_mce": _noted(score, result, _SAME)}

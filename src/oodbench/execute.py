@@ -4,7 +4,7 @@ import logging
 import platform
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,6 +14,8 @@ from oodbench.assemble import decoders, setting_of
 from oodbench.attack_report import stored_report
 from oodbench.batches import Chunk
 from oodbench.benchmarks.pictures import clip_decoder
+from oodbench.budget import budget_note
+from oodbench.chunks import all_chunks, chunk_info, is_whole, missing_chunks
 from oodbench.difference import difference
 from oodbench.evaluate import evaluate
 from oodbench.files import read_json, write_json
@@ -22,7 +24,6 @@ from oodbench.models.class_lists import missing_classes
 from oodbench.plan import Plan, unidentified_paths
 from oodbench.progress import Progress
 from oodbench.reader import Reader
-from oodbench.records import ChunkInfo, chunk_path, read_info
 from oodbench.results import RunResult, write_result
 from oodbench.scoring import score_records, split_counts, status_of
 
@@ -36,7 +37,7 @@ def execute(plan: Plan) -> RunResult | None:
     if plan.weights is None:
         shutil.rmtree(plan.paths.directory, ignore_errors=True)
     write_json(plan.paths.key_document, plan.document)
-    todo = list(_missing(plan))
+    todo = list(missing_chunks(plan))
     started = datetime.now(UTC)
     clock = time.monotonic()
     n_items = sum(chunk.stop - chunk.start for chunk in todo)
@@ -48,51 +49,13 @@ def execute(plan: Plan) -> RunResult | None:
             evaluate(todo, setting_of(plan, read), plan.paths.records, progress)
     seconds = time.monotonic() - clock
     _write_info(plan, started, seconds, todo)
-    infos = [(chunk, _info(plan, chunk)) for chunk in _chunks(plan)]
-    if not all(_is_whole(plan, chunk, info) for chunk, info in infos):
+    infos = [(chunk, chunk_info(plan, chunk)) for chunk in all_chunks(plan)]
+    if not all(is_whole(plan, chunk, info) for chunk, info in infos):
         return None
     result = _result(plan, sorted({info.note for _, info in infos if info and info.note}))
     write_result(plan.paths.result, result)
     _forget_failures(plan)
     return replace(result, directory=plan.paths.directory)
-
-
-def _chunks(plan: Plan) -> list[Chunk]:
-    size = plan.run.benchmark.chunk_size
-    return [
-        Chunk(split, number, first, min(first + size, plan.counts[split.name]), first)
-        for split in plan.splits
-        for number, first in enumerate(range(0, plan.counts[split.name], size))
-    ]
-
-
-def _own_chunks(plan: Plan) -> list[Chunk]:
-    shard = plan.run.shard
-    return _chunks(plan)[shard.index :: shard.count]
-
-
-def _missing(plan: Plan) -> Iterator[Chunk]:
-    """What this shard has to do; a chunk that a smaller limit or budget cut off goes on there."""
-    for chunk in _own_chunks(plan):
-        info = _info(plan, chunk)
-        if not _is_whole(plan, chunk, info):
-            kept = info.n_items if info and (_accepts_skipped(plan) or not info.skipped) else 0
-            yield replace(chunk, start=chunk.first + min(kept, chunk.stop - chunk.first))
-
-
-def _is_whole(plan: Plan, chunk: Chunk, info: ChunkInfo | None) -> bool:
-    """Whether the file covers the chunk; one with unreadable items is tried again on `stop`."""
-    if info is None or info.n_items < chunk.stop - chunk.first:
-        return False
-    return not info.skipped or _accepts_skipped(plan)
-
-
-def _accepts_skipped(plan: Plan) -> bool:
-    return plan.run.data.on_error == "skip"
-
-
-def _info(plan: Plan, chunk: Chunk) -> ChunkInfo | None:
-    return read_info(chunk_path(plan.paths.records, chunk.split.name, chunk.number))
 
 
 def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
@@ -146,13 +109,16 @@ def _notes(plan: Plan) -> list[str]:
             f"the network has no output for {len(missing)} of the 1000 classes ({named}): they are "
             "never predicted"
         )
+    sizes = {split.name: split.n_items for split in plan.splits}
+    if note := budget_note(sizes, plan.counts):
+        notes.append(note)
     return notes
 
 
 def _write_info(plan: Plan, started: datetime, seconds: float, computed: Sequence[Chunk]) -> None:
     """Append this session, which has computed these chunks, to run.json."""
     n_items = sum(chunk.stop - chunk.start for chunk in computed)
-    info = _info(plan, computed[-1]) if computed else None
+    info = chunk_info(plan, computed[-1]) if computed else None
     stored = read_json(plan.paths.info)
     sessions = stored["sessions"] if isinstance(stored, dict) else []
     session: dict[str, Any] = {

@@ -6,6 +6,10 @@ checksum: what was cut off in the middle, or damaged since, is no hit and is dec
 processes may fill one file, since both write the same bytes. Reads and writes go through `pread`
 and `pwrite`: the file's pages belong to the system and not to the process, and a full disk is an
 error and no signal.
+
+Files are made, lengthened, opened and evicted by the holder of the lock on the folder's `.lock`.
+Who uses a file has a shared lock on it, which keeps it from being evicted. A file is as long as
+what is planned for it, so the lengths count against the limit, whatever is filled in yet.
 """
 
 import fcntl
@@ -15,23 +19,23 @@ import os
 import struct
 import threading
 import zlib
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
-from uuid import uuid4
 from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oodbench.files import atomic_path
+
 log = logging.getLogger(__name__)
 
 GIB = 2**30
 HEADER = 4096
-BLOCK = 512
-"""Unit of what a sparse file really takes."""
 MARK = struct.Struct("<II")
 """Of a position: 1 where the slot is filled, and its CRC-32."""
 SUFFIX = ".pixels"
@@ -43,11 +47,14 @@ class PixelCache(Protocol):
     """Pixels of single pictures of one split; clips are not kept. Called from several threads."""
 
     def get(self, position: int) -> NDArray[np.uint8] | None:
-        """uint8 `(1, H, W, 3)`, or None where they are not known."""
+        """uint8 `(1, H, W, 3)`, not to be written to, or None where they are not known."""
         ...
 
     def put(self, position: int, pixels: NDArray[np.uint8]) -> None:
-        """Keep the pixels, uint8 `(1, H, W, 3)`; of other shapes than the first nothing is kept."""
+        """Keep the pixels, uint8 `(1, H, W, 3)`; a file keeps only pictures of the first's size.
+
+        What is not kept for its shape, clips too, is named in one warning.
+        """
         ...
 
     def close(self) -> None:
@@ -69,7 +76,8 @@ def open_cache(
     Args:
         kind: off, memory (of this process, shared by its runs) or disk.
         directory: of the files.
-        limit_gib: most that all splits together may take; the ones used longest ago go first.
+        limit_gib: most that all splits together may take, and half of the machine's memory in
+            memory; of those not in use, the ones used longest ago go first.
         identity: everything that the pixels depend on, as JSON.
         split: its name.
         n_items: its items.
@@ -80,7 +88,7 @@ def open_cache(
     text = json.dumps([identity, split, n_items], sort_keys=True)
     limit = int(limit_gib * GIB)
     if kind == "memory":
-        return _MEMORY.of(text, limit)
+        return _MEMORY.of(text, min(limit, _half_of_memory()))
     return DiskCache(directory, text, n_items, n_planned, limit)
 
 
@@ -110,11 +118,12 @@ class MemoryCache:
 
     def put(self, position: int, pixels: NDArray[np.uint8]) -> None:
         """See `PixelCache`."""
-        if len(pixels) == 1:
+        if _is_picture(pixels):
             self._store.put(self._text, position, pixels)
 
     def close(self) -> None:
-        """What is known stays for the next run."""
+        """What is known stays for the next run, unless another one needs the room."""
+        self._store.release(self._text)
 
 
 class MemoryStore:
@@ -122,6 +131,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._splits: OrderedDict[str, dict[int, NDArray[np.uint8]]] = OrderedDict()
+        self._users: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._bytes = 0
         self._limit = 0
@@ -130,9 +140,15 @@ class MemoryStore:
         """The part of a split; `limit` in bytes is that of the whole store."""
         with self._lock:
             self._limit = limit
+            self._users[text] += 1
             self._splits.setdefault(text, {})
             self._splits.move_to_end(text)
         return MemoryCache(self, text)
+
+    def release(self, text: str) -> None:
+        """One user of the split less."""
+        with self._lock:
+            self._users[text] -= 1
 
     def get(self, text: str, position: int) -> NDArray[np.uint8] | None:
         """Pixels, or None."""
@@ -140,14 +156,25 @@ class MemoryStore:
             return self._splits.get(text, {}).get(position)
 
     def put(self, text: str, position: int, pixels: NDArray[np.uint8]) -> None:
-        """Keep pixels if there is room, or once another split has gone."""
+        """Keep pixels if there is room, or once splits that nobody uses have gone."""
         with self._lock:
-            while self._bytes + pixels.nbytes > self._limit and next(iter(self._splits)) != text:
-                _, gone = self._splits.popitem(last=False)
-                self._bytes -= sum(known.nbytes for known in gone.values())
-            if self._bytes + pixels.nbytes <= self._limit:
-                self._splits.setdefault(text, {})[position] = pixels
-                self._bytes += pixels.nbytes
+            known = self._splits.setdefault(text, {})
+            if position in known:
+                return
+            if not self._make_room(pixels.nbytes):
+                _warn(
+                    "memory", f"no further pictures are kept: {self._limit / GIB:.2g} GiB are full"
+                )
+                return
+            known[position] = pixels
+            self._bytes += pixels.nbytes
+
+    def _make_room(self, size: int) -> bool:
+        for text in [text for text in self._splits if self._users[text] <= 0]:
+            if self._bytes + size <= self._limit:
+                break
+            self._bytes -= sum(known.nbytes for known in self._splits.pop(text).values())
+        return self._bytes + size <= self._limit
 
 
 _MEMORY = MemoryStore()
@@ -193,27 +220,33 @@ class DiskCache:
         self._file: _File | None = None
         self._shape: Shape = ()
         self._off = False
-        self._open()
+        try:
+            if self._path.exists():
+                with _locked(directory):
+                    self._open()
+        except OSError as error:
+            self._give_up(str(error))
 
     def get(self, position: int) -> NDArray[np.uint8] | None:
         """See `PixelCache`."""
         file = self._file
         if file is None:
             return None
-        pixels = np.empty((1, *self._shape), np.uint8)
         try:
             mark = os.pread(file.fileno(), MARK.size, self._mark(position))
+            filled, checksum = MARK.unpack(mark) if len(mark) == MARK.size else (0, 0)
+            if filled != 1:
+                return None
+            pixels = np.empty((1, *self._shape), np.uint8)
             read = os.preadv(file.fileno(), [pixels.data], self._slot(position))
         except OSError:
             return None
-        if len(mark) < MARK.size or read < pixels.nbytes:
-            return None
-        filled, checksum = MARK.unpack(mark)
-        return pixels if filled == 1 and zlib.crc32(pixels.data) == checksum else None
+        whole = read == pixels.nbytes and zlib.crc32(pixels.data) == checksum
+        return pixels if whole else None
 
     def put(self, position: int, pixels: NDArray[np.uint8]) -> None:
         """See `PixelCache`."""
-        if self._off or len(pixels) != 1:
+        if self._off or not _is_picture(pixels):
             return
         pixels = np.ascontiguousarray(pixels)
         try:
@@ -221,7 +254,9 @@ class DiskCache:
                 if self._file is None and not self._off:
                     self._create(pixels.shape[1:])
             file = self._file
-            if file is not None and pixels.shape[1:] == self._shape:
+            if file is not None and pixels.shape[1:] != self._shape:
+                _warn("sizes", "only pictures of one size are kept on disk: choose memory")
+            elif file is not None:
                 _write(file, pixels.tobytes(), self._slot(position))
                 mark = MARK.pack(1, zlib.crc32(pixels.data))
                 _write(file, mark, self._mark(position))
@@ -240,49 +275,88 @@ class DiskCache:
         return HEADER + MARK.size * self._n_items + int(np.prod(self._shape)) * position
 
     def _open(self) -> None:
-        """Use the file that is there, if it is what it should be; a damaged one is removed."""
-        try:
-            file = _File(self._path)
-        except OSError:
+        """Use the file that is there, long enough; a damaged one is removed. Under the lock."""
+        if not self._path.exists():
             return
-        fcntl.flock(file, fcntl.LOCK_SH)
+        file = _File(self._path)
         shape = _shape_in(os.pread(file.fileno(), HEADER, 0), self._text)
         if shape is None:
-            self._path.unlink(missing_ok=True)
-        elif _is_at(file, self._path):
-            os.utime(file.fileno())
-            self._file, self._shape = file, shape
+            self._path.unlink()
+            return
+        fcntl.flock(file, fcntl.LOCK_SH)
+        os.utime(file.fileno())
+        self._shape = shape
+        more = self._slot(self._n_planned) - os.fstat(file.fileno()).st_size
+        if more > 0 and self._has_room(more):
+            os.ftruncate(file.fileno(), self._slot(self._n_planned))
+        self._file = file
 
     def _create(self, shape: Shape) -> None:
-        header = json.dumps({"shape": shape, "sha256": _digest(self._text)}).encode()
-        slot = int(np.prod(shape))
-        size = HEADER + (MARK.size + slot) * self._n_items
-        needed = HEADER + slot * self._n_planned
+        """Make the file, unless another process was faster; then that one is as good."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        if not _make_room(self._path.parent, needed, self._limit):
-            self._give_up(f"{needed / GIB:.1f} GiB would pass data.cache_gib={self._limit / GIB:g}")
-            return
-        part = self._path.with_name(f".{self._path.name}.{uuid4().hex}")
-        try:
-            with part.open("xb") as file:
+        with _locked(self._path.parent):
+            self._open()
+            if self._file is not None:
+                return
+            self._shape = shape
+            size = self._slot(self._n_planned)
+            if not self._has_room(size):
+                return
+            for left in self._path.parent.glob(f".*{SUFFIX}.*.part"):
+                left.unlink()  # by a process that was killed here
+            header = json.dumps({"shape": shape, "sha256": _digest(self._text, shape)}).encode()
+            with atomic_path(self._path) as part, part.open("wb") as file:
                 file.write(header.ljust(HEADER))
                 file.truncate(size)
-            # Fails where another process was faster; then its file is as good.
-            os.link(part, self._path)
-        except FileExistsError:
-            pass
-        finally:
-            part.unlink(missing_ok=True)
-        self._open()
+            self._open()
+
+    def _has_room(self, size: int) -> bool:
+        """Whether the file may take so many bytes more; if not, nothing is written any more."""
+        if _make_room(self._path.parent, size, self._limit):
+            return True
+        self._give_up(f"{size / GIB:.2g} GiB would pass data.cache_gib={self._limit / GIB:.2g}")
+        return False
 
     def _give_up(self, reason: str) -> None:
-        if not self._off:
-            log.warning("data.cache: %s: no further pictures are kept: %s", self._path, reason)
         self._off = True
+        place = str(self._path.parent)
+        _warn(place, f"{place}: no further pictures are kept: {reason}")
 
 
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
+_warned: set[str] = set()
+_warned_lock = threading.Lock()
+
+
+def _warn(topic: str, message: str) -> None:
+    """Once for a topic: where one split has no room, the next ones have none either."""
+    with _warned_lock:
+        if topic in _warned:
+            return
+        _warned.add(topic)
+    log.warning("data.cache: %s", message)
+
+
+def _is_picture(pixels: NDArray[np.uint8]) -> bool:
+    if len(pixels) == 1:
+        return True
+    _warn("clips", "clips are not kept")
+    return False
+
+
+def _half_of_memory() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """No other process makes, lengthens, opens or evicts files meanwhile."""
+    with (directory / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _digest(text: str, shape: Shape) -> str:
+    return sha256(f"{text} {shape}".encode()).hexdigest()
 
 
 def _shape_in(header: bytes, text: str) -> Shape | None:
@@ -290,18 +364,10 @@ def _shape_in(header: bytes, text: str) -> Shape | None:
     try:
         content = json.loads(header)
         height, width, channels = content["shape"]
-        right = content["sha256"] == _digest(text) and channels == 3
+        shape = (int(height), int(width), int(channels))
+        return shape if content["sha256"] == _digest(text, shape) else None
     except (ValueError, KeyError, TypeError):
         return None
-    return (int(height), int(width), 3) if right else None
-
-
-def _is_at(file: _File, path: Path) -> bool:
-    """Whether the open file is still the one of that name: it may have been evicted meanwhile."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except OSError:
-        return False
 
 
 def _write(file: _File, content: bytes, offset: int) -> None:
@@ -312,16 +378,18 @@ def _write(file: _File, content: bytes, offset: int) -> None:
 
 def _make_room(directory: Path, size: int, limit: int) -> bool:
     """Remove files used longest ago, but none in use, until `size` bytes more fit."""
+    if size > limit:
+        return False
     files = sorted(
         ((path, path.stat()) for path in directory.glob(f"*{SUFFIX}")),
         key=lambda entry: entry[1].st_mtime,
     )
-    taken = sum(stat.st_blocks for _, stat in files) * BLOCK
+    taken = sum(stat.st_size for _, stat in files)
     for path, stat in files:
         if taken + size <= limit:
             break
         if _removed(path):
-            taken -= stat.st_blocks * BLOCK
+            taken -= stat.st_size
     return taken + size <= limit
 
 

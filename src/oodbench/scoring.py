@@ -53,6 +53,10 @@ def split_counts(
     found = {}
     for name, n_items in counts.items():
         skipped = skipped_items(records, name)
+        if skipped:
+            # Files may reach further than n_items; their lists are in the order of the items.
+            scored = read_split(records, name, n_items, columns=()).get("position", pd.Series())
+            skipped = skipped[: n_items - scored.nunique()]
         found[name] = {
             "n_items": n_items,
             "n": n_items - len(skipped),

@@ -107,7 +107,21 @@ def test_even_positions_against_a_slice_of_the_whole_list() -> None:
 
 
 def test_round_robin_of_nothing() -> None:
-    assert round_robin([]) == []
+    assert list(round_robin([])) == []
+
+
+def test_round_robin_of_classes_of_several_sizes() -> None:
+    """Folders a1 a2 a3 | b1 | c1 c2, by position, from behind, and in slices."""
+    counts = {"a": 3, "b": 1, "c": 2}
+    pairs = round_robin(
+        [Folder(k, tuple((f"{k}{j + 1}", 9) for j in range(n))) for k, n in counts.items()]
+    )
+    names = ["a1", "b1", "c1", "a2", "c2", "a3"]
+    assert list(pairs) == [(name[0], name) for name in names]
+    assert [pairs[position][1] for position in (5, -1, -6)] == ["a3", "a3", "a1"]
+    assert [name for _, name in pairs[1:9:2]] == ["b1", "a2", "a3"]
+    with pytest.raises(IndexError):
+        pairs[6]
 
 
 def test_bytewise_order_of_names(tmp_path: Path, make_picture: Make) -> None:

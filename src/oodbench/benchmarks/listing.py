@@ -6,7 +6,11 @@ import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import overload
+
+import numpy as np
 
 from oodbench.errors import DataError
 from oodbench.files import read_json, write_json
@@ -102,15 +106,40 @@ def cached_summary(
     return summary
 
 
-def round_robin(folders: Sequence[Folder]) -> list[tuple[str, str]]:
+def round_robin(folders: Sequence[Folder]) -> Sequence[tuple[str, str]]:
     """(folder, file) pairs: the first file of every class, then the second of every class, …"""
-    longest = max((len(folder.files) for folder in folders), default=0)
-    return [
-        (folder.name, folder.files[position][0])
-        for position in range(longest)
-        for folder in folders
-        if position < len(folder.files)
-    ]
+    return _RoundRobin(folders)
+
+
+class _RoundRobin(Sequence[tuple[str, str]]):
+    """Makes each pair when it is asked for; beside the folders it keeps eight bytes a file."""
+
+    def __init__(self, folders: Sequence[Folder]) -> None:
+        longest = max((len(folder.files) for folder in folders), default=0)
+        places = (
+            (number, position)
+            for position in range(longest)
+            for number, folder in enumerate(folders)
+            if position < len(folder.files)
+        )
+        self._folders = folders
+        self._places = np.fromiter(chain.from_iterable(places), np.int32).reshape(-1, 2)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, position: int) -> tuple[str, str]: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> list[tuple[str, str]]: ...
+
+    def __getitem__(self, position: int | slice) -> tuple[str, str] | list[tuple[str, str]]:
+        if isinstance(position, slice):
+            return [self[number] for number in range(*position.indices(len(self)))]
+        number, place = self._places[position].tolist()
+        folder = self._folders[number]
+        return folder.name, folder.files[place][0]
 
 
 def even_positions(folders: Sequence[Folder]) -> list[Folder]:

@@ -1,0 +1,130 @@
+"""How fast this machine's engine is: timed passes of a network, its weights random if need be."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from oodbench.attack_cost import BACKWARD
+from oodbench.attacks.network_access import NetworkAccess, Passes
+from oodbench.engines.base import Forward, Pending
+from oodbench.engines.choose import prepared
+from oodbench.errors import OodbenchError
+from oodbench.models.build import build_classifier
+from oodbench.models.weights import find_weights
+from oodbench.schema import RunConfig, WeightsConfig
+
+WARM_UP = 2
+"""Batches that are not timed: the first ones make what is kept."""
+
+
+def seconds_a_pass(
+    run: RunConfig, pixels: NDArray[np.uint8], device: str, *, seconds: float
+) -> tuple[float, str]:
+    """Time of a forward pass of one picture, with the run's engine and batch size.
+
+    With an attack it is the third part of a pass forth and back, see `attack_cost.BACKWARD`.
+
+    Args:
+        run: what is to be timed; its weights where they are on disk, else random ones.
+        pixels: a batch, `(N, H, W, 3)`.
+        device: where the network computes.
+        seconds: how long to look, after building and exporting the network.
+
+    Returns:
+        Seconds, and the name of the engine.
+
+    Raises:
+        ConfigError: the network cannot be built, or the engine cannot run it.
+    """
+    classifier = _built(run).to(device)
+    if "_target_" in run.attack:
+        with _attacked(classifier, pixels) as step:
+            return _timed(step, seconds) / (len(pixels) * (1 + BACKWARD)), "eager with gradients"
+    forward = prepared(
+        run.engine,
+        classifier,
+        pixels,
+        cache_dir=Path(run.engine.cache_dir),
+        model_identity=None,
+    )
+    return _timed(_Clean(forward, pixels), seconds) / len(pixels), forward.name
+
+
+class _Clean:
+    """Batches in flight, as `oodbench.evaluate` keeps them."""
+
+    def __init__(self, forward: Forward, pixels: NDArray[np.uint8]) -> None:
+        self._forward = forward
+        self._pixels = pixels
+        self._in_flight: deque[Pending] = deque()
+
+    def step(self) -> None:
+        """Start a batch."""
+        while len(self._in_flight) >= self._forward.depth:
+            self._in_flight.popleft().result()
+        self._in_flight.append(self._forward.start(self._pixels))
+
+    def wait(self) -> None:
+        """Until all batches are there."""
+        while self._in_flight:
+            self._in_flight.popleft().result()
+
+
+class _Attacked:
+    """One batch after the other, forth and back, as attacks compute them."""
+
+    def __init__(self, passes: Passes, images: Tensor) -> None:
+        self._passes = passes
+        self._images = images
+
+    def step(self) -> None:
+        """Compute the gradients of a batch."""
+        self._passes.gradients(self._images, _first_logit).gradients.cpu()
+
+    def wait(self) -> None:
+        """Nothing is in flight."""
+
+
+@contextmanager
+def _attacked(classifier: nn.Module, pixels: NDArray[np.uint8]) -> Iterator[_Attacked]:
+    device = next(classifier.buffers()).device
+    images = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).contiguous().float().div_(255)
+    with NetworkAccess(None, None).open(classifier, images) as passes:
+        yield _Attacked(passes, images)
+
+
+def _first_logit(logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+    return logits[:, 0], torch.ones_like(places, dtype=torch.bool)
+
+
+def _timed(batches: _Clean | _Attacked, seconds: float) -> float:
+    """Seconds a batch."""
+    for _ in range(WARM_UP):
+        batches.step()
+    batches.wait()
+    started = time.perf_counter()
+    done = 0
+    while done == 0 or time.perf_counter() - started < seconds:
+        batches.step()
+        done += 1
+    batches.wait()
+    return (time.perf_counter() - started) / done
+
+
+def _built(run: RunConfig) -> nn.Module:
+    try:
+        files = find_weights(
+            run.model.name, run.model.weights, Path(run.weights.dir), download=False
+        )
+        return build_classifier(run.model, weights_files=files)
+    except OodbenchError:
+        random = replace(run.model, weights=WeightsConfig(random_seed=0))
+        return build_classifier(random, weights_files=[])

@@ -1,0 +1,86 @@
+"""`oodbench-plan`: what a command line of `oodbench` would do, without doing it.
+
+oodbench-plan experiment=published_table budget=2%
+oodbench-plan -m 'model=resnet50,moco_v2' 'benchmark=glob(*)' --no-calibration
+"""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+from oodbench.errors import ConfigError
+from oodbench.files import write_json
+from oodbench.sweep_jobs import Launch
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the forecast; nothing is downloaded, and no result is written.
+
+    Args:
+        arguments: command line without the program's name; `sys.argv` by default.
+
+    Returns:
+        Exit code: 0; 1 where data or weights are missing or the config is wrong; 2 for a sweep that
+        matches no config, or wrong options; 130 after Ctrl-C.
+    """
+    chosen = _parser().parse_intermixed_args(arguments)
+    try:
+        return _planned(chosen)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _planned(chosen: argparse.Namespace) -> int:
+    launch = Launch(chosen.overrides, multirun=chosen.multirun, config_dir=chosen.config_dir)
+    if not launch.jobs:
+        print("no job: the sweep matched no config; oodbench --help lists them", file=sys.stderr)
+        return 2
+    # They import torch, which takes seconds: not for a typo.
+    from oodbench.forecast import Needs, all_problems
+    from oodbench.forecast_table import forecast_json, forecast_text
+    from oodbench.forecast_times import times
+
+    known = Needs()
+    needs = [known.of(partial(launch.config, job)) for job in launch.jobs]
+    timed = times(needs) if chosen.calibration else None
+    print(forecast_text(needs, timed))
+    if chosen.json is not None:
+        write_json(chosen.json, forecast_json(needs, timed))
+    for untimed in timed.problems if timed else ():
+        print(f"not timed: {untimed}", file=sys.stderr)
+    problems = all_problems(needs)
+    for problem in problems:
+        print(f"missing: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="oodbench-plan",
+        description="What oodbench would do with the same overrides: runs, pictures, work, time on "
+        "this machine, disk and memory; and all data and weights that are missing.",
+    )
+    parser.add_argument(
+        "overrides", nargs="*", metavar="OVERRIDE", help="as those of oodbench, such as model=NAME"
+    )
+    parser.add_argument("-m", "--multirun", action="store_true", help="a sweep, as with oodbench")
+    parser.add_argument(
+        "-cd", "--config-dir", type=Path, metavar="DIR", help="folder with configs of your own"
+    )
+    parser.add_argument(
+        "--no-calibration",
+        dest="calibration",
+        action="store_false",
+        help="no times: leave out the ten seconds in which networks and reading are timed",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""How much memory a run takes at its peak: an estimate from shapes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from hydra.utils import get_object
+
+from oodbench.attacks.library import LibraryAttack
+from oodbench.attacks.memory import GIB
+from oodbench.attacks.network_access import default_micro_batch
+from oodbench.network_cost import BYTES, NetworkCost
+
+PROCESS_BYTES = 700_000_000
+"""Python with its libraries and the pictures on their way; measured with efficientnet_lite0."""
+
+COPIES = 2
+"""Of the parameters: as they were read, and as the engine holds them."""
+
+BATCHES_AT_ONCE = 2
+
+
+def clean_bytes(cost: NetworkCost, batch_size: int) -> int:
+    """Parameters (`COPIES`), and the widest layer's input and output for two batches."""
+    return _parameter_bytes(cost) + cost.widest * batch_size * BATCHES_AT_ONCE
+
+
+def gradient_bytes(cost: NetworkCost, attack: Mapping[str, Any], batch: int, device: str) -> int:
+    """Parameters, and all layers' outputs for the pictures that go forth and back at once.
+
+    Args:
+        cost: of the network that the gradients are of.
+        attack: node of an attack; `attack.memory` in GiB bounds the activations.
+        batch: pictures that are attacked together.
+        device: where.
+    """
+    activations = cost.kept * _at_once(attack, batch, device)
+    memory = attack.get("memory")
+    if isinstance(memory, int | float):
+        activations = min(activations, int(memory * GIB))
+    return _parameter_bytes(cost) + activations
+
+
+def _at_once(attack: Mapping[str, Any], batch: int, device: str) -> int:
+    """Attacks of other libraries take whole batches where nothing is said."""
+    given = attack.get("micro_batch")
+    if given is None and not issubclass(get_object(attack["_target_"]), LibraryAttack):
+        given = default_micro_batch(torch.device(device))
+    return batch if given is None else min(int(given), batch)
+
+
+def _parameter_bytes(cost: NetworkCost) -> int:
+    return COPIES * BYTES * cost.parameters

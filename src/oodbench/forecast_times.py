@@ -1,0 +1,135 @@
+"""How long runs would take on this machine, from some seconds of calibration."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from oodbench.assemble import decoders
+from oodbench.calibration import seconds_a_pass
+from oodbench.engines.devices import device_type
+from oodbench.errors import OodbenchError
+from oodbench.forecast import Need, preprocessed, transform_of
+from oodbench.sampling import seconds_an_item
+
+NETWORK_SECONDS = 7.0
+READING_SECONDS = 3.0
+"""Together the 10 seconds of a calibration; building and exporting the networks comes on top."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Of a kind of network on this machine.
+
+    Attributes:
+        model: the one that was timed: of the runs that are to do, the cheapest of its family.
+        engine: that computed it.
+        macs: multiply-adds a second.
+    """
+
+    model: str
+    engine: str
+    macs: float
+
+
+@dataclass(frozen=True)
+class Times:
+    """What was found.
+
+    Attributes:
+        speeds: of each kind of network.
+        seconds: of every run, in the order of the needs; None where it is not known.
+        problems: networks that could not be timed, a line each.
+    """
+
+    speeds: tuple[Speed, ...]
+    seconds: tuple[float | None, ...]
+    problems: tuple[str, ...]
+
+
+def times(needs: Sequence[Need]) -> Times:
+    """Time the cheapest network of each kind, and the reading of each benchmark's pictures.
+
+    A network's time is in proportion to its multiply-adds within a family: EfficientNets do fewer a
+    second than ResNets. On a CPU reading and network share the cores and their times add up, on
+    an accelerator the longer one counts. Attacks are taken to need all of their steps, so that
+    theirs is an upper bound.
+    """
+    todo = [need for need in needs if need.to_do and need.macs is not None]
+    problems: list[str] = []
+    speeds = _speeds(todo, problems)
+    reading = _reading(todo, problems)
+    seconds = [_seconds(need, speeds, reading) for need in needs]
+    return Times(tuple(speeds.values()), tuple(seconds), tuple(problems))
+
+
+def _seconds(
+    need: Need, speeds: dict[Hashable, Speed], reading: dict[Hashable, float]
+) -> float | None:
+    if need.to_do == 0:
+        return 0.0
+    if need.macs is None or need.items is None:
+        return None
+    speed, read = speeds.get(_kind(need)), reading.get(_pipeline(need))
+    if speed is None or read is None:
+        return None
+    parts = (need.items * read, need.macs / speed.macs)
+    return sum(parts) if device_type(need.device) == "cpu" else max(parts)
+
+
+def _speeds(todo: Sequence[Need], problems: list[str]) -> dict[Hashable, Speed]:
+    kinds: dict[Hashable, list[Need]] = {}
+    for need in todo:
+        kinds.setdefault(_kind(need), []).append(need)
+    found = {}
+    for kind, needs in kinds.items():
+        cheapest = min(needs, key=_macs_a_picture)
+        try:
+            found[kind] = _speed(cheapest, NETWORK_SECONDS / len(kinds))
+        except OodbenchError as error:
+            problems.append(str(error))
+    return found
+
+
+def _speed(need: Need, seconds: float) -> Speed:
+    assert need.run is not None
+    assert need.sample is not None
+    picture = preprocessed(need.run, need.sample)
+    pixels = np.stack([picture] * need.batch_size)
+    a_pass, engine = seconds_a_pass(need.run, pixels, need.device, seconds=seconds)
+    return Speed(need.run.model.name, engine, _macs_a_picture(need) / a_pass)
+
+
+def _reading(todo: Sequence[Need], problems: list[str]) -> dict[Hashable, float]:
+    pipelines = {_pipeline(need): need for need in todo}
+    found = {}
+    for pipeline, need in pipelines.items():
+        assert need.run is not None
+        assert need.data is not None
+        assert need.sample is not None
+        try:
+            found[pipeline] = seconds_an_item(
+                need.data,
+                need.sample,
+                transform_of(need.run),
+                workers=decoders(need.run.data),
+                seconds=READING_SECONDS / len(pipelines),
+            )
+        except OodbenchError as error:
+            problems.append(str(error))
+    return found
+
+
+def _macs_a_picture(need: Need) -> int:
+    assert need.cost is not None
+    return need.cost.macs
+
+
+def _kind(need: Need) -> Hashable:
+    assert need.run is not None
+    return need.run.model.family, need.attacked, need.device, repr(need.run.engine)
+
+
+def _pipeline(need: Need) -> Hashable:
+    assert need.run is not None
+    return repr((need.run.benchmark.protocol, need.run.preprocessing, need.run.data.workers))

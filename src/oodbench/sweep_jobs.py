@@ -1,0 +1,162 @@
+"""The jobs of a command line, as Hydra itself would launch them, without launching any."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.core_plugins import basic_sweeper
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_automatic_config_search_path
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from oodbench.composing import CONFIG_PATH
+from oodbench.errors import ConfigError
+from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.resolvers import register_resolvers
+from oodbench.schema import register_schema
+
+CONFIG_NAME = "config"
+BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+
+
+def jobs(
+    overrides: Sequence[str], *, multirun: bool = False, config_dir: Path | None = None
+) -> list[list[str]]:
+    """Overrides of every job that `oodbench` would run, in its order.
+
+    Args:
+        overrides: of the command line, sweeps such as `model=a,b` and `glob(*)` among them.
+        multirun: whether -m stands there; an experiment with `hydra.mode: MULTIRUN` needs none.
+        config_dir: folder of further configs, as `--config-dir`.
+
+    Returns:
+        One list for a single run; none for a sweep that matches no config.
+
+    Raises:
+        ConfigError: Hydra refuses the overrides, or another sweeper than its basic one is asked
+            for, whose jobs are not known beforehand.
+    """
+    return Launch(overrides, multirun=multirun, config_dir=config_dir).jobs
+
+
+class Launch:
+    """What a command line starts; see `jobs` for arguments and errors.
+
+    Attributes:
+        jobs: overrides of each job.
+    """
+
+    def __init__(
+        self, overrides: Sequence[str], *, multirun: bool = False, config_dir: Path | None = None
+    ) -> None:
+        register_schema()
+        register_resolvers()
+        register_model_facts()
+        self._loader = _loader(config_dir)
+        self._hydra = Hydra(task_name="oodbench", config_loader=self._loader)
+        given = list(overrides)
+        try:
+            mode = self._hydra.get_mode(CONFIG_NAME, given)
+            self.multirun = multirun or mode == RunMode.MULTIRUN
+            self._master = self._composed(given) if self.multirun else None
+            self.jobs = _expanded(self._loader, self._master) if self._master else [given]
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(_one_line(error)) from None
+
+    def config(self, job: Sequence[str]) -> DictConfig:
+        """The config that the job's task gets, for `oodbench.schema.validate`.
+
+        Args:
+            job: one of `jobs`.
+
+        Raises:
+            ConfigError: Hydra refuses the overrides.
+        """
+        try:
+            if self._master is None:
+                config = self._composed(list(job))
+            else:
+                config = self._loader.load_sweep_config(self._master, list(job))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise ConfigError(_one_line(error)) from None
+        with open_dict(config):
+            del config["hydra"]
+        return config
+
+    def _composed(self, overrides: list[str]) -> DictConfig:
+        mode = RunMode.MULTIRUN if self.multirun else RunMode.RUN
+        return self._hydra.compose_config(
+            CONFIG_NAME, overrides, run_mode=mode, with_log_configuration=False
+        )
+
+
+class _Repository(ConfigRepository):
+    """Reads and parses every file once, not once a job: most of a composition's time."""
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self._read: dict[str, ConfigResult | None] = {}
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
+        """Other sources may hold other files of the same names."""
+        super().initialize_sources(config_search_path)
+        self._read = {}
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        """A copy, because Hydra merges into what it gets."""
+        if config_path not in self._read:
+            self._read[config_path] = super().load_config(config_path)
+        return copy.deepcopy(self._read[config_path])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_Repository":
+        """Hydra copies the repository for every job, to change the copy's sources."""
+        twin = copy.copy(self)
+        twin.sources = list(self.sources)
+        return twin
+
+
+def _loader(config_dir: Path | None) -> ConfigLoaderImpl:
+    """As `hydra.main` makes it from `--config-dir`."""
+    search_path = create_automatic_config_search_path(None, None, CONFIG_PATH)
+    if config_dir is not None:
+        if not config_dir.is_dir():
+            raise ConfigError(f"--config-dir {config_dir}: no such folder")
+        search_path.prepend(
+            provider="command-line",
+            path=f"file://{config_dir.resolve()}",
+            anchor=SearchPathQuery(provider="schema"),
+        )
+    loader = ConfigLoaderImpl(search_path)
+    loader.repository = _Repository(search_path)
+    return loader
+
+
+def _expanded(loader: ConfigLoaderImpl, master: DictConfig) -> list[list[str]]:
+    """What the sweeper of the config would launch: its parameters, then the command line's."""
+    node = master.hydra.sweeper
+    if node._target_ != BASIC_SWEEPER:
+        raise ConfigError(
+            f"hydra.sweeper={node._target_}: decides on its jobs while it runs: only those of the "
+            "basic sweeper can be planned"
+        )
+    # Looked up here, not imported: Hydra loads the modules of its plugins anew.
+    sweeper = basic_sweeper.BasicSweeper(max_batch_size=node.max_batch_size, params=node.params)
+    of_task = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
+    assert isinstance(of_task, list)
+    parser = OverridesParser.create(config_loader=loader)
+    parsed = parser.parse_overrides([*sweeper._parse_config(), *map(str, of_task)])
+    batches = sweeper.split_arguments(parsed, sweeper.max_batch_size)
+    return [list(job) for batch in batches for job in batch]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

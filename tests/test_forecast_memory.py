@@ -1,0 +1,46 @@
+"""Bytes at the peak, worked out by hand."""
+
+from typing import Any
+
+import pytest
+
+from oodbench.attacks.memory import GIB
+from oodbench.forecast_memory import clean_bytes, gradient_bytes
+from oodbench.network_cost import NetworkCost
+
+COST = NetworkCost(macs=1, parameters=1_000, widest=500, kept=10_000)
+PARAMETERS = 2 * 4 * 1_000
+PGD = {"_target_": "oodbench.attacks.pgd.PGD"}
+FOOLBOX = {"_target_": "oodbench.attacks.foolbox.FoolboxAttack"}
+
+
+def test_a_clean_run_holds_one_layer_of_two_batches() -> None:
+    assert clean_bytes(COST, 8) == PARAMETERS + 500 * 8 * 2
+
+
+@pytest.mark.parametrize(
+    ("attack", "batch", "pictures"),
+    [
+        (PGD, 16, 8),
+        (PGD, 4, 4),
+        ({**PGD, "micro_batch": 12}, 16, 12),
+        ({**PGD, "micro_batch": 32}, 16, 16),
+        # A library gets the whole batch.
+        (FOOLBOX, 16, 16),
+        ({**FOOLBOX, "micro_batch": 2}, 16, 2),
+    ],
+)
+def test_gradients_keep_all_layers_of_what_is_attacked_at_once(
+    attack: dict[str, Any], batch: int, pictures: int
+) -> None:
+    assert gradient_bytes(COST, attack, batch, "cpu") == PARAMETERS + 10_000 * pictures
+
+
+def test_a_gpu_takes_64_pictures_at_once() -> None:
+    assert gradient_bytes(COST, PGD, 128, "cuda") == PARAMETERS + 10_000 * 64
+
+
+def test_the_memory_of_an_attack_bounds_it() -> None:
+    attack = {**PGD, "memory": 0.5e4 / GIB}
+    assert gradient_bytes(COST, attack, 16, "cpu") == PARAMETERS + 5_000
+    assert gradient_bytes(COST, {**PGD, "memory": "auto"}, 16, "cpu") == PARAMETERS + 80_000
