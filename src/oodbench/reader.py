@@ -2,19 +2,22 @@
 
 import threading
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, features
 
 from oodbench.benchmarks.base import Item, Split
 from oodbench.building import build
 from oodbench.pixel_cache import PixelCache, open_cache
 from oodbench.plan import Plan
+
+LIBRARIES = ("pillow", "torchvision", "numpy", "opencv-python", "corrupt-tta")
+"""What decodes and resizes, and what makes the generated pictures."""
 
 Transform = Callable[[Image.Image], NDArray[np.uint8]]
 
@@ -71,7 +74,8 @@ class Reader:
             "protocol": benchmark["protocol"],
             "version": benchmark["version"],
             "preprocessing": self._plan.document["preprocessing"],
-            "libraries": {name: version(name) for name in ("pillow", "torchvision")},
+            "libraries": {name: _version(name) for name in LIBRARIES},
+            "libjpeg_turbo": features.version("libjpeg_turbo"),
         }
 
     def __enter__(self) -> "Reader":
@@ -85,3 +89,10 @@ class Reader:
     ) -> None:
         for cache in self._caches.values():
             cache.close()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
