@@ -70,6 +70,7 @@ class Reader:
         """All that the pixels of a split depend on."""
         benchmark = self._plan.document["benchmark"]
         return {
+            "schema": self._plan.document["schema"],
             "pictures": split.fingerprint,
             "protocol": benchmark["protocol"],
             "version": benchmark["version"],
