@@ -9,7 +9,7 @@ from oodbench.forecast_memory import clean_bytes, gradient_bytes
 from oodbench.network_cost import NetworkCost
 
 COST = NetworkCost(macs=1, parameters=1_000, widest=500, kept=10_000)
-PARAMETERS = 2 * 4 * 1_000
+PARAMETERS = 4 * 4 * 1_000
 PGD = {"_target_": "oodbench.attacks.pgd.PGD"}
 FOOLBOX = {"_target_": "oodbench.attacks.foolbox.FoolboxAttack"}
 
@@ -30,7 +30,7 @@ def test_a_clean_run_holds_one_layer_of_two_batches() -> None:
         ({**FOOLBOX, "micro_batch": 2}, 16, 2),
     ],
 )
-def test_gradients_keep_all_layers_of_what_is_attacked_at_once(
+def test_gradients_keep_the_layers_of_what_is_attacked_at_once(
     attack: dict[str, Any], batch: int, pictures: int
 ) -> None:
     assert gradient_bytes(COST, attack, batch, "cpu") == PARAMETERS + 10_000 * pictures

@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 from oodbench.assemble import decoders, setting_of
@@ -20,6 +19,7 @@ from oodbench.difference import difference
 from oodbench.evaluate import evaluate
 from oodbench.files import read_json, write_json
 from oodbench.key import dataset_fingerprint
+from oodbench.libraries import versions
 from oodbench.models.class_lists import missing_classes
 from oodbench.plan import Plan, unidentified_paths
 from oodbench.progress import Progress
@@ -29,7 +29,10 @@ from oodbench.scoring import score_records, split_counts, status_of
 
 log = logging.getLogger(__name__)
 
-LIBRARIES = ("oodbench", "torch", "torchvision", "timm", "torchattacks", "pillow", "numpy", "av")
+LIBRARIES = (
+    *("oodbench", "torch", "torchvision", "timm", "torchattacks", "openvino", "onnxruntime"),
+    *("pillow", "numpy", "av"),
+)
 
 
 def execute(plan: Plan) -> RunResult | None:
@@ -134,7 +137,7 @@ def _write_info(plan: Plan, started: datetime, seconds: float, computed: Sequenc
         "workers": decoders(plan.run.data) if info else None,
         "host": platform.node(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in LIBRARIES},
+        "versions": versions(LIBRARIES),
         "clip_decoder": clip_decoder(),
     }
     write_json(plan.paths.info, {"sessions": [*sessions, session]})

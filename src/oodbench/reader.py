@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,6 +12,7 @@ from PIL import Image, features
 
 from oodbench.benchmarks.base import Item, Split
 from oodbench.building import build
+from oodbench.libraries import versions
 from oodbench.pixel_cache import PixelCache, open_cache
 from oodbench.plan import Plan
 
@@ -75,7 +75,7 @@ class Reader:
             "protocol": benchmark["protocol"],
             "version": benchmark["version"],
             "preprocessing": self._plan.document["preprocessing"],
-            "libraries": {name: _version(name) for name in LIBRARIES},
+            "libraries": versions(LIBRARIES),
             "libjpeg_turbo": features.version("libjpeg_turbo"),
         }
 
@@ -90,10 +90,3 @@ class Reader:
     ) -> None:
         for cache in self._caches.values():
             cache.close()
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

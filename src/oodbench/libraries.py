@@ -1,0 +1,16 @@
+"""Versions of the libraries that numbers depend on."""
+
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+
+
+def versions(names: Iterable[str]) -> dict[str, str | None]:
+    """Version by name of package; None where it is not installed."""
+    return {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
