@@ -22,7 +22,7 @@ from oodbench.progress import Progress
 from oodbench.readouts import cross_entropy
 from oodbench.rows import Columns, Computed, Rows
 
-EXAMPLES = 8
+EXAMPLES = 4
 """Pictures on which a forward pass is prepared and held against the eager one."""
 
 

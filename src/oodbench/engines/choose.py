@@ -32,7 +32,7 @@ def prepared(
     Args:
         config: the `engine` node.
         classifier: on the device, in eval mode.
-        example: the first pictures of the run, uint8 `(n, H, W, 3)`, at most 8.
+        example: the first pictures of the run, uint8 `(n, H, W, 3)`, a few.
         cache_dir: folder of exported models.
         model_identity: everything that the classifier is made of, its weights among it; None where
             that is unknown: then no exported model is kept.
