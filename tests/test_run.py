@@ -68,7 +68,9 @@ def test_a_rerun_is_skipped_without_torch(toy: Path, cli: Cli) -> None:
 
 
 def test_killed_and_continued_has_the_bytes_of_an_undisturbed_run(toy: Path, cli: Cli) -> None:
-    common = ("model=toy", PIPELINE, "benchmark.chunk_size=10", "engine.batch_size=4")
+    # The other engines run an exported graph, in which nothing sleeps.
+    common = ("model=toy", PIPELINE, "engine=eager")
+    common = (*common, "benchmark.chunk_size=10", "engine.batch_size=4")
     slow = (toy / "toy_network.py").read_text() + (
         "\n\nclass Slow(Toy):\n    def forward(self, x):\n        import time\n"
         "        time.sleep(0.1)\n        return super().forward(x)\n"
@@ -110,6 +112,7 @@ def test_ctrl_c_keeps_whole_chunks_and_says_so(toy: Path) -> None:
         toy,
         "model=toy",
         PIPELINE,
+        "engine=eager",  # the others run an exported graph, in which nothing sleeps
         "benchmark.chunk_size=5",
         "model.network._target_=toy_network.Slow",
     )

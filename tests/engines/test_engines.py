@@ -247,6 +247,35 @@ def test_a_forward_pass_is_kept_as_long_as_its_classifier(tmp_path: Path) -> Non
     assert gone() is None
 
 
+INTERRUPTED = """
+import gc, signal, sys
+from engine_toys import classifier, pictures
+from oodbench.engines.openvino import OpenVINOEngine
+
+kept = []
+for number in range(4):
+    model = classifier()
+    engine = OpenVINOEngine(cache_dir=f"{sys.argv[1]}/{number}")
+    kept.append((model, engine, engine.prepare(model, pictures(2))))
+    del model, engine
+while kept:
+    del kept[0]
+    gc.collect()
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+def test_ctrl_c_after_engines_that_are_gone(tmp_path: Path) -> None:
+    """With one OpenVINO core an engine this was a segmentation fault."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    line = [sys.executable, "-c", INTERRUPTED, str(tmp_path)]
+    said = subprocess.run(line, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said == "interrupted\n" * 4
+
+
 @pytest.mark.parametrize("name", EXPORTED)
 def test_an_exported_model_is_kept_on_disk(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

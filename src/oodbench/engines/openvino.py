@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -11,19 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oodbench.engines.base import Forward
 from oodbench.engines.exporting import (
-    check_device,
+    ExportingEngine,
     export_example,
     exporting,
-    facts_of,
     imported,
-    kept_forward,
     leaves_pytorch,
-    size_of,
 )
 from oodbench.engines.pooled import WAITING, PooledForward
-from oodbench.engines.store import ExportStore
 from oodbench.errors import ConfigError
 
 NAME = "openvino"
@@ -32,8 +28,8 @@ _CAPABILITIES = {"bf16": "BF16", "fp16": "FP16"}
 _FILE = "model.xml"
 
 
-class OpenVINOEngine:
-    """Exports the classifier, normalisation inside, and computes single pictures on one core each.
+class OpenVINOEngine(ExportingEngine):
+    """See `ExportingEngine`.
 
     Args:
         precision: fp32, or bf16 and fp16 on processors that have them.
@@ -43,6 +39,9 @@ class OpenVINOEngine:
     Raises:
         ConfigError: OpenVINO is not installed, or has no such precision here.
     """
+
+    name = NAME
+    libraries = ("openvino",)
 
     def __init__(
         self,
@@ -54,41 +53,27 @@ class OpenVINOEngine:
         # Without this module OpenVINO reports nothing over the network, nor forks to do so.
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         self.openvino = imported("openvino", engine=NAME, extra="openvino")
-        self.core = self.openvino.Core()
-        self.precision = _checked(precision, self.core)
-        self.store = ExportStore(Path(cache_dir), model_identity)
-
-    def prepare(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
-        """A forward pass, see `oodbench.engines.base.Engine`.
-
-        Raises:
-            ConfigError: the classifier is not on the CPU, or does not export.
-            OSError: there is no room for the exported model.
-        """
-        check_device(classifier, NAME)
-        settings = (NAME, example.shape[1:], self.precision, torch.get_num_threads())
-        label = repr((settings, self.store.model_identity))
-        return kept_forward(classifier, label, lambda: self._made(classifier, example))
-
-    def _made(self, classifier: nn.Module, example: NDArray[np.uint8]) -> PooledForward:
-        folder = self.store.get(
-            lambda folder: self._export(classifier, example, folder / _FILE),
-            libraries=("openvino",),
-            facts=facts_of(example, format=NAME),
-            size=size_of(classifier),
+        self.core = _core()
+        super().__init__(
+            precision=_checked(precision, self.core),
+            cache_dir=cache_dir,
+            model_identity=model_identity,
         )
-        with exporting(classifier, NAME):
-            compiled = self._compiled(self._from_pixels(folder / _FILE))
-            streams = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-            return PooledForward(
-                NAME,
-                _Requests(compiled, streams),
-                _FloatLogits(lambda: self._compiled(self.core.read_model(folder / _FILE))),
-                streams=streams,
-                example=example,
-            )
 
-    def _export(self, classifier: nn.Module, example: NDArray[np.uint8], file: Path) -> None:
+    def forward(self, folder: Path, example: NDArray[np.uint8]) -> PooledForward:
+        """See `ExportingEngine`."""
+        compiled = self._compiled(self._from_pixels(folder / _FILE))
+        streams = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        return PooledForward(
+            NAME,
+            _Requests(compiled, streams),
+            _FloatLogits(lambda: self._compiled(self.core.read_model(folder / _FILE))),
+            streams=streams,
+            example=example,
+        )
+
+    def export(self, classifier: nn.Module, example: NDArray[np.uint8], folder: Path) -> None:
+        """See `ExportingEngine`."""
         images = export_example(example, 1)
         with exporting(classifier, NAME):
             trace: Any = torch.jit.trace
@@ -97,7 +82,7 @@ class OpenVINOEngine:
             if not model.inputs or not model.inputs[0].get_target_inputs():
                 raise leaves_pytorch(classifier, NAME)
             model.reshape([1, *images.shape[1:]])
-            self.openvino.save_model(model, file, compress_to_fp16=False)
+            self.openvino.save_model(model, folder / _FILE, compress_to_fp16=False)
 
     def _from_pixels(self, file: Path) -> Any:
         """The exported model with its input changed to uint8 `(1, H, W, 3)`."""
@@ -116,6 +101,19 @@ class OpenVINOEngine:
             "INFERENCE_PRECISION_HINT": _PRECISIONS[self.precision],
         }
         return self.core.compile_model(model, "CPU", settings)
+
+
+@cache
+def _core() -> Any:
+    """One for the life of the process.
+
+    Its CPU plugin sets the stack that signals are handled on and takes it away at its end. When
+    several end in another order than the reverse of their start, the stack that is left in place
+    is not there any more, and the next Ctrl-C is a segmentation fault.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def _converted(traced: Any, images: Tensor) -> Any:
