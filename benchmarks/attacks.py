@@ -32,12 +32,11 @@ from oodbench.attacks.network_access import CPU_MICRO_BATCH
 from oodbench.attacks.pgd import PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.building import build
+from oodbench.composing import register_all
 from oodbench.folding import FoldedNetworks
 from oodbench.models.build import build_classifier
-from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.models.weights import find_weights
-from oodbench.resolvers import register_resolvers
-from oodbench.schema import register_schema, validate
+from oodbench.schema import validate
 
 EPS, STEP, ITERATIONS = 0.06, 2 / 255, 10
 UNTARGETED_EPS = 8 / 255
@@ -353,9 +352,7 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     logging.basicConfig(level=logging.INFO)
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
     classifier, transform = load_model("model=efficientnet_lite0")
     pictures = load_pictures(options.data, options.count, transform, classifier)
     if options.compare:

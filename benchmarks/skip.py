@@ -19,12 +19,11 @@ from typing import Any
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
+from oodbench.composing import register_all
 from oodbench.files import write_json
-from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.plan import Plan, make_plan
-from oodbench.resolvers import register_resolvers
 from oodbench.results import RunResult, write_result
-from oodbench.schema import register_schema, validate
+from oodbench.schema import validate
 
 GOAL_A_JOB = 0.3
 GOAL_SINGLE = 2.5
@@ -72,9 +71,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("demo-data"))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
     with (
         tempfile.TemporaryDirectory() as output,
         initialize_config_module("oodbench.conf", version_base="1.3"),

@@ -84,16 +84,13 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
     """oodbench's own path, from the plan on."""
     from hydra import compose, initialize_config_module
 
+    from oodbench.composing import register_all
     from oodbench.execute import execute
-    from oodbench.models.facts import register_resolvers as register_model_facts
     from oodbench.plan import make_plan
     from oodbench.records import read_split
-    from oodbench.resolvers import register_resolvers
-    from oodbench.schema import register_schema, validate
+    from oodbench.schema import validate
 
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
     with (
         initialize_config_module(version_base="1.3", config_module="oodbench.conf"),
         tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch,
@@ -180,17 +177,14 @@ def parts(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     from hydra import compose, initialize_config_module
 
-    from oodbench.execute import setting_of
+    from oodbench.assemble import setting_of
+    from oodbench.composing import register_all
     from oodbench.loader import load_ahead
-    from oodbench.models.facts import register_resolvers as register_model_facts
     from oodbench.plan import make_plan
     from oodbench.reader import Reader
-    from oodbench.resolvers import register_resolvers
-    from oodbench.schema import register_schema, validate
+    from oodbench.schema import validate
 
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
     with initialize_config_module(version_base="1.3", config_module="oodbench.conf"):
         changed = overrides(arguments, Path(arguments.scratch, "parts"))
         plan = make_plan(validate(compose("config", overrides=changed)))

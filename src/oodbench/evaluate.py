@@ -17,6 +17,7 @@ from oodbench.attacks.seeds import image_seed
 from oodbench.batches import Batch, Chunk, Read, load_batches
 from oodbench.benchmarks.base import Readout
 from oodbench.engines.base import Forward, Pending
+from oodbench.engines.pytorch import images_of
 from oodbench.errors import AttackError, DataError
 from oodbench.progress import Progress
 from oodbench.readouts import cross_entropy
@@ -167,16 +168,10 @@ def _one_size(batch: Batch) -> tuple[int, ...]:
 def _started(batch: Batch, forward: Forward, setting: Setting) -> _Running:
     if setting.attack is None:
         return _Running(batch, forward, forward.start(batch.pixels), {})
-    images = _images(batch.pixels, setting.device)
+    images = images_of(batch.pixels, torch.device(setting.device)).contiguous()
     clean = forward.logits(images)
     attacked, columns = _attacked(setting.attack, images, clean, batch, setting)
     return _Running(batch, forward, _Done(forward.logits(attacked)), columns)
-
-
-def _images(pixels: NDArray[np.uint8], device: str) -> Tensor:
-    """float32 `(N, 3, H, W)` in [0, 1] on the device."""
-    images = torch.from_numpy(pixels).to(device)
-    return images.permute(0, 3, 1, 2).contiguous().float().div_(255)
 
 
 def _attacked(

@@ -20,7 +20,8 @@ from oodbench.key import run_key, transfer_document
 from oodbench.models.weights import missing_head, stored, wanted
 from oodbench.network_cost import NetworkCost, network_cost
 from oodbench.plan import Data, Plan, find_data, find_weights, is_done, plan_of
-from oodbench.sampling import Sample, Transform, sample
+from oodbench.preprocessing import Transform
+from oodbench.sampling import Sample, sample
 from oodbench.schema import RunConfig, source_model, validate
 
 ROW_BYTES = 38

@@ -18,6 +18,9 @@ INTERPOLATIONS = {
 }
 BACKENDS = ("pil", "tensor")
 
+Transform = Callable[[Image.Image], NDArray[np.uint8]]
+"""An RGB picture -> pixels uint8 `(height, width, 3)`."""
+
 Resizer = Callable[[Image.Image, tuple[int, int]], Image.Image]
 
 

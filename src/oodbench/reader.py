@@ -1,25 +1,23 @@
 """Pixels of a run's items: from the cache, or decoded and preprocessed."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, features
+from PIL import features
 
 from oodbench.benchmarks.base import Item, Split
 from oodbench.building import build
 from oodbench.libraries import versions
 from oodbench.pixel_cache import PixelCache, open_cache
 from oodbench.plan import Plan
+from oodbench.preprocessing import Transform
 
 LIBRARIES = ("pillow", "torchvision", "numpy", "opencv-python", "corrupt-tta")
 """What decodes and resizes, and what makes the generated pictures."""
-
-Transform = Callable[[Image.Image], NDArray[np.uint8]]
 
 
 class Reader:

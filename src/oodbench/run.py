@@ -14,18 +14,16 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from oodbench.composing import CONFIG_PATH
+from oodbench.composing import CONFIG_PATH, register_all
 from oodbench.difference import difference
 from oodbench.errors import OodbenchError
 from oodbench.launch import Outcome, RememberLaunch, outcomes, write_outcome
 from oodbench.models.facts import bare_name_notice
-from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.paths import RunPaths
 from oodbench.plan import Plan, is_done, make_plan, unidentified_paths
 from oodbench.report import describe
-from oodbench.resolvers import register_resolvers
 from oodbench.results import write_failure
-from oodbench.schema import RunConfig, register_schema, shipped, validate
+from oodbench.schema import RunConfig, shipped, validate
 
 log = logging.getLogger("oodbench")
 
@@ -108,9 +106,7 @@ def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 2 a sweep matched nothing, 130 Ctrl-C."""
     # Before torch is imported: else threads that wait for each other keep cores from the decoders.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="config")(task)
     started = time.monotonic()
     try:

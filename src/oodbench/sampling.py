@@ -1,22 +1,19 @@
 """A few items of a benchmark, to know its pictures' size and how long they take to read."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from oodbench.benchmarks.base import Item, Split
 from oodbench.loader import load_ahead
 from oodbench.plan import Data
+from oodbench.preprocessing import Transform
 
 SPLITS = 5
 ITEMS = 16
-
-Transform = Callable[[Image.Image], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from oodbench.composing import CONFIG_PATH
+from oodbench.composing import CONFIG_PATH, register_all
 from oodbench.errors import ConfigError
-from oodbench.models.facts import register_resolvers as register_model_facts
-from oodbench.resolvers import register_resolvers
-from oodbench.schema import register_schema
 
 CONFIG_NAME = "config"
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
@@ -58,9 +55,7 @@ class Launch:
     def __init__(
         self, overrides: Sequence[str], *, multirun: bool = False, config_dir: Path | None = None
     ) -> None:
-        register_schema()
-        register_resolvers()
-        register_model_facts()
+        register_all()
         self._loader = _loader(config_dir)
         self._hydra = Hydra(task_name="oodbench", config_loader=self._loader)
         given = list(overrides)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from source_pictures import write_source
 
 from oodbench.data import cli, corrupt
 from oodbench.files import read_json
@@ -27,17 +28,7 @@ def picture(seed: int, size: tuple[int, int] = (300, 260)) -> Image.Image:
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """Two classes; a big picture, a small one, CMYK, grey, and one with alpha."""
-    val = tmp_path / "val"
-    for name in ("n01440764", "n01443537"):
-        (val / name).mkdir(parents=True)
-    picture(0).save(val / "n01440764" / "a.JPEG")
-    picture(1, (60, 90)).save(val / "n01440764" / "small.png")
-    picture(2).convert("CMYK").save(val / "n01443537" / "cmyk.jpg")
-    picture(3).convert("L").save(val / "n01443537" / "grey.JPEG")
-    with_alpha = picture(4)
-    with_alpha.putalpha(99)
-    with_alpha.save(val / "n01443537" / "alpha.png")
-    return val
+    return write_source(tmp_path / "val", picture)
 
 
 def run(source: Path, out: Path, *options: str) -> int:

@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from source_pictures import write_source
 
 from oodbench.benchmarks.pictures import load_clip
 from oodbench.data import cli
@@ -30,17 +31,7 @@ def picture(seed: int, size: tuple[int, int] = (300, 260)) -> Image.Image:
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """Two classes; a big picture, a small one, CMYK, grey, and one with alpha."""
-    val = tmp_path / "val"
-    for name in ("n01440764", "n01443537"):
-        (val / name).mkdir(parents=True)
-    picture(0).save(val / "n01440764" / "a.JPEG")
-    picture(1, (60, 90)).save(val / "n01440764" / "small.png")
-    picture(2).convert("CMYK").save(val / "n01443537" / "cmyk.jpg")
-    picture(3).convert("L").save(val / "n01443537" / "grey.JPEG")
-    with_alpha = picture(4)
-    with_alpha.putalpha(99)
-    with_alpha.save(val / "n01443537" / "alpha.png")
-    return val
+    return write_source(tmp_path / "val", picture)
 
 
 @pytest.fixture

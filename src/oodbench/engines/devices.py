@@ -24,7 +24,7 @@ def resolve_device(device: str) -> str:
         )
     try:
         torch.empty(0, device=device)
-    except (AssertionError, NotImplementedError, RuntimeError) as error:
+    except (AssertionError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:100]
         raise ConfigError(
             f"engine.device={device}: PyTorch has none ({reason}); use engine.device=cpu"

@@ -1,11 +1,13 @@
-"""What the engines that take an exported model share."""
+"""What the engines that run an exported model share."""
 
 import re
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
 from io import StringIO
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,12 +16,60 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from oodbench.engines.base import Forward
 from oodbench.engines.pooled import PooledForward
 from oodbench.engines.pytorch import device_of
+from oodbench.engines.store import ExportStore
 from oodbench.errors import ConfigError
 
 _OPERATOR = re.compile(r"\b[a-z_0-9]+::\w+")
 _BYTES_A_NUMBER = 4
+
+
+class ExportingEngine(ABC):
+    """Exports the classifier, normalisation inside, and computes single pictures, one a thread.
+
+    Attributes:
+        name: of the engine.
+        libraries: packages that the exported model depends on.
+    """
+
+    name: str
+    libraries: tuple[str, ...]
+
+    def __init__(self, *, precision: str, cache_dir: str, model_identity: str | None) -> None:
+        self.precision = precision
+        self.store = ExportStore(Path(cache_dir), model_identity)
+
+    def prepare(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
+        """A forward pass, see `oodbench.engines.base.Engine`.
+
+        Raises:
+            ConfigError: the classifier is not on the CPU, or does not export.
+            OSError: there is no room for the exported model.
+        """
+        check_device(classifier, self.name)
+        settings = (self.name, example.shape[1:], self.precision, torch.get_num_threads())
+        label = repr((settings, self.store.model_identity))
+        return kept_forward(classifier, label, lambda: self._made(classifier, example))
+
+    def _made(self, classifier: nn.Module, example: NDArray[np.uint8]) -> PooledForward:
+        folder = self.store.get(
+            lambda folder: self.export(classifier, example, folder),
+            libraries=self.libraries,
+            facts={"height": example.shape[1], "width": example.shape[2], "format": self.name},
+            size=size_of(classifier),
+        )
+        with exporting(classifier, self.name):
+            return self.forward(folder, example)
+
+    @abstractmethod
+    def export(self, classifier: nn.Module, example: NDArray[np.uint8], folder: Path) -> None:
+        """Write the classifier, for single pictures of the example's size, into the folder."""
+
+    @abstractmethod
+    def forward(self, folder: Path, example: NDArray[np.uint8]) -> PooledForward:
+        """The forward pass of what was written there; holds nothing of the classifier's."""
 
 
 def imported(module: str, *, engine: str, extra: str) -> Any:
@@ -127,8 +177,3 @@ def kept_forward(
 
 
 _known: WeakKeyDictionary[nn.Module, dict[str, PooledForward]] = WeakKeyDictionary()
-
-
-def facts_of(example: NDArray[np.uint8], **others: Any) -> dict[str, Any]:
-    """What an exported model depends on besides the model."""
-    return {"height": example.shape[1], "width": example.shape[2], **others}

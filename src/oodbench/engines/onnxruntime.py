@@ -8,19 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oodbench.engines.base import Forward
 from oodbench.engines.exporting import (
-    check_device,
+    ExportingEngine,
     export_example,
     exporting,
-    facts_of,
     imported,
-    kept_forward,
     leaves_pytorch,
-    size_of,
 )
 from oodbench.engines.pooled import PooledForward
-from oodbench.engines.store import ExportStore
 from oodbench.errors import ConfigError
 
 NAME = "onnxruntime"
@@ -28,7 +23,7 @@ _FILE = "model.onnx"
 _INPUT, _OUTPUT = "images", "logits"
 
 
-class ONNXRuntimeEngine:
+class ONNXRuntimeEngine(ExportingEngine):
     """Exports the classifier, normalisation inside, and computes single pictures on one core each.
 
     Args:
@@ -39,6 +34,9 @@ class ONNXRuntimeEngine:
     Raises:
         ConfigError: ONNX Runtime is not installed, or another precision is asked for.
     """
+
+    name = NAME
+    libraries = ("onnx", "onnxruntime")
 
     def __init__(
         self,
@@ -53,37 +51,18 @@ class ONNXRuntimeEngine:
             raise ConfigError(
                 f"engine.precision={precision}: engine=onnxruntime has fp32 only: use engine=eager"
             )
-        self.precision = precision
-        self.store = ExportStore(Path(cache_dir), model_identity)
+        super().__init__(precision=precision, cache_dir=cache_dir, model_identity=model_identity)
 
-    def prepare(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
-        """A forward pass, see `oodbench.engines.base.Engine`.
-
-        Raises:
-            ConfigError: the classifier is not on the CPU, or does not export.
-            OSError: there is no room for the exported model.
-        """
-        check_device(classifier, NAME)
-        settings = (NAME, example.shape[1:], self.precision, torch.get_num_threads())
-        label = repr((settings, self.store.model_identity))
-        return kept_forward(classifier, label, lambda: self._made(classifier, example))
-
-    def _made(self, classifier: nn.Module, example: NDArray[np.uint8]) -> PooledForward:
-        folder = self.store.get(
-            lambda folder: self._export(classifier, example, folder / _FILE),
-            libraries=("onnx", "onnxruntime"),
-            facts=facts_of(example, format=NAME),
-            size=size_of(classifier),
+    def forward(self, folder: Path, example: NDArray[np.uint8]) -> PooledForward:
+        """See `ExportingEngine`."""
+        logits = _Logits(self._session(folder / _FILE))
+        return PooledForward(
+            NAME,
+            logits.of_pixels,
+            logits.of_images,
+            streams=torch.get_num_threads(),
+            example=example,
         )
-        with exporting(classifier, NAME):
-            logits = _Logits(self._session(folder / _FILE))
-            return PooledForward(
-                NAME,
-                logits.of_pixels,
-                logits.of_images,
-                streams=torch.get_num_threads(),
-                example=example,
-            )
 
     def _session(self, file: Path) -> Any:
         """One thread a picture, no idle thread that spins."""
@@ -93,17 +72,19 @@ class ONNXRuntimeEngine:
         options.log_severity_level = 3
         return self.runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
-    def _export(self, classifier: nn.Module, example: NDArray[np.uint8], file: Path) -> None:
+    def export(self, classifier: nn.Module, example: NDArray[np.uint8], folder: Path) -> None:
+        """See `ExportingEngine`."""
+        file = str(folder / _FILE)
         with exporting(classifier, NAME):
             torch.onnx.export(
                 classifier,
                 (export_example(example, 1),),
-                str(file),
+                file,
                 input_names=[_INPUT],
                 output_names=[_OUTPUT],
                 dynamo=False,
             )
-        if not self.onnx.load(str(file), load_external_data=False).graph.input:
+        if not self.onnx.load(file, load_external_data=False).graph.input:
             raise leaves_pytorch(classifier, NAME)
 
 

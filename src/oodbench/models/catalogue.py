@@ -7,12 +7,10 @@ from hydra import compose, initialize_config_dir, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 
-from oodbench.composing import INSTALLED, SHIPPED_FOLDER
+from oodbench.composing import INSTALLED, SHIPPED_FOLDER, register_all
 from oodbench.errors import ConfigError
-from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.published import published_models
-from oodbench.resolvers import register_resolvers
-from oodbench.schema import ModelConfig, RunConfig, register_schema, shipped, validate
+from oodbench.schema import ModelConfig, RunConfig, shipped, validate
 
 GENERIC = ("checkpoint", "onnx", "timm", "torchvision", "transformers")
 """Entries that need a key of their own to become a model."""
@@ -35,9 +33,7 @@ def load_run(name: str, overrides: Sequence[str] = (), config_dir: Path | None =
     Raises:
         ConfigError: no such model, or a wrong override.
     """
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
     GlobalHydra.instance().clear()
     searched = [] if config_dir is None else [f"hydra.searchpath=[file://{config_dir.resolve()}]"]
     with _initialized():

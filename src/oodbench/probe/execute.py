@@ -14,12 +14,13 @@ from typing import Any
 from oodbench.files import write_json
 from oodbench.metrics.intervals import wilson
 from oodbench.metrics.score import Score
+from oodbench.preprocessing import Transform
 from oodbench.probe.backbone import build_backbone
 from oodbench.probe.checkpoint import read_checkpoint, restore, write_checkpoint, write_head
 from oodbench.probe.features import Computed, Source, Stored, progress_of, store
 from oodbench.probe.listing import Split
 from oodbench.probe.log import TensorBoard, write_csv
-from oodbench.probe.pixels import RandomCropAndFlip, Transform, centre_crop
+from oodbench.probe.pixels import RandomCropAndFlip, centre_crop
 from oodbench.probe.plan import ProbePlan
 from oodbench.probe.processes import Processes
 from oodbench.probe.training import Interrupted, Row, State, Trainer, initial_state

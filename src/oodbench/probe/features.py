@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oodbench.errors import DataError
+from oodbench.preprocessing import Transform
 from oodbench.probe.backbone import Backbone
 from oodbench.probe.listing import Pictures
-from oodbench.probe.pixels import PictureSet, Transform, load_batches
+from oodbench.probe.pixels import PictureSet, load_batches
 from oodbench.probe.processes import Processes
 from oodbench.probe.recipe import Indices, batches, share
 from oodbench.progress import Progress

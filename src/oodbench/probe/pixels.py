@@ -1,7 +1,7 @@
 """Pictures as tensors, with an augmentation that depends on the picture and the epoch alone."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +14,10 @@ from torchvision.transforms import v2
 
 from oodbench.benchmarks.pictures import load_picture
 from oodbench.errors import DataError
-from oodbench.preprocessing import Preprocessing
+from oodbench.preprocessing import Preprocessing, Transform
 from oodbench.probe.listing import Pictures
 from oodbench.probe.recipe import Indices
 from oodbench.probe.schema import ProbePreprocessingConfig
-
-Transform = Callable[[Image.Image], NDArray[np.uint8]]
 
 
 def centre_crop(config: ProbePreprocessingConfig) -> Transform:
