@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from oodbench.files import atomic_path, cached_json, read_json, write_json, write_text
+from oodbench.files import (
+    atomic_path,
+    cached_json,
+    read_json,
+    write_json,
+    write_text,
+    write_together,
+)
 
 
 def test_the_new_file_takes_the_place_of_the_old(tmp_path: Path) -> None:
@@ -70,6 +77,34 @@ def test_a_disk_that_is_full_at_the_end(
         write_json(path, {"a": 1})
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_text() == "old"
+
+
+def test_files_written_together_are_all_flushed_before_the_first_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contents = {tmp_path / name / "x.bin": name.encode() for name in ("a", "b", "c")}
+    there: list[int] = []
+    monkeypatch.setattr("os.fsync", lambda _: there.append(len(list(tmp_path.rglob("x.bin")))))
+    write_together(contents)
+    assert there == [0, 0, 0]
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == contents
+    assert stat.S_IMODE((tmp_path / "a" / "x.bin").stat().st_mode) == 0o644
+
+
+def test_a_full_disk_leaves_none_of_the_files_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def full(file: int) -> None:
+        calls.append(file)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_together({tmp_path / name: b"new" for name in ("a", "b", "c")})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_block_may_have_removed_the_part(tmp_path: Path) -> None:

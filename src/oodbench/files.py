@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,45 @@ def atomic_path(path: Path) -> Iterator[Path]:
     The data are flushed to the disk before the rename. On any exception, Ctrl-C included, the
     temporary file is removed and `path` stays as it was.
     """
+    with _part_of(path) as part:
+        yield part
+        _flush(part)
+        part.replace(path)
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write files, each atomically, and all flushed before any of them takes its place.
+
+    One after the other each flush would wait for the disk, here most find their data written.
+    """
+    with ExitStack() as stack:
+        parts = {path: stack.enter_context(_part_of(path)) for path in contents}
+        for path, part in parts.items():
+            part.write_bytes(contents[path])
+        for part in parts.values():
+            _flush(part)
+        for path, part in parts.items():
+            part.replace(path)
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    """An empty file beside `path`, which is removed on any exception."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)
     part = Path(name)
     try:
         yield part
-        part.chmod(0o644)
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _flush(part: Path) -> None:
+    part.chmod(0o644)
+    with part.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.files import atomic_path
+from oodbench.files import write_together
 
 Picture = NDArray[np.uint8]
 
@@ -71,10 +71,6 @@ def carry_out(task: Task) -> dict[str, str]:
     """
     picture = task.maker.prepare(task.source)
     name = stream_name(task.class_name, task.source.name)
-    sums = {}
-    for cell in task.cells:
-        data = task.maker.make(picture, cell, task.seed, name)
-        with atomic_path(task.out / cell / task.file) as part:
-            part.write_bytes(data)
-        sums[cell] = sha256(data).hexdigest()
-    return sums
+    made = {cell: task.maker.make(picture, cell, task.seed, name) for cell in task.cells}
+    write_together({task.out / cell / task.file: data for cell, data in made.items()})
+    return {cell: sha256(data).hexdigest() for cell, data in made.items()}
