@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -32,7 +33,6 @@ from oodbench.attacks.frozen import frozen
 from oodbench.attacks.memory import GIB, MemoryPlan
 from oodbench.attacks.pgd import PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
-from oodbench.files import write_json
 
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
 EPS, STEP, ITERATIONS = 0.06, 2 / 255, 10
@@ -188,7 +188,7 @@ def measure_here(case: Case) -> Figures:
     }
 
 
-def measure(name: str, environment: dict[str, str]) -> dict[str, object]:
+def measure(name: str, environment: dict[str, str]) -> dict[str, Any]:
     """A case in a process of its own, beside its goal."""
     command = [sys.executable, __file__, "--here", name]
     # What the attack logs of its choice goes to the terminal.
@@ -196,7 +196,15 @@ def measure(name: str, environment: dict[str, str]) -> dict[str, object]:
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
     case = CASES[name]
     taken = figures["peak_gib"] - (figures["built_gib"] if case.beside_the_model else 0)
-    return {**figures, "taken_gib": taken, "goal_gib": case.goal, "holds": taken <= case.goal}
+    return {
+        "work": f"{name}, {torch.get_num_threads()} threads",
+        "ours": taken,
+        "theirs": case.goal,
+        "unit": "GiB",
+        "ratio": taken / case.goal,
+        "agree": taken <= case.goal,
+        **figures,
+    }
 
 
 def main() -> None:
@@ -212,12 +220,12 @@ def main() -> None:
         return
     environment = dict(os.environ) if arguments.default_malloc else os.environ | GIVE_BACK
     names = arguments.only or [name for name, case in CASES.items() if case.by_default]
-    results = {}
+    rows = []
     for name in names:
-        results[name] = measure(name, environment)
-        print(name, json.dumps(results[name]), flush=True)
+        rows.append(measure(name, environment))
+        print(json.dumps(rows[-1]), flush=True)
     if arguments.json:
-        write_json(arguments.json, {"threads": torch.get_num_threads(), "cases": results})
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,20 +7,23 @@ Runs in an environment of its own, which needs no oodbench and no oodbench depen
         imagecorruptions
     peers/bin/python benchmarks/corruption_peers.py arrays --pictures in.npy --out out.npz
 
-or, for `--peer corrupt_tta`, `pip install corrupt-tta` alone. Mended: the argument `multichannel`,
-which scikit-image gave up; frost's enlargement of the texture by 1.1, and snow's layer that is
-one pixel too large, which the published code has not. For `arrays`, every draw comes from the
-generator of `picture_stream`; for `times`, from `numpy.random`, as the peers do.
+or, for `--peer corrupt_tta`, `pip install corrupt-tta` alone. With `--imagemagick convert`, the
+motion blur of motion_blur and snow is that of ImageMagick 6, as published. Mended: the argument
+`multichannel`, which scikit-image gave up; frost's enlargement of the texture by 1.1, and snow's
+layer that is one pixel too large, which the published code has not. For `arrays`, every draw comes
+from the generator of `picture_stream`; for `times`, from `numpy.random`, as the peers do.
 """
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 import types
 import warnings
 from hashlib import sha256
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +63,7 @@ class Numpy(types.ModuleType):
         return getattr(np, name)
 
 
-def load_peer(name, shared):
+def load_peer(name, shared, imagemagick=None):
     """(function of picture, severity and corruption; the streams it draws from, if shared)."""
     warnings.simplefilter("ignore")
     if name == "oodbench":
@@ -72,6 +75,8 @@ def load_peer(name, shared):
         module.np = Numpy(streams)
     if name == "imagecorruptions":
         _mend_imagecorruptions(module, streams)
+        if imagemagick:
+            module._motion_blur = _motion_blur_of(imagemagick)
         functions = package.corruption_dict
         from PIL import Image
 
@@ -126,6 +131,27 @@ def _mend_imagecorruptions(module, streams):
     module.sk = types.SimpleNamespace(util=util, color=module.sk.color)
 
 
+def _motion_blur_of(convert):
+    """The published way: bytes to ImageMagick and back; the layer of snow is in 0..1."""
+    from PIL import Image
+
+    def motion_blur(x, radius, sigma, angle):
+        scale = 255 if x.dtype == np.float64 else 1
+        file = BytesIO()
+        Image.fromarray(np.uint8(x * scale)).save(file, format="PNG")
+        blur = ["-motion-blur", f"{radius}x{sigma}{angle:+.12f}"]
+        made = subprocess.run(
+            [convert, "png:-", *blur, "png:-"],
+            input=file.getvalue(),
+            capture_output=True,
+            check=True,
+        )
+        mode = "RGB" if x.ndim == 3 else "L"
+        return np.array(Image.open(BytesIO(made.stdout)).convert(mode)) / np.float64(scale)
+
+    return motion_blur
+
+
 def corrupted(corrupt, streams, picture, severity, corruption, name, seed=0):
     streams.generator = picture_stream(seed, corruption, severity, name)
     return corrupt(picture.copy(), severity, corruption)
@@ -146,7 +172,7 @@ def arrays(options, corrupt, streams):
         )
         for corruption in options.corruptions
     }
-    np.savez_compressed(options.out, **made)
+    np.savez(options.out, **made)
 
 
 def times(options, corrupt, _):
@@ -177,10 +203,12 @@ def main():
     )
     parser.add_argument("--pictures", type=Path, required=True, help="uint8 (N, H, W, 3) .npy")
     parser.add_argument("--out", type=Path, help="for arrays: .npz")
+    parser.add_argument("--imagemagick", help="convert of ImageMagick 6; see above")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--corruptions", nargs="+", default=CORRUPTIONS)
     options = parser.parse_args()
-    corrupt, streams = load_peer(options.peer, shared=options.work == "arrays")
+    shared = options.work == "arrays"
+    corrupt, streams = load_peer(options.peer, shared, options.imagemagick)
     import_module("cv2").setNumThreads(1)
     {"arrays": arrays, "times": times}[options.work](options, corrupt, streams)
 
