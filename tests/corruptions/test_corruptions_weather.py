@@ -1,4 +1,6 @@
 import colorsys
+from hashlib import sha256
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -92,7 +94,8 @@ def textures(tmp_path, monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     folder.mkdir(parents=True)
     (tmp_path / "corrupt_tta" / "__init__.py").write_text("raise RuntimeError('imported')")
     made = []
-    for index, name in enumerate(frost_textures.NAMES):
+    sha256s = {}
+    for index, name in enumerate(frost_textures.published_textures()):
         side = 20 if index == 4 else 90
         texture = np.full((side, side + 10, 3), 30 * index, np.uint8)
         texture[..., 0] = np.arange(side + 10)
@@ -100,6 +103,8 @@ def textures(tmp_path, monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
         # PNG whatever the suffix: no loss
         data = cv2.imencode(".png", texture[..., ::-1])[1].tobytes()
         (folder / name).write_bytes(data)
+        sha256s[name] = sha256(data).hexdigest()
+    monkeypatch.setattr(frost_textures, "published_textures", lambda: sha256s)
     monkeypatch.setattr(frost_textures, "FOLDERS", {"corrupt_tta": "assets/frost"})
     monkeypatch.setattr("sys.path", [str(tmp_path)])
     frost_textures.frost_textures.cache_clear()
@@ -139,9 +144,17 @@ def test_without_the_textures_the_error_names_the_extra(monkeypatch: pytest.Monk
     assert "\n" not in str(raised.value)
 
 
-def test_a_damaged_texture_is_named(
-    textures: list[np.ndarray], tmp_path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("damage", ["missing", "cut short", "another picture"])
+def test_a_texture_that_is_not_the_published_one_is_named(
+    textures: list[np.ndarray], tmp_path: Path, damage: str
 ) -> None:
-    (tmp_path / "corrupt_tta" / "assets" / "frost" / "frost2.png").write_bytes(b"nothing")
-    with pytest.raises(ConfigError, match=r"frost2\.png: no readable frost texture"):
+    folder = tmp_path / "corrupt_tta" / "assets" / "frost"
+    file = folder / "frost2.png"
+    if damage == "missing":
+        file.unlink()
+    elif damage == "cut short":
+        file.write_bytes(file.read_bytes()[:-9])
+    else:
+        file.write_bytes((folder / "frost3.png").read_bytes())
+    with pytest.raises(ConfigError, match=r"frost2\.png: not the published frost texture: pip"):
         frost_textures.frost_textures()

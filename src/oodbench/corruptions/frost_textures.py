@@ -2,8 +2,12 @@
 
 from functools import cache
 from hashlib import sha256
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+
+import numpy as np
+from omegaconf import OmegaConf
 
 from oodbench.corruptions.opencv import cv2
 from oodbench.corruptions.pixels import Picture
@@ -12,28 +16,23 @@ from oodbench.errors import ConfigError
 FOLDERS = {"imagecorruptions": "frost", "corrupt_tta": "assets/frost"}
 """Packages that ship the published textures, and where; none of them is imported."""
 
-NAMES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg")
-"""The published code draws an index below 5, so that its sixth texture is never used."""
-
 
 @cache
 def frost_textures() -> tuple[Picture, ...]:
     """The five textures, RGB, of several sizes.
 
     Raises:
-        ConfigError: no package with the textures is installed, or one of its files is damaged.
+        ConfigError: no package with the textures is installed, or one of its files is damaged or
+            another picture than the published one.
     """
     folder = frost_folder()
-    textures = []
-    for name in NAMES:
-        texture = cv2.imread(str(folder / name))
-        if texture is None:
-            raise ConfigError(
-                f"{folder / name}: no readable frost texture: "
-                "pip install --force-reinstall --no-deps the package again"
-            )
-        textures.append(cv2.cvtColor(texture, cv2.COLOR_BGR2RGB))
-    return tuple(textures)
+    return tuple(_read(folder / name, sha256) for name, sha256 in published_textures().items())
+
+
+def published_textures() -> dict[str, str]:
+    """Names of the textures in the order of their indices, and the sha256 of their files."""
+    text = files(__package__).joinpath("frost_textures.yaml").read_text(encoding="utf-8")
+    return {str(name): str(value) for name, value in OmegaConf.create(text).items()}
 
 
 def frost_folder() -> Path:
@@ -53,14 +52,13 @@ def frost_folder() -> Path:
     )
 
 
-def textures_hash() -> str:
-    """sha256 of the five files one after the other.
-
-    Raises:
-        ConfigError: no package with the textures is installed.
-    """
-    folder = frost_folder()
-    digest = sha256()
-    for name in NAMES:
-        digest.update((folder / name).read_bytes())
-    return digest.hexdigest()
+def _read(file: Path, expected_sha256: str) -> Picture:
+    data = file.read_bytes() if file.is_file() else b""
+    if sha256(data).hexdigest() != expected_sha256:
+        raise ConfigError(
+            f"{file}: not the published frost texture: "
+            "pip install --force-reinstall --no-deps corrupt-tta "
+            "(or imagecorruptions, where that is its package)"
+        )
+    texture: Picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return texture
