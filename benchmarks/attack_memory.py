@@ -19,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import timm
 import torch
@@ -33,6 +32,7 @@ from oodbench.attacks.frozen import frozen
 from oodbench.attacks.memory import GIB, MemoryPlan
 from oodbench.attacks.pgd import PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
+from oodbench.files import write_json
 
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
 EPS, STEP, ITERATIONS = 0.06, 2 / 255, 10
@@ -188,7 +188,7 @@ def measure_here(case: Case) -> Figures:
     }
 
 
-def measure(name: str, environment: dict[str, str]) -> dict[str, Any]:
+def measure(name: str, environment: dict[str, str]) -> dict[str, object]:
     """A case in a process of its own, beside its goal."""
     command = [sys.executable, __file__, "--here", name]
     # What the attack logs of its choice goes to the terminal.
@@ -225,7 +225,7 @@ def main() -> None:
         rows.append(measure(name, environment))
         print(json.dumps(rows[-1]), flush=True)
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+        write_json(arguments.json, rows)
 
 
 if __name__ == "__main__":

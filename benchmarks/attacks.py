@@ -8,7 +8,6 @@ gradients, evaluation mode. All ways take turns, and every figure is the median 
 """
 
 import argparse
-import json
 import logging
 import statistics
 import time
@@ -33,6 +32,7 @@ from oodbench.attacks.pgd import PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.building import build
 from oodbench.composing import register_all
+from oodbench.files import write_json
 from oodbench.folding import FoldedNetworks
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
@@ -360,7 +360,7 @@ def main() -> None:
     else:
         rows = speed(classifier, pictures, options.micro_batch, options.repetitions)
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+        write_json(options.json, rows)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ rounds, both sides in turns.
 """
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -19,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from first_pictures import first_pictures
 from numpy.typing import NDArray
 
-from oodbench.benchmarks.listing import PICTURE_SUFFIXES, list_folders, round_robin
 from oodbench.benchmarks.pictures import load_picture
+from oodbench.files import write_json
 from oodbench.pixel_cache import PixelCache, open_cache
 from oodbench.preprocessing import Preprocessing
 
@@ -128,14 +128,13 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, help="for the files; else a temporary one")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    listed = round_robin(list_folders(arguments.pictures, PICTURE_SUFFIXES))
-    paths = [arguments.pictures / folder / name for folder, name in listed[: arguments.count]]
+    paths = first_pictures(arguments.pictures, arguments.count)
     with tempfile.TemporaryDirectory(dir=arguments.directory) as scratch:
         rows = measured(Work(paths, Path(scratch)), arguments.rounds)
     for row in rows:
         print(row)
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+        write_json(arguments.json, rows)
 
 
 if __name__ == "__main__":

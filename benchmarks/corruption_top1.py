@@ -9,7 +9,6 @@ benchmarks/corruption_peers.py. They agree if the 95 % interval of the paired di
 """
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +19,13 @@ import torch
 from attack_strength import paired_difference
 from attacks import load_model
 from corruption_answers import Peers, Pictures, corrupted, grey_levels
+from first_pictures import first_pictures
 from torch import Tensor, nn
 
-from oodbench.benchmarks.listing import PICTURE_SUFFIXES, list_folders, round_robin
 from oodbench.composing import register_all
 from oodbench.corruptions.files import clean_picture
 from oodbench.corruptions.parameters import SEVERITIES, names
+from oodbench.files import write_json
 from oodbench.reference import imagenet_wnids
 
 BATCH = 50
@@ -87,8 +87,7 @@ def main() -> None:
     torch.set_num_threads(1)
     register_all()
     peers = Peers(options.reference_python, options.tta_python, options.imagemagick)
-    items = round_robin(list_folders(options.pictures, PICTURE_SUFFIXES))
-    paths = [options.pictures.joinpath(*item) for item in items[: options.count]]
+    paths = first_pictures(options.pictures, options.count)
     corruptions = [name for name in options.corruptions if peers.answers_for(name)]
     rows = []
     for row in measured(paths, corruptions, peers):
@@ -102,7 +101,7 @@ def main() -> None:
             flush=True,
         )
         if options.json:
-            options.json.write_text(json.dumps(rows, indent=2) + "\n")
+            write_json(options.json, rows)
 
 
 if __name__ == "__main__":

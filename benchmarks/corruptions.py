@@ -20,10 +20,11 @@ from typing import Any
 
 import numpy as np
 from corruption_answers import ONE_THREAD, Peers, corrupted, grey_levels
+from first_pictures import first_pictures
 
-from oodbench.benchmarks.listing import PICTURE_SUFFIXES, list_folders, round_robin
 from oodbench.corruptions.files import clean_picture
 from oodbench.corruptions.parameters import SEVERITIES, names
+from oodbench.files import write_json
 
 GOAL_TOTAL, GOAL_EACH, GOAL_GLASS = 5.0, 0.95, 30.0
 COMPARED = 2
@@ -45,10 +46,10 @@ def times(python: str, peer: str, pictures: Path, rounds: int) -> dict[str, floa
     return found
 
 
-def differences(peers: Peers, pictures: Path, folder: Path) -> dict[str, int]:
+def differences(peers: Peers, pictures: Path) -> dict[str, int]:
     """Grey levels by corruption, of those that a peer has an answer for."""
     few = np.load(pictures)[:COMPARED]
-    file = folder / "few.npy"
+    file = pictures.with_name("few.npy")
     np.save(file, few)
     return {
         corruption: grey_levels(corrupted(few, corruption), peers.corrupted(file, corruption))
@@ -113,8 +114,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    items = round_robin(list_folders(options.pictures, PICTURE_SUFFIXES))
-    chosen = [options.pictures.joinpath(*item) for item in items[: options.count]]
+    chosen = first_pictures(options.pictures, options.count)
     with tempfile.TemporaryDirectory() as folder:
         pictures = Path(folder) / "pictures.npy"
         np.save(pictures, np.stack([clean_picture(path) for path in chosen]))
@@ -125,11 +125,11 @@ def main() -> None:
             peer: times(python, peer, pictures, options.rounds) for peer, python in pythons.items()
         }
         peers = Peers(options.reference_python, options.tta_python)
-        levels = differences(peers, pictures, Path(folder))
+        levels = differences(peers, pictures)
     rows = compared(found, levels, len(chosen))
     report(rows, [peer for peer in pythons if peer != "oodbench"])
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+        write_json(options.json, rows)
 
 
 if __name__ == "__main__":

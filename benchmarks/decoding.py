@@ -8,7 +8,6 @@ differ. Milliseconds of the processor a picture, the best of several rounds.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,11 +16,12 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from first_pictures import first_pictures
 from PIL import Image
 from torchvision.io import ImageReadMode, decode_jpeg
 
-from oodbench.benchmarks.listing import PICTURE_SUFFIXES, list_folders, round_robin
 from oodbench.benchmarks.pictures import load_picture
+from oodbench.files import write_json
 from oodbench.preprocessing import Preprocessing
 
 Decode = Callable[[Path], Image.Image]
@@ -64,8 +64,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    listed = round_robin(list_folders(arguments.pictures, PICTURE_SUFFIXES))
-    paths = [arguments.pictures / folder / name for folder, name in listed[: arguments.count]]
+    paths = first_pictures(arguments.pictures, arguments.count)
     finish = Preprocessing(resize=256, crop=224)
     decoders: list[Decode] = [pillow, torchvision, opencv]
     equal = [
@@ -91,7 +90,7 @@ def main() -> None:
     for row in rows:
         print(row)
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+        write_json(arguments.json, rows)
 
 
 if __name__ == "__main__":

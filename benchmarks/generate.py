@@ -8,7 +8,6 @@ if every file has the same bytes. The efficiency is the ratio divided by the num
 """
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -17,9 +16,10 @@ import time
 from pathlib import Path
 from statistics import median
 
-from oodbench.benchmarks.listing import PICTURE_SUFFIXES, list_folders, round_robin
+from first_pictures import first_pictures
+
 from oodbench.data.manifest import NAME as MANIFEST
-from oodbench.files import read_json
+from oodbench.files import read_json, write_json
 
 COMMANDS = ("corrupt", "perturb")
 GOAL = 0.85
@@ -27,9 +27,10 @@ GOAL = 0.85
 
 def copied(pictures: Path, count: int, source: Path) -> None:
     """The first pictures of every class in turn, as a folder of class folders."""
-    for folder, file in round_robin(list_folders(pictures, PICTURE_SUFFIXES))[:count]:
-        (source / folder).mkdir(parents=True, exist_ok=True)
-        shutil.copy(pictures / folder / file, source / folder / file)
+    for path in first_pictures(pictures, count):
+        folder = source / path.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder)
 
 
 def made(command: str, source: Path, out: Path, workers: int) -> tuple[float, dict[str, str]]:
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=3, help="(default: %(default)s)")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    ratios, several, one, agree = [], [], [], True
+    several, one, agree = [], [], True
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "val"
         copied(options.pictures, options.count, source)
@@ -64,15 +65,15 @@ def main() -> None:
             )
             one.append(alone)
             several.append(together)
-            ratios.append(alone / together)
             agree = agree and found == expected
+    ratio = median(alone / together for alone, together in zip(one, several, strict=True))
     row = {
         "work": f"{options.command}, {options.count} pictures, {options.workers} workers against 1",
         "ours": median(several),
         "theirs": median(one),
         "unit": "s",
-        "ratio": median(ratios),
-        "efficiency": median(ratios) / options.workers,
+        "ratio": ratio,
+        "efficiency": ratio / options.workers,
         "agree": agree,
     }
     print(
@@ -80,7 +81,7 @@ def main() -> None:
         "{efficiency:.0%} (goal {goal:.0%}), same bytes: {agree}".format(**row, goal=GOAL)
     )
     if options.json:
-        options.json.write_text(json.dumps([row], indent=2) + "\n")
+        write_json(options.json, [row])
 
 
 if __name__ == "__main__":

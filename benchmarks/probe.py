@@ -8,7 +8,6 @@ with an L2 term, to the minimum of logistic regression. Then steps of the publis
 """
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from hydra import compose, initialize_config_module
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
+from oodbench.files import write_json
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.probe.backbone import build_backbone
 from oodbench.probe.features import Computed, Stored
@@ -183,7 +183,7 @@ def main() -> None:
             "agree: {agree}".format(**entry)
         )
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+        write_json(options.json, rows)
 
 
 if __name__ == "__main__":

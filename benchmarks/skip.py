@@ -8,7 +8,6 @@ is run once more as a subprocess. `theirs` is the goal, 0.3 s a job and 2.5 s fo
 """
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -110,7 +109,7 @@ def main() -> None:
             )
         )
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+        write_json(options.json, rows)
 
 
 def row(work: str, ours: float, goal: float, agree: bool) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from throughput import USUAL, in_process, loop_arguments
 
+from oodbench.files import write_json
 from oodbench.records import read_split
 from oodbench.results import read_results
 
@@ -107,7 +108,7 @@ def main() -> None:
     }
     print(row)
     if arguments.json:
-        arguments.json.write_text(json.dumps([row], indent=1))
+        write_json(arguments.json, [row])
 
 
 if __name__ == "__main__":

@@ -2,16 +2,15 @@
 
 from functools import cache
 from hashlib import sha256
-from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from omegaconf import OmegaConf
 
 from oodbench.corruptions.opencv import cv2
 from oodbench.corruptions.pixels import Picture
 from oodbench.errors import ConfigError
+from oodbench.reference import read_table
 
 FOLDERS = {"imagecorruptions": "frost", "corrupt_tta": "assets/frost"}
 """Packages that ship the published textures, and where; none of them is imported."""
@@ -26,13 +25,15 @@ def frost_textures() -> tuple[Picture, ...]:
             another picture than the published one.
     """
     folder = frost_folder()
-    return tuple(_read(folder / name, sha256) for name, sha256 in published_textures().items())
+    return tuple(_read(folder / name, digest) for name, digest in published_textures().items())
 
 
 def published_textures() -> dict[str, str]:
-    """Names of the textures in the order of their indices, and the sha256 of their files."""
-    text = files(__package__).joinpath("frost_textures.yaml").read_text(encoding="utf-8")
-    return {str(name): str(value) for name, value in OmegaConf.create(text).items()}
+    """Names of the textures in the order of their indices, and the sha256 of their files.
+
+    The published code draws an index below 5, so that its sixth texture is never used.
+    """
+    return {row["file"]: row["sha256"] for row in read_table("frost_textures.csv")}
 
 
 def frost_folder() -> Path:
