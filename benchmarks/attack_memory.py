@@ -32,7 +32,7 @@ from oodbench.attacks.frozen import frozen
 from oodbench.attacks.memory import GIB, MemoryPlan
 from oodbench.attacks.pgd import PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
-from oodbench.files import write_json
+from oodbench.core.files import write_json
 
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
 EPS, STEP, ITERATIONS = 0.06, 2 / 255, 10

@@ -22,7 +22,7 @@ from first_pictures import first_pictures
 from numpy.typing import NDArray
 
 from oodbench.benchmarks.pictures import load_picture
-from oodbench.files import write_json
+from oodbench.core.files import write_json
 from oodbench.pixel_cache import PixelCache, open_cache
 from oodbench.preprocessing import Preprocessing
 

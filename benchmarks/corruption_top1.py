@@ -23,9 +23,9 @@ from first_pictures import first_pictures
 from torch import Tensor, nn
 
 from oodbench.composing import register_all
+from oodbench.core.files import write_json
 from oodbench.corruptions.files import clean_picture
 from oodbench.corruptions.parameters import SEVERITIES, names
-from oodbench.files import write_json
 from oodbench.reference import imagenet_wnids
 
 BATCH = 50

@@ -21,7 +21,7 @@ from PIL import Image
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from oodbench.benchmarks.pictures import load_picture
-from oodbench.files import write_json
+from oodbench.core.files import write_json
 from oodbench.preprocessing import Preprocessing
 
 Decode = Callable[[Path], Image.Image]

@@ -18,8 +18,8 @@ from statistics import median
 
 from first_pictures import first_pictures
 
+from oodbench.core.files import read_json, write_json
 from oodbench.data.manifest import NAME as MANIFEST
-from oodbench.files import read_json, write_json
 
 COMMANDS = ("corrupt", "perturb")
 GOAL = 0.85

@@ -20,7 +20,7 @@ from hydra import compose, initialize_config_module
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
-from oodbench.files import write_json
+from oodbench.core.files import write_json
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.probe.backbone import build_backbone
 from oodbench.probe.features import Computed, Stored

@@ -19,10 +19,10 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from oodbench.composing import register_all
-from oodbench.files import write_json
+from oodbench.core.files import write_json
+from oodbench.core.schema import validate
 from oodbench.plan import Plan, make_plan
 from oodbench.results import RunResult, write_result
-from oodbench.schema import validate
 
 GOAL_A_JOB = 0.3
 GOAL_SINGLE = 2.5

@@ -19,7 +19,7 @@ from typing import Any
 
 from throughput import USUAL, in_process, loop_arguments
 
-from oodbench.files import write_json
+from oodbench.core.files import write_json
 from oodbench.records import read_split
 from oodbench.results import read_results
 

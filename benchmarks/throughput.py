@@ -85,10 +85,10 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
     from hydra import compose, initialize_config_module
 
     from oodbench.composing import register_all
+    from oodbench.core.schema import validate
     from oodbench.execute import execute
     from oodbench.plan import make_plan
     from oodbench.records import read_split
-    from oodbench.schema import validate
 
     register_all()
     with (
@@ -179,10 +179,10 @@ def parts(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from oodbench.assemble import setting_of
     from oodbench.composing import register_all
-    from oodbench.loader import load_ahead
+    from oodbench.core.loader import load_ahead
+    from oodbench.core.schema import validate
     from oodbench.plan import make_plan
     from oodbench.reader import Reader
-    from oodbench.schema import validate
 
     register_all()
     with initialize_config_module(version_base="1.3", config_module="oodbench.conf"):

@@ -11,9 +11,9 @@ from omegaconf import OmegaConf
 from test_conf import build_parts, composed, published_models, raw
 from toys import Cli
 
-from oodbench.building import build
+from oodbench.core.building import build
+from oodbench.core.schema import RunConfig
 from oodbench.difference import difference
-from oodbench.schema import RunConfig
 
 
 def jobs(experiment: str) -> list[list[str]]:

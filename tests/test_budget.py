@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from toys import WNIDS, Cli, write_pictures
 
-from oodbench.budget import Budget, budget_note, item_counts, parse_budget
-from oodbench.errors import ConfigError
+from oodbench.core.budget import Budget, budget_note, item_counts, parse_budget
+from oodbench.core.errors import ConfigError
+from oodbench.core.schema import validate
 from oodbench.launch import Outcome
 from oodbench.plan import make_plan
 from oodbench.records import read_split
 from oodbench.run import run_cell
-from oodbench.schema import validate
 from oodbench.sweep_jobs import Launch
 from oodbench.table import write_tables
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from torch import nn
 
-from oodbench.building import bound_arguments, build, check_arguments
-from oodbench.errors import ConfigError, DataError
+from oodbench.core.building import bound_arguments, build, check_arguments
+from oodbench.core.errors import ConfigError, DataError
 
 
 class Plain:

@@ -10,7 +10,7 @@ import pytest
 from run_factory import failure, run_result, score, store, store_records
 
 from oodbench.check import check_runs, main
-from oodbench.files import write_json
+from oodbench.core.files import write_json
 from oodbench.key import PIPELINE
 from oodbench.metrics.perturbation import TEST_PERTURBATIONS
 from oodbench.metrics.score import Score

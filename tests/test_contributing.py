@@ -13,13 +13,13 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from oodbench.building import build, check_arguments
+from oodbench.core.building import build, check_arguments
+from oodbench.core.schema import RunConfig, register_schema, validate
 from oodbench.models import facts
 from oodbench.models.build import build_classifier
 from oodbench.models.class_lists import NAMES, class_list, missing_classes
 from oodbench.models.weights import find_weights
 from oodbench.resolvers import register_resolvers
-from oodbench.schema import RunConfig, register_schema, validate
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(?:yaml|python) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

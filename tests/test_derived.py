@@ -7,8 +7,8 @@ import pytest
 from published_names import PERTURBATIONS
 from run_factory import run_result, score, store_records
 
+from oodbench.core.errors import DataError
 from oodbench.derived import derive, read_normaliser
-from oodbench.errors import DataError
 from oodbench.metrics.score import Score
 from oodbench.reference import read_table
 from oodbench.results import RunResult

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from oodbench.attacks.pgd import PGD
 from oodbench.batches import Batch, Chunk, Frame, Loaded, _tasks
 from oodbench.benchmarks.base import Item, Split
+from oodbench.core.errors import AttackError
 from oodbench.engines.eager import EagerEngine
-from oodbench.errors import AttackError
 from oodbench.evaluate import Setting, compute
 from oodbench.readouts import Standard
 from oodbench.rows import Columns

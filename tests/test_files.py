@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oodbench.files import (
+from oodbench.core.files import (
     atomic_path,
     cached_json,
     read_json,

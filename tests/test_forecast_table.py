@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from oodbench.core.schema import BenchmarkConfig, ModelConfig, RunConfig
 from oodbench.forecast import Need
 from oodbench.forecast_table import byte_size, duration, forecast_json, forecast_text
 from oodbench.forecast_times import Speed, Times
 from oodbench.network_cost import NetworkCost
-from oodbench.schema import BenchmarkConfig, ModelConfig, RunConfig
 
 COST = NetworkCost(macs=4_089_184_256, parameters=25_557_032, widest=6_422_528, kept=139_000_000)
 

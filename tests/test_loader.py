@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from oodbench.loader import load_ahead
+from oodbench.core.loader import load_ahead
 
 
 def decode_threads() -> list[threading.Thread]:

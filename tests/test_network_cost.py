@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 from oodbench.network_cost import measured, network_cost
 
 TIMM = "oodbench.models.networks.timm_network"

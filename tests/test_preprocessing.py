@@ -9,12 +9,12 @@ from PIL import Image
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode, v2
 
-from oodbench.building import build
-from oodbench.errors import ConfigError
+from oodbench.core.building import build
+from oodbench.core.errors import ConfigError
+from oodbench.core.schema import register_schema, validate
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.preprocessing import Preprocessing, centre_crop, resized_size
 from oodbench.resolvers import register_resolvers
-from oodbench.schema import register_schema, validate
 
 SIZES = [
     (1, 1),

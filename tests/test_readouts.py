@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from oodbench.readouts import (
-    ImageNetASubset,
-    ShapeCategories,
-    Standard,
-    cross_entropy,
-    softmax,
-)
+from oodbench.readouts import ImageNetASubset, ShapeCategories, Standard, cross_entropy, softmax
 from oodbench.reference import geirhos_categories, imagenet_a_wnids, imagenet_wnids
 
 

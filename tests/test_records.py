@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
 from oodbench.records import (
     ChunkInfo,
     Skipped,

@@ -6,11 +6,11 @@ import pytest
 from hydra import compose, initialize_config_module
 from hydra.errors import ConfigCompositionException
 
-from oodbench.building import bound_arguments, build
-from oodbench.errors import ConfigError
+from oodbench.core.building import bound_arguments, build
+from oodbench.core.errors import ConfigError
+from oodbench.core.schema import RunConfig, register_schema, validate
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.resolvers import register_resolvers
-from oodbench.schema import RunConfig, register_schema, validate
 
 
 def composed(*overrides: str) -> RunConfig:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oodbench.building import build
+from oodbench.core.building import build
 from oodbench.records import ChunkInfo, Skipped, chunk_path, write_chunk
 from oodbench.results import RunResult, read_result, write_result
 from oodbench.scoring import rescore, score_records, skipped_items, split_counts, status_of

@@ -8,8 +8,8 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 from toys import Cli
 
-from oodbench.errors import ConfigError
-from oodbench.schema import validate
+from oodbench.core.errors import ConfigError
+from oodbench.core.schema import validate
 from oodbench.sweep_jobs import Launch, jobs
 
 

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 from run_factory import failure, run_result, score, store
 
-from oodbench.files import write_json
+from oodbench.core.files import write_json
 from oodbench.results import RunResult
 from oodbench.table import main, markdown, write_tables
 from oodbench.wide_table import WideTable, wide_table

@@ -10,10 +10,10 @@ import pytest
 from test_key import composed, split
 from toys import TOY_MODEL, Cli, command
 
+from oodbench.core.schema import RunConfig
 from oodbench.difference import difference
 from oodbench.key import key_document, run_key, transfer_document
 from oodbench.records import read_split
-from oodbench.schema import RunConfig
 
 SWEEP = ("benchmark=adversarial", "attack=transfer", "preprocessing=timm")
 SOURCE = "model@attack.source=toy2"

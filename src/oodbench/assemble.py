@@ -12,21 +12,21 @@ from torch import nn
 from oodbench.attacks.base import Attack
 from oodbench.attacks.transfer import Transfer
 from oodbench.attacks.transfer_store import TransferStore
-from oodbench.building import build
+from oodbench.core.building import build
+from oodbench.core.errors import ConfigError
+from oodbench.core.files import write_json
+from oodbench.core.schema import DataConfig, ModelConfig, source_model
 from oodbench.engines.base import Forward
 from oodbench.engines.batch_size import default_batch_size
 from oodbench.engines.choose import prepared
 from oodbench.engines.names import WITHOUT_GRADIENTS
-from oodbench.errors import ConfigError
 from oodbench.evaluate import Setting
-from oodbench.files import write_json
 from oodbench.key import run_key, transfer_document
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
 from oodbench.paths import transfer_directory
 from oodbench.plan import Plan
 from oodbench.reader import Reader
-from oodbench.schema import DataConfig, ModelConfig, source_model
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.base import Attack
 from oodbench.attacks.transfer import Transfer
-from oodbench.building import build
+from oodbench.core.building import build
 
 SIDE = 16
 PICTURES = 2

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.benchmarks.base import Item, Split
-from oodbench.errors import DataError
-from oodbench.loader import load_ahead
-from oodbench.progress import Progress
+from oodbench.core.errors import DataError
+from oodbench.core.loader import load_ahead
+from oodbench.core.progress import Progress
 from oodbench.records import Skipped
 
 Read = Callable[[Split, int, Item], NDArray[np.uint8]]

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from oodbench.attack_cost import BACKWARD
 from oodbench.attacks.network_access import NetworkAccess, Passes
+from oodbench.core.errors import OodbenchError
+from oodbench.core.schema import RunConfig, WeightsConfig
 from oodbench.engines.base import Forward, Pending
 from oodbench.engines.choose import prepared
-from oodbench.errors import OodbenchError
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
-from oodbench.schema import RunConfig, WeightsConfig
 
 WARM_UP = 2
 """Batches that are not timed: the first ones make what is kept."""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.comparison import Comparison, Measurement, compare_with_sources
+from oodbench.core.errors import DataError, OodbenchError
+from oodbench.core.files import write_json
 from oodbench.derived import Derived, derive
-from oodbench.errors import DataError, OodbenchError
-from oodbench.files import write_json
 from oodbench.metrics.score import Score
 from oodbench.paths import runs_directory
 from oodbench.pipelines import run_pipeline

@@ -3,9 +3,9 @@
 import importlib.util
 from pathlib import Path
 
+from oodbench.core.schema import register_schema
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.resolvers import register_resolvers
-from oodbench.schema import register_schema
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "conf"
 """The configs of a checkout whose package is not installed."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
 from oodbench.metrics import corruption, perturbation
 from oodbench.metrics.intervals import NO_INTERVAL
 from oodbench.metrics.score import Score

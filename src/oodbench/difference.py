@@ -6,9 +6,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from oodbench.building import bound_arguments
+from oodbench.core.building import bound_arguments
+from oodbench.core.schema import RunConfig
 from oodbench.key import ATTACK_BATCHING, PIL, PIPELINE
-from oodbench.schema import RunConfig
 
 PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interpolation")
 

@@ -16,10 +16,10 @@ from oodbench.attacks.checks import ImageError, check_result
 from oodbench.attacks.seeds import image_seed
 from oodbench.batches import Batch, Chunk, Read, load_batches
 from oodbench.benchmarks.base import Readout
+from oodbench.core.errors import AttackError, DataError
+from oodbench.core.progress import Progress
 from oodbench.engines.base import Forward, Pending
 from oodbench.engines.pytorch import images_of
-from oodbench.errors import AttackError, DataError
-from oodbench.progress import Progress
 from oodbench.readouts import cross_entropy
 from oodbench.rows import Columns, Computed, Rows
 

@@ -13,16 +13,16 @@ from oodbench.assemble import decoders, setting_of
 from oodbench.attack_report import stored_report
 from oodbench.batches import Chunk
 from oodbench.benchmarks.pictures import clip_decoder
-from oodbench.budget import budget_note
 from oodbench.chunks import all_chunks, chunk_info, is_whole, missing_chunks
+from oodbench.core.budget import budget_note
+from oodbench.core.files import read_json, write_json
+from oodbench.core.progress import Progress
+from oodbench.core.versions import versions
 from oodbench.difference import difference
 from oodbench.evaluate import evaluate
-from oodbench.files import read_json, write_json
 from oodbench.key import dataset_fingerprint
-from oodbench.libraries import versions
 from oodbench.models.class_lists import missing_classes
 from oodbench.plan import Plan, unidentified_paths
-from oodbench.progress import Progress
 from oodbench.reader import Reader
 from oodbench.results import RunResult, write_result
 from oodbench.scoring import score_records, split_counts, status_of

@@ -9,8 +9,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from oodbench.errors import ConfigError
-from oodbench.files import write_json
+from oodbench.core.errors import ConfigError
+from oodbench.core.files import write_json
 from oodbench.sweep_jobs import Launch
 
 

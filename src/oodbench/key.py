@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from oodbench.benchmarks.base import Split
-from oodbench.building import bound_arguments
+from oodbench.core.building import bound_arguments
+from oodbench.core.schema import ModelConfig, RunConfig, source_model
 from oodbench.engines.names import engine_target
 from oodbench.models import class_lists
-from oodbench.schema import ModelConfig, RunConfig, source_model
 
 KEY_DIGITS = 12
 SCHEMA = 1

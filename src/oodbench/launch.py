@@ -10,7 +10,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from oodbench.files import read_json, write_json
+from oodbench.core.files import read_json, write_json
 
 OUTCOME = "outcome.json"
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from oodbench.building import build
+from oodbench.core.building import build
 
 BYTES = 4
 """Of a float32."""

@@ -30,7 +30,7 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.files import atomic_path
+from oodbench.core.files import atomic_path
 
 log = logging.getLogger(__name__)
 

@@ -8,17 +8,17 @@ from typing import Any
 
 from oodbench.benchmarks.base import Benchmark, Split
 from oodbench.benchmarks.listing import folder_names
-from oodbench.budget import item_counts, parse_budget
-from oodbench.building import build
+from oodbench.core.budget import item_counts, parse_budget
+from oodbench.core.building import build
+from oodbench.core.errors import ConfigError, DataError
+from oodbench.core.files import read_json
+from oodbench.core.schema import RunConfig, source_model
 from oodbench.data.manifest import found_notice
 from oodbench.engines.devices import device_type, resolve_device
-from oodbench.errors import ConfigError, DataError
-from oodbench.files import read_json
 from oodbench.key import key_document, run_key
 from oodbench.models.weights import identity
 from oodbench.paths import RunPaths
 from oodbench.results import RunResult, read_result
-from oodbench.schema import RunConfig, source_model
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from oodbench.checking import one_of
-from oodbench.errors import ConfigError
+from oodbench.core.checking import one_of
+from oodbench.core.errors import ConfigError
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,

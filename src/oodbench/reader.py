@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import features
 
 from oodbench.benchmarks.base import Item, Split
-from oodbench.building import build
-from oodbench.libraries import versions
+from oodbench.core.building import build
+from oodbench.core.versions import versions
 from oodbench.pixel_cache import PixelCache, open_cache
 from oodbench.plan import Plan
 from oodbench.preprocessing import Transform

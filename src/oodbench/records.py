@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from oodbench.errors import DataError
-from oodbench.files import atomic_path
+from oodbench.core.errors import DataError
+from oodbench.core.files import atomic_path
 
 METADATA_KEY = b"oodbench"
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from oodbench.files import read_json, write_json
+from oodbench.core.files import read_json, write_json
 from oodbench.metrics.score import Score
 from oodbench.paths import RunPaths, runs_directory
 

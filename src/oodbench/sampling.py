@@ -8,7 +8,7 @@ from itertools import cycle
 from PIL import Image
 
 from oodbench.benchmarks.base import Item, Split
-from oodbench.loader import load_ahead
+from oodbench.core.loader import load_ahead
 from oodbench.plan import Data
 from oodbench.preprocessing import Transform
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from oodbench.attack_report import stored_report
 from oodbench.benchmarks.base import Benchmark
-from oodbench.building import build
+from oodbench.core.building import build
 from oodbench.metrics.score import Score
 from oodbench.records import Skipped, chunk_files, read_info, read_split
 from oodbench.results import RunResult, write_result

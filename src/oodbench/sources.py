@@ -3,12 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from oodbench.pipelines import (
-    RESIZE256_CROP224,
-    model_facts,
-    published_pipeline,
-    timm_pipeline,
-)
+from oodbench.pipelines import RESIZE256_CROP224, model_facts, published_pipeline, timm_pipeline
 from oodbench.published import PUBLISHED, TESTBED, in_points, values_of
 from oodbench.reference import read_table
 

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from oodbench.composing import CONFIG_PATH, register_all
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 CONFIG_NAME = "config"
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
@@ -68,7 +68,7 @@ class Launch:
             raise ConfigError(_one_line(error)) from None
 
     def config(self, job: Sequence[str]) -> DictConfig:
-        """The config that the job's task gets, for `oodbench.schema.validate`.
+        """The config that the job's task gets, for `oodbench.core.schema.validate`.
 
         Args:
             job: one of `jobs`.

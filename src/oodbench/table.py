@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from oodbench.attack_report import report_text
+from oodbench.core.errors import DataError, OodbenchError
+from oodbench.core.files import write_text
 from oodbench.derived import derive
-from oodbench.errors import DataError, OodbenchError
-from oodbench.files import write_text
 from oodbench.long_table import long_table
 from oodbench.paths import runs_directory, tables_directory
 from oodbench.results import read_failures, read_results

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from oodbench.attacks.apgd import APGD, dlr_targeted
 from oodbench.attacks.checks import ImageError
 from oodbench.attacks.randomness import PerImageRandomness
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 COUNT = 30
 SEEDS = list(range(7, 7 + COUNT))

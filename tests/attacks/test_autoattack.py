@@ -15,7 +15,7 @@ from oodbench.attacks.base import AttackResult
 from oodbench.attacks.checks import ImageError, check_result
 from oodbench.attacks.square import Square
 from oodbench.attacks.torchattacks import TorchAttack
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 COUNT = 20
 SEEDS = list(range(50, 50 + COUNT))

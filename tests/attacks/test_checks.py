@@ -14,7 +14,7 @@ from oodbench.attacks.checks import (
     check_range,
     check_result,
 )
-from oodbench.errors import AttackError, ConfigError
+from oodbench.core.errors import AttackError, ConfigError
 
 
 def result_of(images: Tensor) -> AttackResult:

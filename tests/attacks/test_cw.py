@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.checks import ImageError
 from oodbench.attacks.cw import CarliniWagnerL2
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 COUNT = 16
 SEEDS = list(range(COUNT))

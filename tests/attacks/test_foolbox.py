@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from oodbench.attacks.foolbox import FoolboxAttack
-from oodbench.building import build
-from oodbench.errors import AttackError, ConfigError
+from oodbench.core.building import build
+from oodbench.core.errors import AttackError, ConfigError
 from oodbench.resolvers import register_resolvers
 
 with warnings.catch_warnings():

@@ -7,7 +7,7 @@ from scipy.stats import chisquare
 from oodbench.attacks.base import generator_of
 from oodbench.attacks.checks import ImageError
 from oodbench.attacks.goals import Choice, Goal
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 LOGITS = torch.tensor([[5.0, 1.0, 3.0, 2.0], [0.0, 4.0, 1.0, -1.0]])
 LABELS = torch.tensor([0, 3])

@@ -28,7 +28,7 @@ from oodbench.attacks.pgd import FGSM, PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.attacks.square import Square
 from oodbench.attacks.torchattacks import TorchAttack
-from oodbench.errors import AttackError, ConfigError
+from oodbench.core.errors import AttackError, ConfigError
 
 CPU = torch.device("cpu")
 MEBIBYTE = 2**20

@@ -20,7 +20,7 @@ from oodbench.attacks.pgd import FGSM, PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.attacks.square import Square
 from oodbench.attacks.torchattacks import TorchAttack
-from oodbench.errors import AttackError, ConfigError
+from oodbench.core.errors import AttackError, ConfigError
 
 FOOLBOX_WARNING = pytest.mark.filterwarnings(
     # foolbox 3.3.4 imports gaussian_filter from the namespace that SciPy has moved it out of.

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from oodbench.attacks.base import AttackResult, generator_of
 from oodbench.attacks.checks import check_result
 from oodbench.attacks.pgd import FGSM, PGD
-from oodbench.building import build
-from oodbench.errors import AttackError, ConfigError
+from oodbench.core.building import build
+from oodbench.core.errors import AttackError, ConfigError
 from oodbench.metrics.intervals import rate
 from oodbench.resolvers import register_resolvers
 

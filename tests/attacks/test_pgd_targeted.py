@@ -17,7 +17,7 @@ from oodbench.attacks.base import AttackResult, generator_of
 from oodbench.attacks.checks import check_result
 from oodbench.attacks.network_access import CPU_MICRO_BATCH
 from oodbench.attacks.pgd_targeted import TargetedPGD
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 Array = NDArray[np.float64]
 
@@ -340,7 +340,7 @@ def test_bad_values_name_their_key(values: dict[str, object], key: str) -> None:
 def test_config_holds_the_published_parameters() -> None:
     from omegaconf import OmegaConf
 
-    from oodbench.building import build
+    from oodbench.core.building import build
     from oodbench.resolvers import register_resolvers
 
     register_resolvers()

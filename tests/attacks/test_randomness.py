@@ -8,7 +8,7 @@ from torch import Tensor
 
 from oodbench.attacks.base import generator_of
 from oodbench.attacks.randomness import PerImageRandomness, SharedDrawError
-from oodbench.errors import AttackError
+from oodbench.core.errors import AttackError
 
 SEEDS = [11, 22, 33, 44]
 SHAPE = (4, 3, 5, 2)

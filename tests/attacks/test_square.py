@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from oodbench.attacks.checks import ImageError, check_result
 from oodbench.attacks.randomness import PerImageRandomness
 from oodbench.attacks.square import Square
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 COUNT = 20
 SEEDS = list(range(3, 3 + COUNT))

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from oodbench.attacks.checks import check_result
 from oodbench.attacks.pgd import PGD as PgdOfOurs
 from oodbench.attacks.torchattacks import TorchAttack
-from oodbench.building import build
-from oodbench.errors import AttackError, ConfigError
+from oodbench.core.building import build
+from oodbench.core.errors import AttackError, ConfigError
 from oodbench.resolvers import register_resolvers
 
 EPS, ALPHA, STEPS = 8 / 255, 2 / 255, 5

@@ -13,7 +13,7 @@ from oodbench.attacks.checks import ImageError
 from oodbench.attacks.pgd import PGD
 from oodbench.attacks.transfer import Transfer
 from oodbench.attacks.transfer_store import TransferStore
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 COUNT = 12
 INNER = {

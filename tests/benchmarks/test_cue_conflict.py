@@ -8,7 +8,7 @@ from published_names import CATEGORIES
 
 from oodbench.benchmarks.base import Split
 from oodbench.benchmarks.cue_conflict import CueConflict
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
 
 Make = Callable[..., Path]
 

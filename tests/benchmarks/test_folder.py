@@ -13,7 +13,7 @@ from oodbench.benchmarks.base import Split
 from oodbench.benchmarks.folder import FolderBenchmark
 from oodbench.benchmarks.listing import Folder, even_positions, list_folders, round_robin, summarise
 from oodbench.benchmarks.pictures import load_picture
-from oodbench.errors import ConfigError, DataError
+from oodbench.core.errors import ConfigError, DataError
 from oodbench.reference import imagenet_a_wnids, imagenet_wnids
 
 TOP1 = ["oodbench.metrics.accuracy.top1"]

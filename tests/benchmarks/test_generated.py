@@ -13,15 +13,15 @@ from PIL import Image
 
 from oodbench.benchmarks.generated import ImageNetCGenerated
 from oodbench.benchmarks.trees import ImageNetC
+from oodbench.core.errors import ConfigError, DataError
+from oodbench.core.schema import register_schema, validate
 from oodbench.data import cli
 from oodbench.data.clips import write_clip
 from oodbench.data.manifest import notice
-from oodbench.errors import ConfigError, DataError
 from oodbench.metrics.corruption import TEST_CORRUPTIONS
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.plan import Plan, make_plan
 from oodbench.resolvers import register_resolvers
-from oodbench.schema import register_schema, validate
 
 TENCH, GOLDFISH = "n01440764", "n01443537"
 QUICK = ["gaussian_noise", "contrast"]

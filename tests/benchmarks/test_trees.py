@@ -12,8 +12,8 @@ from published_names import PERTURBATIONS
 
 from oodbench.benchmarks.base import Split
 from oodbench.benchmarks.trees import ImageNetC, ImageNetP, find_trees
+from oodbench.core.errors import DataError
 from oodbench.data.clips import write_clip
-from oodbench.errors import DataError
 
 TENCH, TISSUE = "n01440764", "n15075141"
 # Hendrycks & Dietterich 2019, section 4.1; the archives of the data set.

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from oodbench.core.errors import ConfigError
 from oodbench.corruptions.parameters import (
     SEVERITIES,
     names,
@@ -9,7 +10,6 @@ from oodbench.corruptions.parameters import (
     picture_stream,
 )
 from oodbench.corruptions.registry import FUNCTIONS, corrupt
-from oodbench.errors import ConfigError
 from oodbench.metrics.corruption import TEST_CORRUPTIONS
 from oodbench.reference import alexnet_corruption_errors
 

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
+from oodbench.core.errors import ConfigError
 from oodbench.corruptions import frost_textures, weather
 from oodbench.corruptions.motion import motion_blurred
 from oodbench.corruptions.parameters import parameters
 from oodbench.corruptions.plasma import plasma
 from oodbench.corruptions.zooming import zoomed
-from oodbench.errors import ConfigError
 
 
 def generator() -> np.random.Generator:

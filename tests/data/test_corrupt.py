@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from source_pictures import write_source
 
+from oodbench.core.files import read_json
 from oodbench.data import cli, corrupt
-from oodbench.files import read_json
 
 needs_opencv = pytest.mark.skipif(find_spec("cv2") is None, reason="OpenCV is not installed")
 

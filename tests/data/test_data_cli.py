@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from oodbench.core.errors import DataError
 from oodbench.data import cli, demo
-from oodbench.errors import DataError
 
 
 def test_help_lists_the_subcommands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from oodbench.core.errors import DataError
 from oodbench.data import demo, demo_plan, demo_sources
 from oodbench.data.demo import build_demo
-from oodbench.errors import DataError
 from oodbench.reference import geirhos_categories, imagenet_a_wnids, imagenet_wnids
 
 pytestmark = pytest.mark.skipif(

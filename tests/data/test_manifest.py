@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from oodbench.core.files import read_json
 from oodbench.data.manifest import claim, found_notice, notice
-from oodbench.files import read_json
 
 
 @pytest.mark.parametrize("command", ["corrupt", "perturb"])

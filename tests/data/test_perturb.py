@@ -14,8 +14,8 @@ from PIL import Image
 from source_pictures import write_source
 
 from oodbench.benchmarks.pictures import load_clip
+from oodbench.core.files import read_json
 from oodbench.data import cli
-from oodbench.files import read_json
 
 needs_opencv = pytest.mark.skipif(find_spec("cv2") is None, reason="OpenCV is not installed")
 

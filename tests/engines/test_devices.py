@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from oodbench.core.errors import ConfigError
 from oodbench.engines.batch_size import default_batch_size
 from oodbench.engines.devices import device_type, resolve_device
-from oodbench.errors import ConfigError
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:x"])

@@ -15,13 +15,13 @@ import torch
 from engine_toys import Bessel, Lite, Softmax, classifier, expected, pictures
 from torch import nn
 
+from oodbench.core.errors import ConfigError
+from oodbench.core.schema import EngineConfig
 from oodbench.engines.base import Forward
 from oodbench.engines.choose import prepared
-from oodbench.errors import ConfigError
 from oodbench.models.build import build_classifier
 from oodbench.models.catalogue import load_model
 from oodbench.models.onnx_network import onnx_network
-from oodbench.schema import EngineConfig
 
 TARGETS = {
     "auto": "oodbench.engines.auto.AutoEngine",
@@ -313,7 +313,7 @@ def test_networks_of_the_table(architecture: str, tmp_path: Path) -> None:
 NO_COMPILER = """
 from engine_toys import classifier, pictures
 from oodbench.engines.compiled import CompiledEngine
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 try:
     CompiledEngine().prepare(classifier(), pictures(2))
 except ConfigError as error:

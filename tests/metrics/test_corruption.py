@@ -4,12 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oodbench.metrics.corruption import (
-    TEST_CORRUPTIONS,
-    corruption_scores,
-    errors_of,
-    relative_mce,
-)
+from oodbench.metrics.corruption import TEST_CORRUPTIONS, corruption_scores, errors_of, relative_mce
 from oodbench.reference import read_table
 
 HELD_OUT = ["speckle_noise", "gaussian_blur", "spatter", "saturate"]

@@ -7,7 +7,7 @@ import pytest
 from published_names import PERTURBATIONS
 from scipy.stats import rankdata
 
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
 from oodbench.metrics.perturbation import (
     TEST_PERTURBATIONS,
     clip_scores,

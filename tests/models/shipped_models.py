@@ -9,7 +9,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from oodbench.schema import ModelConfig
+from oodbench.core.schema import ModelConfig
 
 CONF = Path(__file__).parents[2] / "conf" / "model"
 

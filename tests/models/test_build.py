@@ -13,11 +13,11 @@ from torch import nn
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2.functional import pil_to_tensor, resize
 
-from oodbench.errors import ConfigError, WeightsError
+from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.schema import ModelConfig, WeightsConfig
 from oodbench.models.build import build_classifier
 from oodbench.models.class_lists import class_list
 from oodbench.models.weights import find_weights, identity
-from oodbench.schema import ModelConfig, WeightsConfig
 
 CONF = Path(__file__).parents[2] / "conf" / "model"
 TIMM = "oodbench.models.networks.timm_network"

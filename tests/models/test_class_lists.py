@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import timm
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 from oodbench.models import class_lists
 from oodbench.models.class_lists import (
     NAMES,

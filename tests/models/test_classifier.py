@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 from oodbench.models.class_lists import class_list, columns
 from oodbench.models.classifier import Classifier
 from oodbench.reference import imagenet_wnids

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from oodbench.errors import WeightsError
-from oodbench.models.download import download
+from oodbench.core.download import download
+from oodbench.core.errors import WeightsError
 
 CONTENT = bytes(range(256)) * 20_000
 HALF = len(CONTENT) // 2

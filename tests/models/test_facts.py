@@ -9,14 +9,9 @@ import timm
 from omegaconf import OmegaConf
 from torchvision import models
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 from oodbench.models.class_lists import class_list
-from oodbench.models.facts import (
-    bare_name_notice,
-    register_resolvers,
-    timm_fact,
-    torchvision_fact,
-)
+from oodbench.models.facts import bare_name_notice, register_resolvers, timm_fact, torchvision_fact
 
 
 def test_timm_facts_are_those_of_its_own_evaluation() -> None:
@@ -151,7 +146,7 @@ import sys
 from pathlib import Path
 from oodbench.models.facts import register_resolvers, timm_fact, torchvision_fact
 from oodbench.models.weights import identity
-from oodbench.schema import WeightsConfig
+from oodbench.core.schema import WeightsConfig
 register_resolvers()
 timm_fact("resnet18.tv_in1k", "crop_pct"), torchvision_fact("resnet18", "crop_pct")
 assert identity("m", WeightsConfig(url="http://x/w.pth"), Path({str(tmp_path)!r}), download=True)

@@ -35,7 +35,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 from torchvision.transforms import Normalize
 
-from oodbench.building import build
+from oodbench.core.building import build
 from oodbench.models.build import build_classifier
 
 Shapes = dict[str, tuple[int, ...]]

@@ -16,7 +16,7 @@ from transformers import (
     ViTForImageClassification,
 )
 
-from oodbench.errors import ConfigError, WeightsError
+from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.models.classifier import Classifier
 from oodbench.models.huggingface import transformers_network
 from oodbench.models.huggingface_facts import transformers_fact

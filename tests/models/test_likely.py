@@ -10,8 +10,8 @@ import torchvision
 from shipped_models import shipped
 from torch import Tensor, nn
 
-from oodbench.building import build
-from oodbench.errors import WeightsError
+from oodbench.core.building import build
+from oodbench.core.errors import WeightsError
 from oodbench.models.likely import hint, likely_models
 from oodbench.models.loading import load
 
@@ -106,7 +106,7 @@ def test_few_networks_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
         built.append(node["architecture"])
         return build(node, key)
 
-    monkeypatch.setattr("oodbench.building.build", counting)
+    monkeypatch.setattr("oodbench.core.building.build", counting)
     unknown = on_meta(lambda: timm.create_model("vit_tiny_patch16_224"))
     unknown["extra"] = torch.empty(3, device="meta")
     assert hint(unknown, path=FILE) == ""

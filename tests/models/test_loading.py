@@ -17,7 +17,7 @@ import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
-from oodbench.errors import WeightsError
+from oodbench.core.errors import WeightsError
 from oodbench.models.loading import by_position, load, moco_state_dict, read_state_dict
 
 

@@ -13,10 +13,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torchvision import models
 
-from oodbench.building import build
+from oodbench.core.building import build
+from oodbench.core.schema import ModelConfig, RunConfig
 from oodbench.models.facts import register_resolvers
 from oodbench.reference import read_table
-from oodbench.schema import ModelConfig, RunConfig
 
 CONF = Path(__file__).parents[2] / "conf"
 FILES = sorted((CONF / "model").glob("*.yaml"))

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from oodbench.errors import ConfigError, WeightsError
+from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.models.networks import (
     function_network,
     resnext101_wsl,

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 from oodbench.models.outputs import check_outputs, log_probabilities, noise
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 0.0, 3.0]])

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from oodbench.errors import ConfigError, WeightsError
+from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.schema import WeightsConfig
 from oodbench.models.weights import check_hash, find_weights, identity, weights_hash
-from oodbench.schema import WeightsConfig
 
 BYTES = b"not really weights"
 SHA256 = hashlib.sha256(BYTES).hexdigest()

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from torchvision.transforms import CenterCrop
 
+from oodbench.core.errors import ConfigError
 from oodbench.data.clips import decode_clip
-from oodbench.errors import ConfigError
 from oodbench.metrics.perturbation import TEST_PERTURBATIONS
 from oodbench.perturbations.files import clip_file
 from oodbench.perturbations.parameters import (

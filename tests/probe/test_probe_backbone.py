@@ -6,10 +6,10 @@ import torch
 import torchvision
 from torch import nn
 
-from oodbench.errors import ConfigError, WeightsError
+from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.schema import ModelConfig, WeightsConfig
 from oodbench.models.build import build_classifier
 from oodbench.probe.backbone import Backbone, backbone_weights, build_backbone
-from oodbench.schema import ModelConfig, WeightsConfig
 
 
 class Softmaxed(nn.Module):

@@ -12,7 +12,7 @@ from probe_toys import ALONE, composed, read_head
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
-from oodbench.errors import ConfigError, DataError, WeightsError
+from oodbench.core.errors import ConfigError, DataError, WeightsError
 from oodbench.models.build import build_classifier
 from oodbench.models.loading import read_state_dict
 from oodbench.models.weights import find_weights

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from toys import WNIDS, write_pictures
 
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
 from oodbench.probe.listing import find_data
 from oodbench.probe.schema import ProbeDataConfig
 from oodbench.reference import imagenet_wnids

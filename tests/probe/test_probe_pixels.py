@@ -8,7 +8,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import v2 as reference
 from toys import write_pictures
 
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
 from oodbench.probe.listing import Pictures
 from oodbench.probe.pixels import (
     PictureSet,

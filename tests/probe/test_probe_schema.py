@@ -1,7 +1,7 @@
 import pytest
 from probe_toys import composed
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 
 def test_the_defaults_are_the_published_recipe_on_imagenet() -> None:

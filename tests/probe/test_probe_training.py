@@ -8,7 +8,7 @@ import torch
 from probe_toys import CPU, fresh, recipe, synthetic, trainer
 from torch.nn import functional
 
-from oodbench.errors import ConfigError, DataError
+from oodbench.core.errors import ConfigError, DataError
 from oodbench.probe.checkpoint import read_checkpoint, restore, write_checkpoint
 from oodbench.probe.features import Stored
 from oodbench.probe.recipe import epoch_order

@@ -12,7 +12,7 @@ from oodbench.attacks.base import AttackResult, Norm, generators_of
 from oodbench.attacks.checks import check_count, check_eps, check_norm, refuse_nan
 from oodbench.attacks.memory import Budget
 from oodbench.attacks.network_access import NetworkAccess, Passes
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 LOSSES = ("ce", "dlr_targeted")
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from oodbench.attacks.base import AttackResult, Norm
-from oodbench.errors import AttackError, ConfigError
+from oodbench.core.errors import AttackError, ConfigError
 
 TOLERANCE = 1e-6
 """How far a float32 picture may leave the ball through rounding."""

@@ -10,7 +10,7 @@ from oodbench.attacks.checks import check_count, check_not_negative, refuse_nan
 from oodbench.attacks.margins import margins
 from oodbench.attacks.memory import Budget
 from oodbench.attacks.network_access import NetworkAccess, Passes
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 _INTERIOR = 0.999999
 """Pixels are drawn in by this towards grey, as in the authors' code: tanh never reaches 0 or 1."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from oodbench.attacks.checks import check_count, refuse
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 RULES = ("none", "random", "least_likely", "top_k")
 

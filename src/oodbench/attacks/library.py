@@ -20,7 +20,7 @@ from oodbench.attacks.checks import (
 from oodbench.attacks.goals import Choice, Goal
 from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.attacks.randomness import PerImageRandomness, SharedDrawError
-from oodbench.errors import AttackError, ConfigError
+from oodbench.core.errors import AttackError, ConfigError
 
 STATE = 8
 """Tensors of an image's size that an attack is taken to keep for each image."""

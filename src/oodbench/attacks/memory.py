@@ -19,7 +19,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from oodbench.attacks.checkpointing import checkpointed
 from oodbench.attacks.checks import refuse_without_gradients
 from oodbench.attacks.lean_norm import lean_norms
-from oodbench.errors import AttackError, ConfigError
+from oodbench.core.errors import AttackError, ConfigError
 
 GIB = 2**30
 SHARE = 0.9

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from oodbench.attacks.base import generator_of
-from oodbench.errors import AttackError
+from oodbench.core.errors import AttackError
 
 _FILLERS: dict[Any, Callable[..., Any]] = {
     torch.Tensor.uniform_: torch.Tensor.uniform_,

@@ -10,7 +10,7 @@ from oodbench.attacks.margins import margins
 from oodbench.attacks.memory import Budget
 from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.attacks.squares import squares
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 _SCHEDULE = (
     *((10, 1), (50, 2), (200, 4), (500, 8), (1000, 16)),

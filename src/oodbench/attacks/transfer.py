@@ -12,8 +12,8 @@ from oodbench.attacks.base import Attack, AttackResult
 from oodbench.attacks.checks import ImageError, check_range, check_result
 from oodbench.attacks.frozen import frozen
 from oodbench.attacks.transfer_store import StoredPicture, TransferStore, restored, storable
-from oodbench.building import build
-from oodbench.errors import ConfigError
+from oodbench.core.building import build
+from oodbench.core.errors import ConfigError
 
 
 class Transfer:

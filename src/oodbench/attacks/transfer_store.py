@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oodbench.attacks.base import AttackResult
-from oodbench.files import atomic_path
+from oodbench.core.files import atomic_path
 
 log = logging.getLogger(__name__)
 

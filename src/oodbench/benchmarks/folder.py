@@ -22,7 +22,7 @@ from oodbench.benchmarks.listing import (
     summarise,
 )
 from oodbench.benchmarks.pictures import load_picture
-from oodbench.errors import ConfigError, DataError
+from oodbench.core.errors import ConfigError, DataError
 from oodbench.readouts import Standard
 from oodbench.reference import imagenet_a_wnids, imagenet_wnids
 

@@ -11,6 +11,7 @@ from oodbench.benchmarks.base import Split
 from oodbench.benchmarks.folder import tree_below
 from oodbench.benchmarks.generated_source import generated_splits
 from oodbench.benchmarks.trees import ImageNetC
+from oodbench.core.errors import ConfigError
 from oodbench.corruptions.parameters import (
     SEVERITIES,
     checked_name,
@@ -18,7 +19,6 @@ from oodbench.corruptions.parameters import (
     picture_stream,
 )
 from oodbench.data.tasks import stream_name
-from oodbench.errors import ConfigError
 from oodbench.metrics.corruption import TEST_CORRUPTIONS
 
 

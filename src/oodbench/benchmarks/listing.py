@@ -12,8 +12,8 @@ from typing import overload
 
 import numpy as np
 
-from oodbench.errors import DataError
-from oodbench.files import read_json, write_json
+from oodbench.core.errors import DataError
+from oodbench.core.files import read_json, write_json
 from oodbench.paths import cache_directory
 
 log = logging.getLogger(__name__)

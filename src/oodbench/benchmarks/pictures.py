@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
 
 
 def load_picture(path: Path) -> list[Image.Image]:

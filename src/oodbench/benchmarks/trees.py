@@ -19,7 +19,7 @@ from oodbench.benchmarks.listing import (
     summarise,
 )
 from oodbench.benchmarks.pictures import load_clip, load_picture
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
 from oodbench.metrics import corruption, perturbation
 from oodbench.metrics.accuracy import error, top1
 from oodbench.readouts import Standard

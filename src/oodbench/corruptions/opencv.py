@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 
 def load_opencv() -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 
 class ParameterTable:

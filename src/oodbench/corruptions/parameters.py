@@ -8,8 +8,8 @@ from typing import Any
 
 from numpy.random import PCG64, Generator
 
+from oodbench.core.errors import ConfigError
 from oodbench.corruptions.parameter_table import ParameterTable
-from oodbench.errors import ConfigError
 
 SEVERITIES = (1, 2, 3, 4, 5)
 

@@ -10,8 +10,8 @@ from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import TypeVar
 
+from oodbench.core.errors import DataError, OodbenchError
 from oodbench.corruptions.opencv import cv2
-from oodbench.errors import DataError, OodbenchError
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
-from oodbench.files import digest, write_text
+from oodbench.core.files import digest, write_text
 
 NAME = "SHA256SUMS"
 

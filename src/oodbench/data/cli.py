@@ -4,8 +4,8 @@ import argparse
 import sys
 from typing import Protocol
 
+from oodbench.core.errors import OodbenchError
 from oodbench.data import corrupt, demo, perturb
-from oodbench.errors import OodbenchError
 
 
 class Command(Protocol):

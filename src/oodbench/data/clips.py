@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.files import atomic_path
+from oodbench.core.files import atomic_path
 
 FRAMES_PER_SECOND = Fraction(1)
 """As in the published clips, whose frames are steps of a perturbation and not moments in time."""

@@ -6,10 +6,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from oodbench.core.errors import DataError
+from oodbench.core.files import read_json, write_json, write_text
 from oodbench.data.demo_plan import NOTICE, DemoDataSet, demo_data_sets
 from oodbench.data.demo_sources import sources_folder
-from oodbench.errors import DataError
-from oodbench.files import read_json, write_json, write_text
 
 VERSION = 1
 """Raised whenever a file of the demo data changes."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from oodbench.core.files import atomic_path, write_text
 from oodbench.data.clips import write_clip
 from oodbench.data.demo_corruptions import CORRUPTIONS
 from oodbench.data.demo_perturbations import PERTURBATIONS, clip_frames
@@ -22,7 +23,6 @@ from oodbench.data.demo_pictures import (
     sketch,
 )
 from oodbench.data.demo_sources import SOURCES, Source, open_source
-from oodbench.files import atomic_path, write_text
 from oodbench.reference import geirhos_categories, imagenet_a_indices
 
 NOTICE = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
 from oodbench.reference import imagenet_wnids
 
 _CLASS_INDICES = (

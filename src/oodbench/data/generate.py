@@ -12,11 +12,11 @@ from pathlib import Path
 from time import perf_counter
 
 from oodbench.benchmarks.listing import PICTURE_SUFFIXES, Folder, list_folders, summarise
+from oodbench.core.errors import ConfigError, DataError, OodbenchError
+from oodbench.core.progress import Progress
 from oodbench.data import manifest
 from oodbench.data.checksums import ChecksumLogs, settle
 from oodbench.data.tasks import Maker, Task, carry_out
-from oodbench.errors import ConfigError, DataError, OodbenchError
-from oodbench.progress import Progress
 from oodbench.reference import imagenet_wnids
 
 log = logging.getLogger(__name__)

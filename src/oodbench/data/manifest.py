@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from oodbench.errors import DataError
-from oodbench.files import read_json, write_json
+from oodbench.core.errors import DataError
+from oodbench.core.files import read_json, write_json
 
 NAME = "manifest.json"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.files import write_together
+from oodbench.core.files import write_together
 
 Picture = NDArray[np.uint8]
 

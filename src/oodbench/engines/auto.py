@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from oodbench.core.errors import ConfigError
 from oodbench.engines.base import Forward
 from oodbench.engines.eager import EagerEngine
 from oodbench.engines.gate import gate
 from oodbench.engines.openvino import OpenVINOEngine
 from oodbench.engines.pytorch import device_of
-from oodbench.errors import ConfigError
 
 log = logging.getLogger(__name__)
 

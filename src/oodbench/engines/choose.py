@@ -10,12 +10,12 @@ from hydra.utils import get_object
 from numpy.typing import NDArray
 from torch import nn
 
-from oodbench.building import build
+from oodbench.core.building import build
+from oodbench.core.errors import ConfigError
+from oodbench.core.schema import EngineConfig
 from oodbench.engines.base import Engine, Forward
 from oodbench.engines.gate import gate
 from oodbench.engines.names import AUTO, EAGER, engine_target
-from oodbench.errors import ConfigError
-from oodbench.schema import EngineConfig
 
 
 def prepared(

@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from oodbench.core.errors import ConfigError
 from oodbench.engines.base import Forward
 from oodbench.engines.exporting import name_of, reason_of
 from oodbench.engines.pytorch import TorchForward, device_of
-from oodbench.errors import ConfigError
 
 NAME = "compiled"
 _NO_COMPILER = ("InvalidCxxCompiler", "TritonMissing")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 
 def resolve_device(device: str) -> str:

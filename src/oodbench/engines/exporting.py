@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from oodbench.core.errors import ConfigError
 from oodbench.engines.base import Forward
 from oodbench.engines.pooled import PooledForward
 from oodbench.engines.pytorch import device_of
 from oodbench.engines.store import ExportStore
-from oodbench.errors import ConfigError
 
 _OPERATOR = re.compile(r"\b[a-z_0-9]+::\w+")
 _BYTES_A_NUMBER = 4

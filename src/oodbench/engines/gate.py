@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from oodbench.core.errors import ConfigError
 from oodbench.engines.base import Forward
 from oodbench.engines.parity import compare
 from oodbench.engines.pytorch import reference_logits
-from oodbench.errors import ConfigError
 
 
 def gate(

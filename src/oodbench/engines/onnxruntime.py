@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from oodbench.core.errors import ConfigError
 from oodbench.engines.exporting import (
     ExportingEngine,
     export_example,
@@ -16,7 +17,6 @@ from oodbench.engines.exporting import (
     leaves_pytorch,
 )
 from oodbench.engines.pooled import PooledForward
-from oodbench.errors import ConfigError
 
 NAME = "onnxruntime"
 _FILE = "model.onnx"

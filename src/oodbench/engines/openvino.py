@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from oodbench.core.errors import ConfigError
 from oodbench.engines.exporting import (
     ExportingEngine,
     export_example,
@@ -20,7 +21,6 @@ from oodbench.engines.exporting import (
     leaves_pytorch,
 )
 from oodbench.engines.pooled import WAITING, PooledForward
-from oodbench.errors import ConfigError
 
 NAME = "openvino"
 _PRECISIONS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from oodbench.files import digest, read_json, write_json
+from oodbench.core.files import digest, read_json, write_json
 
 _SUMS = "sha256.json"
 _KEY = "key.json"

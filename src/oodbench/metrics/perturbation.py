@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
 from oodbench.metrics.accuracy import top5_classes
 from oodbench.metrics.intervals import NO_INTERVAL, bootstrap_mean
 from oodbench.metrics.joint import Term, source_names, weighted_sum

@@ -5,12 +5,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from oodbench.building import build
-from oodbench.errors import ConfigError, WeightsError
+from oodbench.core.building import build
+from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.schema import ModelConfig
 from oodbench.models import loading
 from oodbench.models.classifier import Classifier
 from oodbench.models.weights import missing_head
-from oodbench.schema import ModelConfig
 
 _OWN_NETWORKS = "oodbench.models."
 _FUNCTION = "oodbench.models.networks.function_network"

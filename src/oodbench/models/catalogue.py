@@ -8,9 +8,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 
 from oodbench.composing import INSTALLED, SHIPPED_FOLDER, register_all
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
+from oodbench.core.schema import ModelConfig, RunConfig, shipped, validate
 from oodbench.published import published_models
-from oodbench.schema import ModelConfig, RunConfig, shipped, validate
 
 GENERIC = ("checkpoint", "onnx", "timm", "torchvision", "transformers")
 """Entries that need a key of their own to become a model."""

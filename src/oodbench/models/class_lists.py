@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 from oodbench.reference import imagenet_wnids
 
 DEFAULT = "imagenet_1k"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 from oodbench.models import class_lists
 from oodbench.models.outputs import check_outputs, log_probabilities, noise
 

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from oodbench.errors import ConfigError, OodbenchError
+from oodbench.core.errors import ConfigError, OodbenchError
+from oodbench.core.schema import RunConfig
 from oodbench.models.catalogue import GENERIC, load_run, model_names
 from oodbench.models.inventory import check_model, describe, find_stored, size_text
 from oodbench.models.weights import WeightsFile, locate, verify
 from oodbench.published import published_models
-from oodbench.schema import RunConfig
 
 Command = Callable[[list[RunConfig], argparse.Namespace], int]
 

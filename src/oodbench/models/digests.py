@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from oodbench.files import cached_json, digest
+from oodbench.core.files import cached_json, digest
 from oodbench.paths import cache_directory
 
 

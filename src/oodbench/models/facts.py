@@ -14,8 +14,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from oodbench.errors import ConfigError
-from oodbench.files import cached_json
+from oodbench.core.errors import ConfigError
+from oodbench.core.files import cached_json
 from oodbench.models import class_lists
 from oodbench.models.huggingface_facts import transformers_fact
 from oodbench.paths import cache_directory

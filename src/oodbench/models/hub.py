@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from oodbench.errors import WeightsError
+from oodbench.core.errors import WeightsError
 from oodbench.models.digests import remembered_digest
 
 TIMEOUT = 10.0

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oodbench.errors import ConfigError, WeightsError
+from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.models.loading import read_state_dict
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from oodbench.errors import OodbenchError, WeightsError
+from oodbench.core.errors import OodbenchError, WeightsError
+from oodbench.core.schema import ModelConfig
 from oodbench.models.weights import WeightsFile, locate, verify, wanted, weights_hash
-from oodbench.schema import ModelConfig
 
 BYTES_A_PARAMETER = 4
 

@@ -11,8 +11,8 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from oodbench.errors import OodbenchError
-from oodbench.schema import shipped
+from oodbench.core.errors import OodbenchError
+from oodbench.core.schema import shipped
 
 # Networks that are built to be compared, without memory for weights: about 0.05 s each.
 _MOST_CANDIDATES = 16
@@ -113,7 +113,7 @@ def _network(library: str, architecture: str) -> dict[str, Any]:
 
 def _fits(network: dict[str, Any], tensors: Mapping[str, Tensor], *, by_name: bool = True) -> bool:
     # Imported here: loading, which this serves, is part of building.
-    from oodbench.building import build
+    from oodbench.core.building import build
 
     try:
         with torch.device("meta"):

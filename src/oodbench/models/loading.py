@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from oodbench.errors import WeightsError
+from oodbench.core.errors import WeightsError
 from oodbench.models import likely
 
 StateDict = dict[str, Tensor]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oodbench.errors import ConfigError, WeightsError
+from oodbench.core.errors import ConfigError, WeightsError
 
 
 def onnx_network(*, weights_file: str | None = None) -> nn.Module:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 _BATCH = 2
 _SUM_TOLERANCE = 1e-3

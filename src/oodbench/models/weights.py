@@ -9,13 +9,13 @@ from operator import attrgetter
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from oodbench.errors import ConfigError, WeightsError
-from oodbench.files import digest
+from oodbench.core.download import download as download_file
+from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.files import digest
+from oodbench.core.schema import WeightsConfig
 from oodbench.models.digests import remembered_digest
-from oodbench.models.download import download as download_file
 from oodbench.models.hub import hub_file
 from oodbench.models.weights_lock import check_or_record
-from oodbench.schema import WeightsConfig
 
 HUB_FILE = "model.safetensors"
 

@@ -8,8 +8,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from oodbench.errors import WeightsError
-from oodbench.files import read_json, write_json
+from oodbench.core.errors import WeightsError
+from oodbench.core.files import read_json, write_json
 
 log = logging.getLogger(__name__)
 

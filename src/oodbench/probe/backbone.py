@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
+from oodbench.core.schema import ModelConfig, WeightsConfig
 from oodbench.models import loading
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
-from oodbench.schema import ModelConfig, WeightsConfig
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from oodbench.errors import DataError
-from oodbench.files import atomic_path
+from oodbench.core.errors import DataError
+from oodbench.core.files import atomic_path
 from oodbench.probe.training import State
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from oodbench.files import write_json
+from oodbench.core.files import write_json
 from oodbench.metrics.intervals import wilson
 from oodbench.metrics.score import Score
 from oodbench.preprocessing import Transform

@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
+from oodbench.core.progress import Progress
 from oodbench.preprocessing import Transform
 from oodbench.probe.backbone import Backbone
 from oodbench.probe.listing import Pictures
 from oodbench.probe.pixels import PictureSet, load_batches
 from oodbench.probe.processes import Processes
 from oodbench.probe.recipe import Indices, batches, share
-from oodbench.progress import Progress
 
 Batch = tuple[Tensor, Tensor]
 """Features float32 `(m, d)` and labels int64 `(m,)`, on one device."""

@@ -16,7 +16,7 @@ from oodbench.benchmarks.listing import (
     list_folders,
     summarise,
 )
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
 from oodbench.probe.schema import ProbeDataConfig
 from oodbench.reference import imagenet_wnids
 

@@ -6,8 +6,8 @@ import io
 import shutil
 from pathlib import Path
 
-from oodbench.errors import ConfigError
-from oodbench.files import write_text
+from oodbench.core.errors import ConfigError
+from oodbench.core.files import write_text
 from oodbench.probe.training import Row
 
 COLUMNS = ("epoch", "lr", "train_loss", "train_top1", "val_loss", "val_top1")

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from oodbench.benchmarks.pictures import load_picture
-from oodbench.errors import DataError
+from oodbench.core.errors import DataError
 from oodbench.preprocessing import Preprocessing, Transform
 from oodbench.probe.listing import Pictures
 from oodbench.probe.recipe import Indices

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from oodbench.errors import ConfigError, WeightsError
+from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.key import run_key
 from oodbench.models.weights import identity
 from oodbench.probe.backbone import backbone_weights

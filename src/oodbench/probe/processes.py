@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 PATIENCE = timedelta(hours=1)
 """How long processes wait for each other: the first one lists ImageNet and may download."""

@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from oodbench.composing import CONFIG_PATH
-from oodbench.errors import OodbenchError
+from oodbench.core.errors import OodbenchError
 from oodbench.launch import Outcome, RememberLaunch, outcomes, write_outcome
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.probe.schema import ProbeConfig, register_schema, validate

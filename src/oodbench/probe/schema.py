@@ -6,10 +6,10 @@ from math import isfinite
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from oodbench.checking import at_least, merged, one_of
-from oodbench.errors import ConfigError
+from oodbench.core.checking import at_least, merged, one_of
+from oodbench.core.errors import ConfigError
+from oodbench.core.schema import LAYOUTS, ModelConfig, WeightsDirectoryConfig, shipped
 from oodbench.preprocessing import INTERPOLATIONS
-from oodbench.schema import LAYOUTS, ModelConfig, WeightsDirectoryConfig, shipped
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 AUGMENTATIONS = ("published", "none")

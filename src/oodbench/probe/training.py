@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 from oodbench.probe.features import Source, Stored
 from oodbench.probe.processes import Processes
 from oodbench.probe.recipe import batches, epoch_order, learning_rate, share

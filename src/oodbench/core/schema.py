@@ -1,7 +1,7 @@
 """The shell of the config: every key that oodbench itself reads, with its type and default.
 
 Constructor arguments stand under nodes with `_target_`, which are free here and checked against the
-constructor's signature before it is called (`oodbench.building`).
+constructor's signature before it is called (`oodbench.core.building`).
 """
 
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from oodbench.budget import parse_budget
-from oodbench.checking import at_least, merged, one_of
-from oodbench.errors import ConfigError
+from oodbench.core.budget import parse_budget
+from oodbench.core.checking import at_least, merged, one_of
+from oodbench.core.errors import ConfigError
 
 FAMILIES = ("default", "tf_efficientnet")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
@@ -177,7 +177,7 @@ class RunConfig:
     """First pictures (clips) of every split, in the class-stratified order; null: all."""
     budget: Any = None
     """As `limit`, as a part of every split (`2%`, rounded up) or a number of pictures (clips) of
-    every split (5000); with both the smaller one counts. See `oodbench.budget`."""
+    every split (5000); with both the smaller one counts. See `oodbench.core.budget`."""
     output_root: str = "outputs"
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 Schema = TypeVar("Schema")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hydra.utils import get_object, instantiate
 
-from oodbench.errors import ConfigError, OodbenchError
+from oodbench.core.errors import ConfigError, OodbenchError
 
 
 def build(node: dict[str, Any], key: str) -> Any:

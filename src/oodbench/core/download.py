@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
-from oodbench.files import write_text
+from oodbench.core.files import write_text
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from oodbench.errors import ConfigError
+from oodbench.core.errors import ConfigError
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
 _MEND = "give a part of every split above 0% up to 100%, such as 2%, or a number, such as 5000"
