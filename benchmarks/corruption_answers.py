@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.corruptions.parameters import SEVERITIES, parameters, picture_stream
-from oodbench.corruptions.registry import FUNCTIONS
+from oodbench.data.corruptions.parameters import SEVERITIES, parameters, picture_stream
+from oodbench.data.corruptions.registry import FUNCTIONS
 
 Pictures = NDArray[np.uint8]
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

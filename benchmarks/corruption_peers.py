@@ -94,8 +94,8 @@ def load_peer(name, shared, imagemagick=None):
 
 
 def _load_oodbench():
-    registry = import_module("oodbench.corruptions.registry")
-    parameters = import_module("oodbench.corruptions.parameters")
+    registry = import_module("oodbench.data.corruptions.registry")
+    parameters = import_module("oodbench.data.corruptions.parameters")
 
     def corrupt(picture, severity, corruption):
         rng = parameters.picture_stream(0, corruption, severity, "n01440764/a")

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from oodbench.composing import register_all
 from oodbench.core.files import write_json
-from oodbench.corruptions.files import clean_picture
-from oodbench.corruptions.parameters import SEVERITIES, names
+from oodbench.data.corruptions.files import clean_picture
+from oodbench.data.corruptions.parameters import SEVERITIES, names
 from oodbench.reference import imagenet_wnids
 
 BATCH = 50

@@ -23,8 +23,8 @@ from corruption_answers import ONE_THREAD, Peers, corrupted, grey_levels
 from first_pictures import first_pictures
 
 from oodbench.core.files import write_json
-from oodbench.corruptions.files import clean_picture
-from oodbench.corruptions.parameters import SEVERITIES, names
+from oodbench.data.corruptions.files import clean_picture
+from oodbench.data.corruptions.parameters import SEVERITIES, names
 
 GOAL_TOTAL, GOAL_EACH, GOAL_GLASS = 5.0, 0.95, 30.0
 COMPARED = 2

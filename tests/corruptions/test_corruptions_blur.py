@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from oodbench.corruptions import blur
-from oodbench.corruptions.gaussian import smoothed, smoothed_mirrored
-from oodbench.corruptions.motion import motion_blurred
-from oodbench.corruptions.shuffling import shuffled
-from oodbench.corruptions.zooming import zoomed
+from oodbench.data.corruptions import blur
+from oodbench.data.corruptions.gaussian import smoothed, smoothed_mirrored
+from oodbench.data.corruptions.motion import motion_blurred
+from oodbench.data.corruptions.shuffling import shuffled
+from oodbench.data.corruptions.zooming import zoomed
 
 
 def generator() -> np.random.Generator:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oodbench.corruptions import digital
-from oodbench.corruptions.parameters import parameters
-from oodbench.corruptions.spatter import MUD, WATER, spatter
+from oodbench.data.corruptions import digital
+from oodbench.data.corruptions.parameters import parameters
+from oodbench.data.corruptions.spatter import MUD, WATER, spatter
 
 
 def generator() -> np.random.Generator:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from oodbench.corruptions.noise import gaussian_noise, impulse_noise, shot_noise, speckle_noise
+from oodbench.data.corruptions.noise import gaussian_noise, impulse_noise, shot_noise, speckle_noise
 
 GREY = np.full((200, 200, 3), 128, np.uint8)
 

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from synthetic_pictures import sampled_positions, synthetic_pictures
 
-from oodbench.corruptions.files import clean_picture
-from oodbench.corruptions.frost_textures import FOLDERS
-from oodbench.corruptions.parameters import parameters, picture_stream
-from oodbench.corruptions.pixels import Picture
-from oodbench.corruptions.registry import FUNCTIONS
+from oodbench.data.corruptions.files import clean_picture
+from oodbench.data.corruptions.frost_textures import FOLDERS
+from oodbench.data.corruptions.parameters import parameters, picture_stream
+from oodbench.data.corruptions.pixels import Picture
+from oodbench.data.corruptions.registry import FUNCTIONS
 
 HERE = Path(__file__).parent
 DATA = os.environ.get("OODBENCH_TEST_DATA")

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from oodbench.core.errors import ConfigError
-from oodbench.corruptions.parameters import (
+from oodbench.data.corruptions.parameters import (
     SEVERITIES,
     names,
     parameters,
     parameters_hash,
     picture_stream,
 )
-from oodbench.corruptions.registry import FUNCTIONS, corrupt
+from oodbench.data.corruptions.registry import FUNCTIONS, corrupt
 from oodbench.metrics.corruption import TEST_CORRUPTIONS
 from oodbench.reference import alexnet_corruption_errors
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from oodbench.core.errors import ConfigError
-from oodbench.corruptions import frost_textures, weather
-from oodbench.corruptions.motion import motion_blurred
-from oodbench.corruptions.parameters import parameters
-from oodbench.corruptions.plasma import plasma
-from oodbench.corruptions.zooming import zoomed
+from oodbench.data.corruptions import frost_textures, weather
+from oodbench.data.corruptions.motion import motion_blurred
+from oodbench.data.corruptions.parameters import parameters
+from oodbench.data.corruptions.plasma import plasma
+from oodbench.data.corruptions.zooming import zoomed
 
 
 def generator() -> np.random.Generator:

@@ -185,7 +185,7 @@ def test_frost_without_textures_stops_before_anything_is_written(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from oodbench.corruptions import frost_textures
+    from oodbench.data.corruptions import frost_textures
 
     monkeypatch.setattr(frost_textures, "FOLDERS", {"no_such_package": "frost"})
     frost_textures.frost_textures.cache_clear()
@@ -234,7 +234,7 @@ def test_without_opencv_the_error_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("oodbench.corruptions")]:
+    for name in [name for name in sys.modules if name.startswith("oodbench.data.corruptions")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert run(source, tmp_path / "out") == 1

@@ -216,7 +216,7 @@ def test_without_opencv_the_error_names_the_extra(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    packages = ("oodbench.corruptions", "oodbench.perturbations")
+    packages = ("oodbench.data.corruptions", "oodbench.data.perturbations")
     for name in [name for name in sys.modules if name.startswith(packages)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "cv2", None)

@@ -11,8 +11,8 @@ from PIL import Image
 from scipy import ndimage
 from torchvision.transforms import functional
 
-from oodbench.perturbations.registry import perturbed
-from oodbench.perturbations.weather import flowed
+from oodbench.data.perturbations.registry import perturbed
+from oodbench.data.perturbations.weather import flowed
 
 
 def frames(picture: np.ndarray, name: str, seed: int = 3) -> list[np.ndarray]:

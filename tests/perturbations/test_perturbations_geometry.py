@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from oodbench.perturbations.registry import perturbed
+from oodbench.data.perturbations.registry import perturbed
 
 HEIGHT, WIDTH = 256, 300
 LEFT, TOP = 38, 16

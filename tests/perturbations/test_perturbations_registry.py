@@ -7,16 +7,16 @@ from torchvision.transforms import CenterCrop
 
 from oodbench.core.errors import ConfigError
 from oodbench.data.clips import decode_clip
-from oodbench.metrics.perturbation import TEST_PERTURBATIONS
-from oodbench.perturbations.files import clip_file
-from oodbench.perturbations.parameters import (
+from oodbench.data.perturbations.files import clip_file
+from oodbench.data.perturbations.parameters import (
     clip_stream,
     encoder,
     names,
     parameters,
     parameters_hash,
 )
-from oodbench.perturbations.registry import OF_THE_CENTRE, OF_THE_WHOLE, perturbed
+from oodbench.data.perturbations.registry import OF_THE_CENTRE, OF_THE_WHOLE, perturbed
+from oodbench.metrics.perturbation import TEST_PERTURBATIONS
 
 VALIDATION = ["speckle_noise", "gaussian_blur", "spatter", "shear"]
 NOISES = ["gaussian_noise", "shot_noise", "speckle_noise"]

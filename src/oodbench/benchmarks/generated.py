@@ -12,7 +12,7 @@ from oodbench.benchmarks.folder import tree_below
 from oodbench.benchmarks.generated_source import generated_splits
 from oodbench.benchmarks.trees import ImageNetC
 from oodbench.core.errors import ConfigError
-from oodbench.corruptions.parameters import (
+from oodbench.data.corruptions.parameters import (
     SEVERITIES,
     checked_name,
     parameters_hash,
@@ -92,8 +92,8 @@ class ImageNetCGenerated(ImageNetC):
             DataError: the clean picture cannot be read, by name.
             ConfigError: OpenCV or the textures of frost are not installed.
         """
-        from oodbench.corruptions.files import clean_picture, encoded
-        from oodbench.corruptions.registry import corrupt
+        from oodbench.data.corruptions.files import clean_picture, encoded
+        from oodbench.data.corruptions.registry import corrupt
 
         corruption, level, wnid, name = PurePosixPath(path.relative_to(self.source)).parts
         severity = int(level)

@@ -10,9 +10,9 @@ from oodbench.benchmarks.folder import tree_below
 from oodbench.benchmarks.generated_source import generated_splits
 from oodbench.benchmarks.trees import ImageNetP
 from oodbench.data.clips import decode_clip
+from oodbench.data.perturbations.parameters import checked_name, parameters_hash
 from oodbench.data.tasks import stream_name
 from oodbench.metrics.perturbation import TEST_PERTURBATIONS
-from oodbench.perturbations.parameters import checked_name, parameters_hash
 
 
 class ImageNetPGenerated(ImageNetP):
@@ -74,7 +74,7 @@ class ImageNetPGenerated(ImageNetP):
             DataError: the clean picture cannot be read, by name.
             ConfigError: OpenCV is not installed.
         """
-        from oodbench.perturbations.files import clip_file, clip_frames, whole_picture
+        from oodbench.data.perturbations.files import clip_file, clip_frames, whole_picture
 
         perturbation, wnid, file = PurePosixPath(path.relative_to(self.source)).parts
         clip = whole_picture(self.source / wnid / file), perturbation, self.seed

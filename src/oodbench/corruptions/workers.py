@@ -11,7 +11,7 @@ from threading import Thread
 from typing import TypeVar
 
 from oodbench.core.errors import DataError, OodbenchError
-from oodbench.corruptions.opencv import cv2
+from oodbench.data.corruptions.opencv import cv2
 
 T = TypeVar("T")
 R = TypeVar("R")

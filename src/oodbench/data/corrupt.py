@@ -3,8 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
-from oodbench.corruptions import parameters
 from oodbench.data import generate
+from oodbench.data.corruptions import parameters
 from oodbench.data.tasks import Maker
 
 SUMMARY = "make ImageNet-C from ImageNet's validation pictures: 19 corruptions, 5 severities"
@@ -44,7 +44,7 @@ def _cells(names: Sequence[str] | None, severities: Sequence[int]) -> list[str]:
 
 def _versions(cells: Sequence[str]) -> dict[str, str]:
     """Versions that the bytes may depend on; of frost, the textures are looked at too."""
-    from oodbench.corruptions.frost_textures import frost_textures
+    from oodbench.data.corruptions.frost_textures import frost_textures
 
     found = generate.package_versions()
     if any(cell.startswith("frost/") for cell in cells):
@@ -53,7 +53,7 @@ def _versions(cells: Sequence[str]) -> dict[str, str]:
 
 
 def _maker() -> Maker:
-    from oodbench.corruptions.files import clean_picture, corrupted_file
+    from oodbench.data.corruptions.files import clean_picture, corrupted_file
 
     return Maker(clean_picture, corrupted_file, ".JPEG")
 

@@ -168,7 +168,7 @@ def package_versions(*packages: str) -> dict[str, str]:
     Raises:
         ConfigError: OpenCV is not installed.
     """
-    from oodbench.corruptions.opencv import cv2
+    from oodbench.data.corruptions.opencv import cv2
 
     found = {name: version(name) for name in ("oodbench", "numpy", "pillow", *packages)}
     return {**found, "opencv": cv2.__version__}

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 
 from oodbench.data import generate
+from oodbench.data.perturbations import parameters
 from oodbench.data.tasks import Maker
-from oodbench.perturbations import parameters
 
 SUMMARY = "make ImageNet-P from ImageNet's validation pictures: clips of 14 perturbations"
 
@@ -31,7 +31,7 @@ def _versions(perturbations: Sequence[str]) -> dict[str, str]:
 
 
 def _maker() -> Maker:
-    from oodbench.perturbations.files import clip_file, whole_picture
+    from oodbench.data.perturbations.files import clip_file, whole_picture
 
     return Maker(whole_picture, clip_file, ".mp4")
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.corruptions.opencv import cv2
+from oodbench.data.corruptions.opencv import cv2
 
 Picture = NDArray[np.uint8]
 """RGB picture `(H, W, 3)`, 0..255."""

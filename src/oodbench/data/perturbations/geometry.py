@@ -17,9 +17,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from oodbench.corruptions.opencv import cv2
-from oodbench.corruptions.pixels import Picture
-from oodbench.perturbations.framing import SIDE, corner
+from oodbench.data.corruptions.opencv import cv2
+from oodbench.data.corruptions.pixels import Picture
+from oodbench.data.perturbations.framing import SIDE, corner
 
 
 def translate(

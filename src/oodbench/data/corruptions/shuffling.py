@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from oodbench.corruptions.pixels import Picture
+from oodbench.data.corruptions.pixels import Picture
 
 
 def shuffled(picture: Picture, rng: Generator, max_shift: int, passes: int) -> Picture:

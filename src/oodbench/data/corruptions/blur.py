@@ -9,12 +9,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from oodbench.corruptions.gaussian import smoothed
-from oodbench.corruptions.motion import motion_blurred
-from oodbench.corruptions.opencv import cv2
-from oodbench.corruptions.pixels import Picture, truncated
-from oodbench.corruptions.shuffling import shuffled
-from oodbench.corruptions.zooming import sum_of_zooms
+from oodbench.data.corruptions.gaussian import smoothed
+from oodbench.data.corruptions.motion import motion_blurred
+from oodbench.data.corruptions.opencv import cv2
+from oodbench.data.corruptions.pixels import Picture, truncated
+from oodbench.data.corruptions.shuffling import shuffled
+from oodbench.data.corruptions.zooming import sum_of_zooms
 
 _NOTHING = 1e-12
 

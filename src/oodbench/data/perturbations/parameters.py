@@ -7,11 +7,11 @@ from typing import Any
 
 from numpy.random import Generator
 
-from oodbench.corruptions.parameter_table import ParameterTable
-from oodbench.corruptions.parameters import stream
 from oodbench.data.clips import Encoder
+from oodbench.data.corruptions.parameter_table import ParameterTable
+from oodbench.data.corruptions.parameters import stream
 
-_TABLE = ParameterTable("oodbench.perturbations", "sequences.yaml", "perturbation")
+_TABLE = ParameterTable("oodbench.data.perturbations", "sequences.yaml", "perturbation")
 
 
 def names() -> list[str]:
@@ -57,7 +57,7 @@ def clip_stream(seed: int, perturbation: str, name: str) -> Generator:
         name: of the clean picture, the same on every machine.
 
     Returns:
-        `oodbench.corruptions.parameters.stream` of "<seed>:<perturbation>:<name>".
+        `oodbench.data.corruptions.parameters.stream` of "<seed>:<perturbation>:<name>".
     """
     return stream(f"{seed}:{perturbation}:{name}")
 

@@ -6,12 +6,12 @@ from functools import partial
 import numpy as np
 from numpy.random import Generator
 
-from oodbench.corruptions.noise import gaussian_noise, shot_noise, speckle_noise
-from oodbench.corruptions.pixels import Picture
-from oodbench.perturbations import blur, geometry, weather
-from oodbench.perturbations.framing import SIDE, centre
-from oodbench.perturbations.noise import redrawn
-from oodbench.perturbations.parameters import checked_name, parameters
+from oodbench.data.corruptions.noise import gaussian_noise, shot_noise, speckle_noise
+from oodbench.data.corruptions.pixels import Picture
+from oodbench.data.perturbations import blur, geometry, weather
+from oodbench.data.perturbations.framing import SIDE, centre
+from oodbench.data.perturbations.noise import redrawn
+from oodbench.data.perturbations.parameters import checked_name, parameters
 
 Frames = Iterator[Picture]
 

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.corruptions.opencv import cv2
-from oodbench.corruptions.pixels import Picture
+from oodbench.data.corruptions.opencv import cv2
+from oodbench.data.corruptions.pixels import Picture
 
 HSV = NDArray[np.float32]
 """`(H, W, 3)`: hue in degrees, saturation and value in [0, 1]; grey has hue 0, which is red."""

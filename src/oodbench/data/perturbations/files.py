@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from oodbench.benchmarks.pictures import load_picture
-from oodbench.corruptions.pixels import Picture
 from oodbench.data.clips import encode_clip
-from oodbench.perturbations.parameters import clip_stream, encoder
-from oodbench.perturbations.registry import Frames, perturbed
+from oodbench.data.corruptions.pixels import Picture
+from oodbench.data.perturbations.parameters import clip_stream, encoder
+from oodbench.data.perturbations.registry import Frames, perturbed
 from oodbench.preprocessing import Preprocessing
 
 _prepare = Preprocessing(resize=256)

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.random import Generator
 
-from oodbench.corruptions.gaussian import smoothed
-from oodbench.corruptions.motion import motion_blurred
-from oodbench.corruptions.pixels import Picture, truncated
-from oodbench.perturbations.framing import centre
-from oodbench.perturbations.geometry import scaled
+from oodbench.data.corruptions.gaussian import smoothed
+from oodbench.data.corruptions.motion import motion_blurred
+from oodbench.data.corruptions.pixels import Picture, truncated
+from oodbench.data.perturbations.framing import centre
+from oodbench.data.perturbations.geometry import scaled
 
 
 def motion_blur(

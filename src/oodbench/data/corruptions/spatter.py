@@ -4,9 +4,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from oodbench.corruptions.gaussian import smoothed
-from oodbench.corruptions.opencv import cv2
-from oodbench.corruptions.pixels import Picture, in_colour, truncated
+from oodbench.data.corruptions.gaussian import smoothed
+from oodbench.data.corruptions.opencv import cv2
+from oodbench.data.corruptions.pixels import Picture, in_colour, truncated
 
 WATER = np.array([175, 238, 238], np.float32)
 """Pale turquoise, RGB."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from numpy.random import Generator
 
-from oodbench.corruptions.pixels import Picture
+from oodbench.data.corruptions.pixels import Picture
 
 
 def redrawn(
@@ -18,7 +18,7 @@ def redrawn(
     """First the clean picture, then the same picture under independent draws.
 
     Args:
-        noise: one of `oodbench.corruptions.noise`.
+        noise: one of `oodbench.data.corruptions.noise`.
         picture: uint8 `(H, W, 3)`.
         rng: drawn from in the order of the frames.
         frames: their number, the clean one included.

@@ -5,8 +5,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.corruptions.opencv import cv2
-from oodbench.corruptions.pixels import Field, Picture
+from oodbench.data.corruptions.opencv import cv2
+from oodbench.data.corruptions.pixels import Field, Picture
 
 
 @lru_cache(maxsize=32)

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.corruptions.pixels import in_colour
+from oodbench.data.corruptions.pixels import in_colour
 
 Pixels = NDArray[np.float32]
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.random import Generator
 
-from oodbench.corruptions import blur, digital, noise, weather
-from oodbench.corruptions.parameters import checked_name, parameters
-from oodbench.corruptions.pixels import Picture
-from oodbench.corruptions.spatter import spatter
+from oodbench.data.corruptions import blur, digital, noise, weather
+from oodbench.data.corruptions.parameters import checked_name, parameters
+from oodbench.data.corruptions.pixels import Picture
+from oodbench.data.corruptions.spatter import spatter
 
 FUNCTIONS: dict[str, Callable[..., Picture]] = {
     "gaussian_noise": noise.gaussian_noise,

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from oodbench.corruptions.colour import from_hsv, to_hsv
-from oodbench.corruptions.motion import motion_blurred
-from oodbench.corruptions.pixels import Picture
-from oodbench.corruptions.spatter import wet_areas, wetted
-from oodbench.corruptions.weather import flakes, snowed, whitened
+from oodbench.data.corruptions.colour import from_hsv, to_hsv
+from oodbench.data.corruptions.motion import motion_blurred
+from oodbench.data.corruptions.pixels import Picture
+from oodbench.data.corruptions.spatter import wet_areas, wetted
+from oodbench.data.corruptions.weather import flakes, snowed, whitened
 
 
 def snow(

@@ -7,8 +7,8 @@ those of the published code and in its order, on a NumPy generator instead of `n
 import numpy as np
 from numpy.random import Generator
 
-from oodbench.corruptions.opencv import cv2
-from oodbench.corruptions.pixels import BYTE_AS_FRACTION, Picture, truncated
+from oodbench.data.corruptions.opencv import cv2
+from oodbench.data.corruptions.pixels import BYTE_AS_FRACTION, Picture, truncated
 
 
 def gaussian_noise(picture: Picture, rng: Generator, *, std: float) -> Picture:

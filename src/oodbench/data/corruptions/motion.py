@@ -5,8 +5,8 @@ from math import ceil, cos, radians, sin
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.corruptions.opencv import cv2
-from oodbench.corruptions.pixels import Picture, truncated
+from oodbench.data.corruptions.opencv import cv2
+from oodbench.data.corruptions.pixels import Picture, truncated
 
 _HALF_OF_16_BITS = 0.5 / 257
 """Half a level of 16 bits, in levels of 8: to round to those before the rest is cut."""

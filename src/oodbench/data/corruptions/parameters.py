@@ -9,11 +9,11 @@ from typing import Any
 from numpy.random import PCG64, Generator
 
 from oodbench.core.errors import ConfigError
-from oodbench.corruptions.parameter_table import ParameterTable
+from oodbench.data.corruptions.parameter_table import ParameterTable
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
-_TABLE = ParameterTable("oodbench.corruptions", "severities.yaml", "corruption")
+_TABLE = ParameterTable("oodbench.data.corruptions", "severities.yaml", "corruption")
 
 
 def names() -> list[str]:

@@ -10,11 +10,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from oodbench.corruptions.colour import from_hsv, to_hsv
-from oodbench.corruptions.gaussian import smoothed_mirrored
-from oodbench.corruptions.opencv import cv2
-from oodbench.corruptions.pixels import BYTE_AS_FRACTION, Picture, truncated
-from oodbench.corruptions.sampling import sampled
+from oodbench.data.corruptions.colour import from_hsv, to_hsv
+from oodbench.data.corruptions.gaussian import smoothed_mirrored
+from oodbench.data.corruptions.opencv import cv2
+from oodbench.data.corruptions.pixels import BYTE_AS_FRACTION, Picture, truncated
+from oodbench.data.corruptions.sampling import sampled
 
 
 def contrast(picture: Picture, rng: Generator, *, factor: float) -> Picture:

@@ -6,8 +6,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.corruptions.opencv import cv2
-from oodbench.corruptions.pixels import Field
+from oodbench.data.corruptions.opencv import cv2
+from oodbench.data.corruptions.pixels import Field
 
 
 @lru_cache(maxsize=256)

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from oodbench.corruptions.colour import from_hsv, to_hsv
-from oodbench.corruptions.frost_textures import frost_textures
-from oodbench.corruptions.motion import motion_blurred
-from oodbench.corruptions.opencv import cv2
-from oodbench.corruptions.pixels import Field, Picture, in_colour, truncated
-from oodbench.corruptions.plasma import plasma
-from oodbench.corruptions.zooming import zoomed
+from oodbench.data.corruptions.colour import from_hsv, to_hsv
+from oodbench.data.corruptions.frost_textures import frost_textures
+from oodbench.data.corruptions.motion import motion_blurred
+from oodbench.data.corruptions.opencv import cv2
+from oodbench.data.corruptions.pixels import Field, Picture, in_colour, truncated
+from oodbench.data.corruptions.plasma import plasma
+from oodbench.data.corruptions.zooming import zoomed
 
 
 def snow(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from oodbench.corruptions.pixels import Picture
+from oodbench.data.corruptions.pixels import Picture
 
 SIDE = 224
 """Pixels of a frame's side."""

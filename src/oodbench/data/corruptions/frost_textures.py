@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from oodbench.core.errors import ConfigError
-from oodbench.corruptions.opencv import cv2
-from oodbench.corruptions.pixels import Picture
+from oodbench.data.corruptions.opencv import cv2
+from oodbench.data.corruptions.pixels import Picture
 from oodbench.reference import read_table
 
 FOLDERS = {"imagecorruptions": "frost", "corrupt_tta": "assets/frost"}
