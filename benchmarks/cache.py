@@ -21,8 +21,8 @@ import numpy as np
 from first_pictures import first_pictures
 from numpy.typing import NDArray
 
-from oodbench.benchmarks.pictures import load_picture
 from oodbench.core.files import write_json
+from oodbench.data.pictures import load_picture
 from oodbench.pixel_cache import PixelCache, open_cache
 from oodbench.preprocessing import Preprocessing
 

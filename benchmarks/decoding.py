@@ -1,6 +1,6 @@
 """JPEG files to preprocessed pixels with several decoders, on one thread, pixels compared.
 
-`ours` is `oodbench.benchmarks.pictures.load_picture` and then Resize 256, CenterCrop 224; each of
+`ours` is `oodbench.data.pictures.load_picture` and then Resize 256, CenterCrop 224; each of
 the others decodes the same files, hands its pixels to the same resize, and drops out where they
 differ. Milliseconds of the processor a picture, the best of several rounds.
 
@@ -20,8 +20,8 @@ from first_pictures import first_pictures
 from PIL import Image
 from torchvision.io import ImageReadMode, decode_jpeg
 
-from oodbench.benchmarks.pictures import load_picture
 from oodbench.core.files import write_json
+from oodbench.data.pictures import load_picture
 from oodbench.preprocessing import Preprocessing
 
 Decode = Callable[[Path], Image.Image]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from oodbench.benchmarks.listing import PICTURE_SUFFIXES, list_folders, round_robin
+from oodbench.data.listing import PICTURE_SUFFIXES, list_folders, round_robin
 
 
 def first_pictures(folder: Path, count: int) -> list[Path]:

@@ -12,12 +12,12 @@ from typing import Any
 from oodbench.assemble import decoders, setting_of
 from oodbench.attack_report import stored_report
 from oodbench.batches import Chunk
-from oodbench.benchmarks.pictures import clip_decoder
 from oodbench.chunks import all_chunks, chunk_info, is_whole, missing_chunks
 from oodbench.core.budget import budget_note
 from oodbench.core.files import read_json, write_json
 from oodbench.core.progress import Progress
 from oodbench.core.versions import versions
+from oodbench.data.pictures import clip_decoder
 from oodbench.difference import difference
 from oodbench.evaluate import evaluate
 from oodbench.key import dataset_fingerprint

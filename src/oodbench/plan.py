@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.benchmarks.base import Benchmark, Split
-from oodbench.benchmarks.listing import folder_names
 from oodbench.core.budget import item_counts, parse_budget
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.files import read_json
 from oodbench.core.schema import RunConfig, source_model
+from oodbench.data.listing import folder_names
 from oodbench.data.manifest import found_notice
 from oodbench.engines.devices import device_type, resolve_device
 from oodbench.key import key_document, run_key

@@ -11,9 +11,9 @@ from PIL import Image
 from oodbench.benchmarks import folder as folder_module
 from oodbench.benchmarks.base import Split
 from oodbench.benchmarks.folder import FolderBenchmark
-from oodbench.benchmarks.listing import Folder, even_positions, list_folders, round_robin, summarise
-from oodbench.benchmarks.pictures import load_picture
 from oodbench.core.errors import ConfigError, DataError
+from oodbench.data.listing import Folder, even_positions, list_folders, round_robin, summarise
+from oodbench.data.pictures import load_picture
 from oodbench.reference import imagenet_a_wnids, imagenet_wnids
 
 TOP1 = ["oodbench.metrics.accuracy.top1"]

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from torchvision.datasets.folder import pil_loader
 
-from oodbench.benchmarks.listing import PICTURE_SUFFIXES, list_folders
-from oodbench.benchmarks.pictures import load_picture
+from oodbench.data.listing import PICTURE_SUFFIXES, list_folders
+from oodbench.data.pictures import load_picture
 
 DATA = os.environ.get("OODBENCH_TEST_DATA")
 

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from source_pictures import write_source
 
-from oodbench.benchmarks.pictures import load_clip
 from oodbench.core.files import read_json
 from oodbench.data import cli
+from oodbench.data.pictures import load_clip
 
 needs_opencv = pytest.mark.skipif(find_spec("cv2") is None, reason="OpenCV is not installed")
 

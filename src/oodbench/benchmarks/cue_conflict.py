@@ -11,9 +11,9 @@ from PIL import Image
 
 from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
 from oodbench.benchmarks.folder import tree_below
-from oodbench.benchmarks.listing import folder_names
-from oodbench.benchmarks.pictures import load_picture
 from oodbench.core.errors import DataError
+from oodbench.data.listing import folder_names
+from oodbench.data.pictures import load_picture
 from oodbench.metrics.shape_bias import shape_bias
 from oodbench.readouts import ShapeCategories
 from oodbench.reference import geirhos_categories

@@ -10,7 +10,8 @@ from hydra.utils import get_method
 from PIL import Image
 
 from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
-from oodbench.benchmarks.listing import (
+from oodbench.core.errors import ConfigError, DataError
+from oodbench.data.listing import (
     PICTURE_SUFFIXES,
     Folder,
     Summary,
@@ -21,8 +22,7 @@ from oodbench.benchmarks.listing import (
     round_robin,
     summarise,
 )
-from oodbench.benchmarks.pictures import load_picture
-from oodbench.core.errors import ConfigError, DataError
+from oodbench.data.pictures import load_picture
 from oodbench.readouts import Standard
 from oodbench.reference import imagenet_a_wnids, imagenet_wnids
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from oodbench.benchmarks.base import Item, Split
 from oodbench.benchmarks.folder import Labelled, wnid_folders
-from oodbench.benchmarks.listing import (
+from oodbench.data.listing import (
     PICTURE_SUFFIXES,
     Summary,
     cached_summary,

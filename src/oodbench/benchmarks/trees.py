@@ -9,7 +9,8 @@ from PIL import Image
 
 from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
 from oodbench.benchmarks.folder import Labelled, wnid_folders
-from oodbench.benchmarks.listing import (
+from oodbench.core.errors import DataError
+from oodbench.data.listing import (
     CLIP_SUFFIXES,
     PICTURE_SUFFIXES,
     cached_summary,
@@ -18,8 +19,7 @@ from oodbench.benchmarks.listing import (
     round_robin,
     summarise,
 )
-from oodbench.benchmarks.pictures import load_clip, load_picture
-from oodbench.core.errors import DataError
+from oodbench.data.pictures import load_clip, load_picture
 from oodbench.metrics import corruption, perturbation
 from oodbench.metrics.accuracy import error, top1
 from oodbench.readouts import Standard

@@ -11,11 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
-from oodbench.benchmarks.listing import PICTURE_SUFFIXES, Folder, list_folders, summarise
 from oodbench.core.errors import ConfigError, DataError, OodbenchError
 from oodbench.core.progress import Progress
 from oodbench.data import manifest
 from oodbench.data.checksums import ChecksumLogs, settle
+from oodbench.data.listing import PICTURE_SUFFIXES, Folder, list_folders, summarise
 from oodbench.data.tasks import Maker, Task, carry_out
 from oodbench.reference import imagenet_wnids
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.benchmarks.listing import (
+from oodbench.core.errors import DataError
+from oodbench.data.listing import (
     PICTURE_SUFFIXES,
     Summary,
     cached_summary,
@@ -16,7 +17,6 @@ from oodbench.benchmarks.listing import (
     list_folders,
     summarise,
 )
-from oodbench.core.errors import DataError
 from oodbench.probe.schema import ProbeDataConfig
 from oodbench.reference import imagenet_wnids
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from oodbench.benchmarks.pictures import load_picture
 from oodbench.core.errors import DataError
+from oodbench.data.pictures import load_picture
 from oodbench.preprocessing import Preprocessing, Transform
 from oodbench.probe.listing import Pictures
 from oodbench.probe.recipe import Indices

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from oodbench.benchmarks.pictures import load_picture
 from oodbench.data.corruptions.parameters import picture_stream
 from oodbench.data.corruptions.pixels import Picture
 from oodbench.data.corruptions.registry import corrupt
+from oodbench.data.pictures import load_picture
 from oodbench.preprocessing import Preprocessing
 
 PUBLISHED_QUALITY = 85

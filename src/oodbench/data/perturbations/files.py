@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from oodbench.benchmarks.pictures import load_picture
 from oodbench.data.clips import encode_clip
 from oodbench.data.corruptions.pixels import Picture
 from oodbench.data.perturbations.parameters import clip_stream, encoder
 from oodbench.data.perturbations.registry import Frames, perturbed
+from oodbench.data.pictures import load_picture
 from oodbench.preprocessing import Preprocessing
 
 _prepare = Preprocessing(resize=256)
