@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from oodbench.core.errors import DataError
-from oodbench.data import cli, demo
+from oodbench.data import cli
+from oodbench.data.demo import build as demo
 
 
 def test_help_lists_the_subcommands(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,10 @@ import pytest
 from PIL import Image
 
 from oodbench.core.errors import DataError
-from oodbench.data import demo, demo_plan, demo_sources
-from oodbench.data.demo import build_demo
+from oodbench.data.demo import build as demo
+from oodbench.data.demo import plan as demo_plan
+from oodbench.data.demo import sources as demo_sources
+from oodbench.data.demo.build import build_demo
 from oodbench.reference import geirhos_categories, imagenet_a_wnids, imagenet_wnids
 
 pytestmark = pytest.mark.skipif(
@@ -265,7 +267,7 @@ def test_a_foolbox_without_a_picture_is_named(
 
 def test_foolbox_is_not_imported() -> None:
     code = (
-        "import sys; from oodbench.data.demo_sources import sources_folder; sources_folder(); "
+        "import sys; from oodbench.data.demo.sources import sources_folder; sources_folder(); "
         "import oodbench.data.cli; print({'foolbox', 'torch'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from oodbench.data.demo_corruptions import CORRUPTIONS
-from oodbench.data.demo_pictures import Pixels, random_generator
+from oodbench.data.demo.corruptions import CORRUPTIONS
+from oodbench.data.demo.pictures import Pixels, random_generator
 from oodbench.reference import read_table
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oodbench.data.demo_perturbations import PERTURBATIONS, clip_frames
-from oodbench.data.demo_pictures import random_generator
+from oodbench.data.demo.perturbations import PERTURBATIONS, clip_frames
+from oodbench.data.demo.pictures import random_generator
 from oodbench.reference import read_table
 
 

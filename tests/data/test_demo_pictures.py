@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oodbench.data.demo_pictures import (
+from oodbench.data.demo.pictures import (
     centre_crop,
     cue_conflict,
     displaced,

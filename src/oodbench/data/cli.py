@@ -5,7 +5,8 @@ import sys
 from typing import Protocol
 
 from oodbench.core.errors import OodbenchError
-from oodbench.data import corrupt, demo, perturb
+from oodbench.data import corrupt, perturb
+from oodbench.data.demo import build as demo
 
 
 class Command(Protocol):

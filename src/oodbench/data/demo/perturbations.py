@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from oodbench.data.demo_pictures import (
+from oodbench.data.demo.pictures import (
     centre_crop,
     displaced,
     mean_of,

@@ -9,9 +9,9 @@ from PIL import Image
 
 from oodbench.core.files import atomic_path, write_text
 from oodbench.data.clips import write_clip
-from oodbench.data.demo_corruptions import CORRUPTIONS
-from oodbench.data.demo_perturbations import PERTURBATIONS, clip_frames
-from oodbench.data.demo_pictures import (
+from oodbench.data.demo.corruptions import CORRUPTIONS
+from oodbench.data.demo.perturbations import PERTURBATIONS, clip_frames
+from oodbench.data.demo.pictures import (
     centre_crop,
     corner_crop,
     cue_conflict,
@@ -22,7 +22,7 @@ from oodbench.data.demo_pictures import (
     rotation,
     sketch,
 )
-from oodbench.data.demo_sources import SOURCES, Source, open_source
+from oodbench.data.demo.sources import SOURCES, Source, open_source
 from oodbench.reference import geirhos_categories, imagenet_a_indices
 
 NOTICE = (

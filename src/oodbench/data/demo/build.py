@@ -8,8 +8,8 @@ from typing import Any
 
 from oodbench.core.errors import DataError
 from oodbench.core.files import read_json, write_json, write_text
-from oodbench.data.demo_plan import NOTICE, DemoDataSet, demo_data_sets
-from oodbench.data.demo_sources import sources_folder
+from oodbench.data.demo.plan import NOTICE, DemoDataSet, demo_data_sets
+from oodbench.data.demo.sources import sources_folder
 
 VERSION = 1
 """Raised whenever a file of the demo data changes."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageFilter
 
-from oodbench.data.demo_pictures import (
+from oodbench.data.demo.pictures import (
     Pixels,
     displaced,
     mean_of,

@@ -1,0 +1,1 @@
+"""Small stand-ins for all data sets, made from a handful of pictures."""
