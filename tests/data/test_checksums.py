@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from oodbench.data.checksums import NAME, ChecksumLogs, settle
+from oodbench.data.generation.checksums import NAME, ChecksumLogs, settle
 
 
 def sha256(text: str) -> str:

@@ -13,7 +13,8 @@ from PIL import Image
 from source_pictures import write_source
 
 from oodbench.core.files import read_json
-from oodbench.data import cli, corrupt
+from oodbench.data import cli
+from oodbench.data.generation import imagenet_c as corrupt
 
 needs_opencv = pytest.mark.skipif(find_spec("cv2") is None, reason="OpenCV is not installed")
 

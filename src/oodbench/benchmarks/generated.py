@@ -18,7 +18,7 @@ from oodbench.data.corruptions.parameters import (
     parameters_hash,
     picture_stream,
 )
-from oodbench.data.tasks import stream_name
+from oodbench.data.generation.tasks import stream_name
 from oodbench.metrics.corruption import TEST_CORRUPTIONS
 
 

@@ -5,8 +5,9 @@ import sys
 from typing import Protocol
 
 from oodbench.core.errors import OodbenchError
-from oodbench.data import corrupt, perturb
 from oodbench.data.demo import build as demo
+from oodbench.data.generation import imagenet_c as corrupt
+from oodbench.data.generation import imagenet_p as perturb
 
 
 class Command(Protocol):

@@ -3,9 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
-from oodbench.data import generate
+from oodbench.data.generation import generate
+from oodbench.data.generation.tasks import Maker
 from oodbench.data.perturbations import parameters
-from oodbench.data.tasks import Maker
 
 SUMMARY = "make ImageNet-P from ImageNet's validation pictures: clips of 14 perturbations"
 

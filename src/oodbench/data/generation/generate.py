@@ -14,9 +14,9 @@ from time import perf_counter
 from oodbench.core.errors import ConfigError, DataError, OodbenchError
 from oodbench.core.progress import Progress
 from oodbench.data import manifest
-from oodbench.data.checksums import ChecksumLogs, settle
+from oodbench.data.generation.checksums import ChecksumLogs, settle
+from oodbench.data.generation.tasks import Maker, Task, carry_out
 from oodbench.data.listing import PICTURE_SUFFIXES, Folder, list_folders, summarise
-from oodbench.data.tasks import Maker, Task, carry_out
 from oodbench.reference import imagenet_wnids
 
 log = logging.getLogger(__name__)
@@ -203,7 +203,7 @@ def _make_missing(
     product: Product, plan: Plan, tasks: Sequence[Task]
 ) -> tuple[int, dict[str, str]]:
     """Number of files made, and the reason of each picture that was left out."""
-    from oodbench.corruptions.workers import outcomes
+    from oodbench.data.generation.workers import outcomes
 
     made = 0
     damaged: dict[str, str] = {}

@@ -3,9 +3,9 @@
 import argparse
 from collections.abc import Sequence
 
-from oodbench.data import generate
 from oodbench.data.corruptions import parameters
-from oodbench.data.tasks import Maker
+from oodbench.data.generation import generate
+from oodbench.data.generation.tasks import Maker
 
 SUMMARY = "make ImageNet-C from ImageNet's validation pictures: 19 corruptions, 5 severities"
 
