@@ -34,8 +34,8 @@ from oodbench.composing import register_all
 from oodbench.core.building import build
 from oodbench.core.files import write_json
 from oodbench.core.schema import validate
-from oodbench.folding import FoldedNetworks
 from oodbench.models.build import build_classifier
+from oodbench.models.folding import FoldedNetworks
 from oodbench.models.weights import find_weights
 
 EPS, STEP, ITERATIONS = 0.06, 2 / 255, 10

@@ -10,7 +10,7 @@ from run_factory import run_result, score, store, store_records
 from oodbench.attack_comparisons import compare
 from oodbench.attack_report import report_text, stored_report
 from oodbench.core.errors import DataError
-from oodbench.metrics.attack_report import Check
+from oodbench.metrics.attack_checks import Check
 from oodbench.results import RunResult, read_result, read_results, write_result
 from oodbench.scoring import rescore
 from oodbench.table import main

@@ -10,7 +10,7 @@ import torch
 from attack_toys import conv_net, mlp, pictures
 from torch import Tensor, nn
 
-from oodbench.folding import FoldedNetworks, fold_batch_norm, is_fixed_batch_norm
+from oodbench.models.folding import FoldedNetworks, fold_batch_norm, is_fixed_batch_norm
 
 
 def norms(network: nn.Module) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from oodbench.attacked_runs import Read, attack_class, item_counts, read_attacked, records_of
 from oodbench.metrics.adversarial import accurate
-from oodbench.metrics.attack_report import Check, Finding, judged, rules, strictly_accurate
+from oodbench.metrics.attack_checks import Check, Finding, judged, rules, strictly_accurate
 from oodbench.results import RunResult
 
 _PICTURES = 1000

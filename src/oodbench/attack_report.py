@@ -13,7 +13,7 @@ import pandas as pd
 from oodbench.attack_comparisons import compare
 from oodbench.attacked_runs import Read, attack_class, read_attacked, records_of
 from oodbench.core.errors import DataError
-from oodbench.metrics.attack_report import AttackReport, Check, attack_report
+from oodbench.metrics.attack_checks import AttackReport, Check, attack_report
 from oodbench.report import format_score
 from oodbench.results import RunResult
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from oodbench.metrics.attack_report import COLUMNS
+from oodbench.metrics.attack_checks import COLUMNS
 from oodbench.records import read_split
 from oodbench.results import RunResult
 

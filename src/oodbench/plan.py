@@ -14,7 +14,7 @@ from oodbench.core.files import read_json
 from oodbench.core.schema import RunConfig, source_model
 from oodbench.data.listing import folder_names
 from oodbench.data.manifest import found_notice
-from oodbench.engines.devices import device_type, resolve_device
+from oodbench.engines.settings import device_type, resolve_device
 from oodbench.key import key_document, run_key
 from oodbench.models.weights import identity
 from oodbench.paths import RunPaths

@@ -24,7 +24,7 @@ class RunResult:
         scores: by split ("" is the whole benchmark) and metric.
         weights: identity of the weights, None where unknown.
         config: what made the records, and how to score them again.
-        attack_report: `oodbench.metrics.attack_report.AttackReport` as JSON; None without attack.
+        attack_report: `oodbench.metrics.attack_checks.AttackReport` as JSON; None without attack.
         directory, modified: where and when the file was found; not in it.
     """
 

@@ -11,8 +11,8 @@ from torchvision.models import resnet18, resnet50, vit_b_16
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 from transformers import ViTConfig, ViTForImageClassification
 
-from oodbench.attacks.checkpointing import blocks, checkpointed
 from oodbench.attacks.frozen import frozen
+from oodbench.attacks.frugal import blocks, checkpointed
 from oodbench.attacks.lean_norm import lean_norms
 from oodbench.attacks.memory import kept_bytes
 

@@ -17,10 +17,10 @@ from oodbench.attacks.checks import check_result
 from oodbench.attacks.pgd import PGD
 from oodbench.core.building import build
 from oodbench.core.schema import register_schema, validate
-from oodbench.folding import FoldedNetworks
 from oodbench.metrics.intervals import rate
 from oodbench.models.build import build_classifier
 from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.models.folding import FoldedNetworks
 from oodbench.models.weights import find_weights
 from oodbench.resolvers import register_resolvers
 

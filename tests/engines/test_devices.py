@@ -7,7 +7,7 @@ import pytest
 
 from oodbench.core.errors import ConfigError
 from oodbench.engines.batch_size import default_batch_size
-from oodbench.engines.devices import device_type, resolve_device
+from oodbench.engines.settings import device_type, resolve_device
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:x"])

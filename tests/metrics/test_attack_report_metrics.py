@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from oodbench.metrics.attack_report import (
+from oodbench.metrics.attack_checks import (
     AttackReport,
     Check,
     Finding,

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 
-from oodbench.folding import is_fixed_batch_norm
+from oodbench.models.folding import is_fixed_batch_norm
 
 
 class _ScaleAndShift(torch.autograd.Function):

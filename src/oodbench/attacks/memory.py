@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from oodbench.attacks.checkpointing import checkpointed
 from oodbench.attacks.checks import refuse_without_gradients
+from oodbench.attacks.frugal import checkpointed
 from oodbench.attacks.lean_norm import lean_norms
 from oodbench.core.errors import AttackError, ConfigError
 

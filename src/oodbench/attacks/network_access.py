@@ -19,7 +19,7 @@ from oodbench.attacks.memory import (
     own_bytes,
     release,
 )
-from oodbench.folding import FoldedNetworks
+from oodbench.models.folding import FoldedNetworks
 
 CPU_MICRO_BATCH = 8
 """Fastest with two threads, see benchmarks/attacks.py: the activations of a few images stay in the

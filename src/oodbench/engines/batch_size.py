@@ -1,6 +1,6 @@
 """Batch sizes where the config names none. Imports no torch: plans ask too."""
 
-from oodbench.engines.devices import device_type
+from oodbench.engines.settings import device_type
 
 ON_THE_CPU = 8
 """Measured with efficientnet_lite0 and resnet50 on two cores: the activations of a larger batch

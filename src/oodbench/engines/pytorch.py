@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from oodbench.engines.allocator import keep_freed_memory
 from oodbench.engines.base import Pending
 from oodbench.engines.precision import autocast, set_tf32
-from oodbench.folding import FoldedNetworks
+from oodbench.models.folding import FoldedNetworks
 
 _THREADS_A_BATCH = 2
 """PyTorch computes a 1 x 1 convolution of a small batch another way, and slower, on one thread."""
