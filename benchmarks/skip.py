@@ -21,8 +21,8 @@ from omegaconf import OmegaConf
 from oodbench.composing import register_all
 from oodbench.core.files import write_json
 from oodbench.core.schema import validate
-from oodbench.plan import Plan, make_plan
-from oodbench.results import RunResult, write_result
+from oodbench.runs.plan import Plan, make_plan
+from oodbench.runs.results import RunResult, write_result
 
 GOAL_A_JOB = 0.3
 GOAL_SINGLE = 2.5

@@ -20,8 +20,8 @@ from typing import Any
 from throughput import USUAL, in_process, loop_arguments
 
 from oodbench.core.files import write_json
-from oodbench.records import read_split
-from oodbench.results import read_results
+from oodbench.runs.records import read_split
+from oodbench.runs.results import read_results
 
 MODELS = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 BENCHMARKS = ("imagenet", "imagenet_a", "imagenet_sketch")

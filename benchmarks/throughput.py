@@ -87,8 +87,8 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
     from oodbench.composing import register_all
     from oodbench.core.schema import validate
     from oodbench.execute import execute
-    from oodbench.plan import make_plan
-    from oodbench.records import read_split
+    from oodbench.runs.plan import make_plan
+    from oodbench.runs.records import read_split
 
     register_all()
     with (
@@ -181,8 +181,8 @@ def parts(arguments: argparse.Namespace) -> dict[str, Any]:
     from oodbench.composing import register_all
     from oodbench.core.loader import load_ahead
     from oodbench.core.schema import validate
-    from oodbench.plan import make_plan
     from oodbench.reader import Reader
+    from oodbench.runs.plan import make_plan
 
     register_all()
     with initialize_config_module(version_base="1.3", config_module="oodbench.conf"):

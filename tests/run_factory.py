@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from oodbench.metrics.score import Score, Unit
-from oodbench.records import ChunkInfo, chunk_path, write_chunk
-from oodbench.results import RunResult, write_result
+from oodbench.runs.records import ChunkInfo, chunk_path, write_chunk
+from oodbench.runs.results import RunResult, write_result
 
 
 def score(

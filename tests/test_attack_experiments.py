@@ -13,7 +13,7 @@ from toys import Cli
 
 from oodbench.core.building import build
 from oodbench.core.schema import RunConfig
-from oodbench.difference import difference
+from oodbench.runs.difference import difference
 
 
 def jobs(experiment: str) -> list[list[str]]:

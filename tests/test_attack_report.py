@@ -11,8 +11,8 @@ from oodbench.attack_comparisons import compare
 from oodbench.attack_report import report_text, stored_report
 from oodbench.core.errors import DataError
 from oodbench.metrics.attack_checks import Check
-from oodbench.results import RunResult, read_result, read_results, write_result
-from oodbench.scoring import rescore
+from oodbench.runs.results import RunResult, read_result, read_results, write_result
+from oodbench.runs.scoring import rescore
 from oodbench.table import main
 
 PGD = {"_target_": "oodbench.attacks.pgd.PGD", "name": "pgd_linf", "norm": "linf"}

@@ -12,9 +12,9 @@ from oodbench.core.budget import Budget, budget_note, item_counts, parse_budget
 from oodbench.core.errors import ConfigError
 from oodbench.core.schema import validate
 from oodbench.launch import Outcome
-from oodbench.plan import make_plan
-from oodbench.records import read_split
 from oodbench.run import run_cell
+from oodbench.runs.plan import make_plan
+from oodbench.runs.records import read_split
 from oodbench.sweep_jobs import Launch
 from oodbench.table import write_tables
 

@@ -11,10 +11,10 @@ from run_factory import failure, run_result, score, store, store_records
 
 from oodbench.check import check_runs, main
 from oodbench.core.files import write_json
-from oodbench.key import PIPELINE
 from oodbench.metrics.perturbation import TEST_PERTURBATIONS
 from oodbench.metrics.score import Score
-from oodbench.results import RunResult
+from oodbench.runs.key import PIPELINE
+from oodbench.runs.results import RunResult
 
 BILINEAR: dict[str, Any] = {"resize": 256, "crop": 224, "interpolation": "bilinear"}
 SKETCH: dict[str, Any] = {

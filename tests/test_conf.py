@@ -10,11 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from oodbench.core.building import build, check_arguments
 from oodbench.core.schema import RunConfig, register_schema, validate
-from oodbench.difference import difference
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.preprocessing import Preprocessing
 from oodbench.reference import read_table
 from oodbench.resolvers import register_resolvers
+from oodbench.runs.difference import difference
 
 GROUPS = ("attack", "benchmark", "engine", "experiment", "model", "preprocessing")
 GENERIC = {

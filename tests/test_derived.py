@@ -11,7 +11,7 @@ from oodbench.core.errors import DataError
 from oodbench.derived import derive, read_normaliser
 from oodbench.metrics.score import Score
 from oodbench.reference import read_table
-from oodbench.results import RunResult
+from oodbench.runs.results import RunResult
 
 ALEXNET = {
     row["corruption"]: float(row["value"])

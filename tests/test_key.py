@@ -11,10 +11,10 @@ from hydra import compose, initialize_config_module
 
 from oodbench.benchmarks.base import Split
 from oodbench.core.schema import RunConfig, register_schema, validate
-from oodbench.key import dataset_fingerprint, key_document, run_key
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.reference import imagenet_wnids
 from oodbench.resolvers import register_resolvers
+from oodbench.runs.key import dataset_fingerprint, key_document, run_key
 
 Overrides = Sequence[str]
 

@@ -3,7 +3,6 @@ from typing import Any
 import pytest
 from run_factory import run_result
 
-from oodbench.key import PIPELINE
 from oodbench.pipelines import (
     RESIZE256_CROP224,
     model_facts,
@@ -12,6 +11,7 @@ from oodbench.pipelines import (
     run_pipeline,
     timm_pipeline,
 )
+from oodbench.runs.key import PIPELINE
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from oodbench.core.errors import DataError
-from oodbench.records import (
+from oodbench.runs.records import (
     ChunkInfo,
     Skipped,
     chunk_files,

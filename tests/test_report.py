@@ -8,7 +8,7 @@ import pytest
 
 from oodbench.metrics.score import Score
 from oodbench.report import describe, format_score
-from oodbench.results import RunResult
+from oodbench.runs.results import RunResult
 
 
 @pytest.mark.parametrize(

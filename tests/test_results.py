@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from oodbench.metrics.score import Score
-from oodbench.paths import RunPaths
-from oodbench.results import (
+from oodbench.runs.paths import RunPaths
+from oodbench.runs.results import (
     RunResult,
     read_failures,
     read_result,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from toys import WNIDS, Cli, command
 
-from oodbench.records import read_info, read_split
+from oodbench.runs.records import read_info, read_split
 
 PIPELINE = "preprocessing=timm"
 

@@ -7,8 +7,8 @@ import pandas as pd
 from PIL import Image
 
 from oodbench.benchmarks.base import Item, Split
-from oodbench.plan import Data
 from oodbench.readouts import Standard
+from oodbench.runs.plan import Data
 from oodbench.sampling import ITEMS, SPLITS, sample, seconds_an_item
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from oodbench.core.building import build
-from oodbench.records import ChunkInfo, Skipped, chunk_path, write_chunk
-from oodbench.results import RunResult, read_result, write_result
-from oodbench.scoring import rescore, score_records, skipped_items, split_counts, status_of
+from oodbench.runs.records import ChunkInfo, Skipped, chunk_path, write_chunk
+from oodbench.runs.results import RunResult, read_result, write_result
+from oodbench.runs.scoring import rescore, score_records, skipped_items, split_counts, status_of
 
 PROTOCOL: dict[str, Any] = {
     "_target_": "oodbench.benchmarks.folder.FolderBenchmark",

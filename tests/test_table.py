@@ -7,7 +7,7 @@ import pytest
 from run_factory import failure, run_result, score, store
 
 from oodbench.core.files import write_json
-from oodbench.results import RunResult
+from oodbench.runs.results import RunResult
 from oodbench.table import main, markdown, write_tables
 from oodbench.wide_table import WideTable, wide_table
 
@@ -101,9 +101,9 @@ def test_rescored_runs_keep_their_age(tmp_path: Path, monkeypatch: pytest.Monkey
         rescored = {"": {"top1": replace(result.scores[""]["top1"], low=0.0, high=1.0)}}
         store(replace(result, scores=rescored), tmp_path, modified=3_000_000_000)
 
-    scoring = ModuleType("oodbench.scoring")
+    scoring = ModuleType("oodbench.runs.scoring")
     monkeypatch.setattr(scoring, "rescore", rescore, raising=False)
-    monkeypatch.setitem(sys.modules, "oodbench.scoring", scoring)
+    monkeypatch.setitem(sys.modules, "oodbench.runs.scoring", scoring)
     assert main(["--output-root", str(tmp_path), "--rescore", "--quiet"]) == 0
     assert "| 10.0 [0.0, 100.0] |" in (tmp_path / "tables" / "table.md").read_text("utf-8")
 

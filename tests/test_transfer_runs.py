@@ -11,9 +11,9 @@ from test_key import composed, split
 from toys import TOY_MODEL, Cli, command
 
 from oodbench.core.schema import RunConfig
-from oodbench.difference import difference
-from oodbench.key import key_document, run_key, transfer_document
-from oodbench.records import read_split
+from oodbench.runs.difference import difference
+from oodbench.runs.key import key_document, run_key, transfer_document
+from oodbench.runs.records import read_split
 
 SWEEP = ("benchmark=adversarial", "attack=transfer", "preprocessing=timm")
 SOURCE = "model@attack.source=toy2"
@@ -153,7 +153,7 @@ def test_a_finished_transfer_run_is_skipped_without_torch(two_toys: Path, cli: C
     assert again.returncode == 0
     assert "done already" in again.stdout
     imported = {entry.rsplit("|", 1)[-1].strip() for entry in again.stderr.splitlines()}
-    assert "oodbench.plan" in imported
+    assert "oodbench.runs.plan" in imported
     assert not imported & {"torch", "torchvision", "timm", "torchattacks"}
 
 

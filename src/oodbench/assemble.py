@@ -21,12 +21,12 @@ from oodbench.engines.batch_size import default_batch_size
 from oodbench.engines.choose import prepared
 from oodbench.engines.names import WITHOUT_GRADIENTS
 from oodbench.evaluate import Setting
-from oodbench.key import run_key, transfer_document
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
-from oodbench.paths import transfer_directory
-from oodbench.plan import Plan
 from oodbench.reader import Reader
+from oodbench.runs.key import run_key, transfer_document
+from oodbench.runs.paths import transfer_directory
+from oodbench.runs.plan import Plan
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oodbench.attacked_runs import Read, attack_class, item_counts, read_attacked, records_of
 from oodbench.metrics.adversarial import accurate
 from oodbench.metrics.attack_checks import Check, Finding, judged, rules, strictly_accurate
-from oodbench.results import RunResult
+from oodbench.runs.attacked import Read, attack_class, item_counts, read_attacked, records_of
+from oodbench.runs.results import RunResult
 
 _PICTURES = 1000
 """Of a run that is named as missing: enough to compare with."""

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from oodbench.attack_comparisons import compare
-from oodbench.attacked_runs import Read, attack_class, read_attacked, records_of
 from oodbench.core.errors import DataError
 from oodbench.metrics.attack_checks import AttackReport, Check, attack_report
 from oodbench.report import format_score
-from oodbench.results import RunResult
+from oodbench.runs.attacked import Read, attack_class, read_attacked, records_of
+from oodbench.runs.results import RunResult
 
 _CURVE = 10
 """Points of a curve in the text, beside that of 0 iterations."""

@@ -11,7 +11,7 @@ from oodbench.benchmarks.base import Item, Split
 from oodbench.core.errors import DataError
 from oodbench.core.loader import load_ahead
 from oodbench.core.progress import Progress
-from oodbench.records import Skipped
+from oodbench.runs.records import Skipped
 
 Read = Callable[[Split, int, Item], NDArray[np.uint8]]
 """Pixels uint8 `(frames, H, W, 3)` of the item at a position of a split."""

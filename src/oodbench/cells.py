@@ -5,7 +5,7 @@ import math
 from oodbench.metrics.score import Score
 from oodbench.published import PUBLISHED, Published, published_value
 from oodbench.report import SCALE
-from oodbench.results import RunResult
+from oodbench.runs.results import RunResult
 
 ABSENT = "–"
 FAILED = "failed"

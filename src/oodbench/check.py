@@ -13,11 +13,11 @@ from oodbench.core.errors import DataError, OodbenchError
 from oodbench.core.files import write_json
 from oodbench.derived import Derived, derive
 from oodbench.metrics.score import Score
-from oodbench.paths import runs_directory
 from oodbench.pipelines import run_pipeline
 from oodbench.report import SCALE
-from oodbench.results import RunResult, read_results
 from oodbench.run_arguments import add_run_arguments
+from oodbench.runs.paths import runs_directory
+from oodbench.runs.results import RunResult, read_results
 from oodbench.sources import references
 
 VERDICTS = ("unexplained", "explained", "pass")

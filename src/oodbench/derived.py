@@ -11,8 +11,8 @@ from oodbench.core.errors import DataError
 from oodbench.metrics import corruption, perturbation
 from oodbench.metrics.intervals import NO_INTERVAL
 from oodbench.metrics.score import Score
-from oodbench.records import read_split
-from oodbench.results import RunResult
+from oodbench.runs.records import read_split
+from oodbench.runs.results import RunResult
 
 Derived = dict[Path, dict[str, Score]]
 """Run folder -> metric -> score."""

@@ -12,20 +12,20 @@ from typing import Any
 from oodbench.assemble import decoders, setting_of
 from oodbench.attack_report import stored_report
 from oodbench.batches import Chunk
-from oodbench.chunks import all_chunks, chunk_info, is_whole, missing_chunks
 from oodbench.core.budget import budget_note
 from oodbench.core.files import read_json, write_json
 from oodbench.core.progress import Progress
 from oodbench.core.versions import versions
 from oodbench.data.pictures import clip_decoder
-from oodbench.difference import difference
 from oodbench.evaluate import evaluate
-from oodbench.key import dataset_fingerprint
 from oodbench.models.class_lists import missing_classes
-from oodbench.plan import Plan, unidentified_paths
 from oodbench.reader import Reader
-from oodbench.results import RunResult, write_result
-from oodbench.scoring import score_records, split_counts, status_of
+from oodbench.runs.chunks import all_chunks, chunk_info, is_whole, missing_chunks
+from oodbench.runs.difference import difference
+from oodbench.runs.key import dataset_fingerprint
+from oodbench.runs.plan import Plan, unidentified_paths
+from oodbench.runs.results import RunResult, write_result
+from oodbench.runs.scoring import score_records, split_counts, status_of
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import pandas as pd
 from oodbench.cells import comparison
 from oodbench.derived import Derived
 from oodbench.metrics.score import Score
-from oodbench.results import RunResult
+from oodbench.runs.results import RunResult
 
 COLUMNS = (
     "model",

@@ -8,8 +8,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from oodbench.key import PIPELINE
-from oodbench.results import RunResult
+from oodbench.runs.key import PIPELINE
+from oodbench.runs.results import RunResult
 
 RESIZE256_CROP224 = "resize 256 bilinear, crop 224"
 

@@ -13,8 +13,8 @@ from oodbench.benchmarks.base import Item, Split
 from oodbench.core.building import build
 from oodbench.core.versions import versions
 from oodbench.pixel_cache import PixelCache, open_cache
-from oodbench.plan import Plan
 from oodbench.preprocessing import Transform
+from oodbench.runs.plan import Plan
 
 LIBRARIES = ("pillow", "torchvision", "numpy", "opencv-python", "corrupt-tta")
 """What decodes and resizes, and what makes the generated pictures."""

@@ -3,7 +3,7 @@
 import math
 
 from oodbench.metrics.score import Score
-from oodbench.results import RunResult
+from oodbench.runs.results import RunResult
 
 SCALE = {"fraction": 100.0, "percent": 1.0, "distance": 1.0}
 SUFFIX = {"fraction": " %", "percent": " %", "distance": ""}

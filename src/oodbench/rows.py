@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from oodbench.batches import Batch, Chunk, Frame
 from oodbench.benchmarks.base import Readout
-from oodbench.records import ChunkInfo, Skipped, chunk_path, read_info, write_chunk
+from oodbench.runs.records import ChunkInfo, Skipped, chunk_path, read_info, write_chunk
 
 Columns = dict[str, NDArray[Any]]
 

@@ -17,13 +17,13 @@ from omegaconf import DictConfig
 from oodbench.composing import CONFIG_PATH, register_all
 from oodbench.core.errors import OodbenchError
 from oodbench.core.schema import RunConfig, shipped, validate
-from oodbench.difference import difference
 from oodbench.launch import Outcome, RememberLaunch, outcomes, write_outcome
 from oodbench.models.facts import bare_name_notice
-from oodbench.paths import RunPaths
-from oodbench.plan import Plan, is_done, make_plan, unidentified_paths
 from oodbench.report import describe
-from oodbench.results import write_failure
+from oodbench.runs.difference import difference
+from oodbench.runs.paths import RunPaths
+from oodbench.runs.plan import Plan, is_done, make_plan, unidentified_paths
+from oodbench.runs.results import write_failure
 
 log = logging.getLogger("oodbench")
 

@@ -9,8 +9,8 @@ from PIL import Image
 
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.loader import load_ahead
-from oodbench.plan import Data
 from oodbench.preprocessing import Transform
+from oodbench.runs.plan import Data
 
 SPLITS = 5
 ITEMS = 16

@@ -13,9 +13,9 @@ from oodbench.core.errors import DataError, OodbenchError
 from oodbench.core.files import write_text
 from oodbench.derived import derive
 from oodbench.long_table import long_table
-from oodbench.paths import runs_directory, tables_directory
-from oodbench.results import read_failures, read_results
 from oodbench.run_arguments import add_run_arguments
+from oodbench.runs.paths import runs_directory, tables_directory
+from oodbench.runs.results import read_failures, read_results
 from oodbench.wide_table import WideTable, wide_table
 
 
@@ -104,7 +104,7 @@ def rescore_all(output_root: Path) -> None:
 
     The results keep their times of change: a run does not become the newest by being rescored.
     """
-    from oodbench.scoring import rescore  # it imports torch, which the tables do without
+    from oodbench.runs.scoring import rescore  # it imports torch, which the tables do without
 
     for result in read_results(output_root):
         file = result.directory / "result.json"

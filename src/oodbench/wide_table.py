@@ -10,7 +10,7 @@ from oodbench.cells import ABSENT, FAILED, cell_text
 from oodbench.derived import Derived
 from oodbench.metrics.score import Score
 from oodbench.published import published_models
-from oodbench.results import RunResult
+from oodbench.runs.results import RunResult
 
 DEMO_WARNING = "DEMO DATA: these numbers are not comparable with published ones."
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from timm.data import ImageNetInfo, create_transform, resolve_data_config
 
-from oodbench.records import read_split
+from oodbench.runs.records import read_split
 
 DATA = os.environ.get("OODBENCH_TEST_DATA")
 BATCH = 4  # twice as fast as 16 on one core

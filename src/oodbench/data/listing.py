@@ -14,7 +14,7 @@ import numpy as np
 
 from oodbench.core.errors import DataError
 from oodbench.core.files import read_json, write_json
-from oodbench.paths import cache_directory
+from oodbench.runs.paths import cache_directory
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from oodbench.core.files import cached_json, digest
-from oodbench.paths import cache_directory
+from oodbench.runs.paths import cache_directory
 
 
 def remembered_digest(path: Path, algorithm: str) -> str:

@@ -18,7 +18,7 @@ from oodbench.core.errors import ConfigError
 from oodbench.core.files import cached_json
 from oodbench.models import class_lists
 from oodbench.models.huggingface_facts import transformers_fact
-from oodbench.paths import cache_directory
+from oodbench.runs.paths import cache_directory
 
 Facts = dict[str, Any]
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.core.errors import ConfigError, WeightsError
-from oodbench.key import run_key
 from oodbench.models.weights import identity
 from oodbench.probe.backbone import backbone_weights
 from oodbench.probe.checkpoint import head_key
@@ -14,6 +13,7 @@ from oodbench.probe.listing import Split, find_data
 from oodbench.probe.log import check_tensorboard
 from oodbench.probe.paths import ProbePaths
 from oodbench.probe.schema import ProbeConfig
+from oodbench.runs.key import run_key
 
 SCHEMA = 1
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from oodbench.core.files import read_json, write_json
 from oodbench.metrics.score import Score
-from oodbench.paths import RunPaths, runs_directory
+from oodbench.runs.paths import RunPaths, runs_directory
 
 
 @dataclass(frozen=True)

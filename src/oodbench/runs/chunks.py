@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from oodbench.batches import Chunk
-from oodbench.plan import Plan
-from oodbench.records import ChunkInfo, chunk_path, read_info
+from oodbench.runs.plan import Plan
+from oodbench.runs.records import ChunkInfo, chunk_path, read_info
 
 
 def all_chunks(plan: Plan) -> list[Chunk]:

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from oodbench.metrics.attack_checks import COLUMNS
-from oodbench.records import read_split
-from oodbench.results import RunResult
+from oodbench.runs.records import read_split
+from oodbench.runs.results import RunResult
 
 Read = Callable[[Path, tuple[tuple[str, int], ...]], pd.DataFrame]
 """Folder of records and (split, items) pairs -> the records, see `read_attacked`."""

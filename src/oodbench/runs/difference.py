@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from oodbench.core.building import bound_arguments
 from oodbench.core.schema import RunConfig
-from oodbench.key import ATTACK_BATCHING, PIL, PIPELINE
+from oodbench.runs.key import ATTACK_BATCHING, PIL, PIPELINE
 
 PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interpolation")
 

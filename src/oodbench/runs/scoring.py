@@ -11,8 +11,8 @@ from oodbench.attack_report import stored_report
 from oodbench.benchmarks.base import Benchmark
 from oodbench.core.building import build
 from oodbench.metrics.score import Score
-from oodbench.records import Skipped, chunk_files, read_info, read_split
-from oodbench.results import RunResult, write_result
+from oodbench.runs.records import Skipped, chunk_files, read_info, read_split
+from oodbench.runs.results import RunResult, write_result
 
 
 def score_records(

@@ -15,10 +15,10 @@ from oodbench.core.schema import RunConfig, source_model
 from oodbench.data.listing import folder_names
 from oodbench.data.manifest import found_notice
 from oodbench.engines.settings import device_type, resolve_device
-from oodbench.key import key_document, run_key
 from oodbench.models.weights import identity
-from oodbench.paths import RunPaths
-from oodbench.results import RunResult, read_result
+from oodbench.runs.key import key_document, run_key
+from oodbench.runs.paths import RunPaths
+from oodbench.runs.results import RunResult, read_result
 
 log = logging.getLogger(__name__)
 
