@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from oodbench.core.files import write_json
 from oodbench.data.pictures import load_picture
-from oodbench.pixel_cache import PixelCache, open_cache
+from oodbench.evaluation.pixel_cache import PixelCache, open_cache
 from oodbench.preprocessing import Preprocessing
 
 LIMIT_GIB = 4.0

@@ -86,7 +86,7 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from oodbench.composing import register_all
     from oodbench.core.schema import validate
-    from oodbench.execute import execute
+    from oodbench.evaluation.execute import execute
     from oodbench.runs.plan import make_plan
     from oodbench.runs.records import read_split
 
@@ -177,11 +177,11 @@ def parts(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     from hydra import compose, initialize_config_module
 
-    from oodbench.assemble import setting_of
     from oodbench.composing import register_all
     from oodbench.core.loader import load_ahead
     from oodbench.core.schema import validate
-    from oodbench.reader import Reader
+    from oodbench.evaluation.assemble import setting_of
+    from oodbench.evaluation.reader import Reader
     from oodbench.runs.plan import make_plan
 
     register_all()

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.attacks.pgd import PGD
-from oodbench.batches import Batch, Chunk, Frame, Loaded, _tasks
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.errors import AttackError
 from oodbench.engines.eager import EagerEngine
-from oodbench.evaluate import Setting, compute
+from oodbench.evaluation.batches import Batch, Chunk, Frame, Loaded, _tasks
+from oodbench.evaluation.evaluate import Setting, compute
+from oodbench.evaluation.rows import Columns
 from oodbench.readouts import Standard
-from oodbench.rows import Columns
 
 
 class Brightness(nn.Module):

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from oodbench import pixel_cache
-from oodbench.pixel_cache import (
+from oodbench.evaluation import pixel_cache
+from oodbench.evaluation.pixel_cache import (
     GIB,
     HEADER,
     MARK,

@@ -59,7 +59,7 @@ def seconds_a_pass(
 
 
 class _Clean:
-    """Batches in flight, as `oodbench.evaluate` keeps them."""
+    """Batches in flight, as `oodbench.evaluation.evaluate` keeps them."""
 
     def __init__(self, forward: Forward, pixels: NDArray[np.uint8]) -> None:
         self._forward = forward

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from oodbench.attack_cost import Passes, attack_passes
-from oodbench.batches import Chunk
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, OodbenchError, WeightsError
 from oodbench.core.schema import RunConfig, source_model, validate
 from oodbench.engines.batch_size import default_batch_size
+from oodbench.evaluation.batches import Chunk
 from oodbench.forecast_memory import PROCESS_BYTES, clean_bytes, gradient_bytes
 from oodbench.models.weights import missing_head, stored, wanted
 from oodbench.network_cost import NetworkCost, network_cost

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oodbench.assemble import decoders
 from oodbench.calibration import seconds_a_pass
 from oodbench.core.errors import OodbenchError
 from oodbench.engines.settings import device_type
+from oodbench.evaluation.assemble import decoders
 from oodbench.forecast import Need, preprocessed, transform_of
 from oodbench.sampling import seconds_an_item
 

@@ -35,7 +35,7 @@ def run_cell(plan: Plan) -> Outcome:
         if result.preprocessing != plan.run.preprocessing["name"]:
             log.info("the same pixels as preprocessing=%s: one run", result.preprocessing)
         return Outcome("skipped", plan.cell, describe(result))
-    from oodbench.execute import execute
+    from oodbench.evaluation.execute import execute
 
     result = execute(plan)
     if result is None:

@@ -16,7 +16,7 @@ LIMIT_MB = 50
 CODE = """
 import sys
 from pathlib import Path
-from oodbench.batches import Chunk, _tasks
+from oodbench.evaluation.batches import Chunk, _tasks
 from oodbench.benchmarks.folder import FolderBenchmark
 
 def megabytes(field):

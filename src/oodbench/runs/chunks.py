@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from oodbench.batches import Chunk
+from oodbench.evaluation.batches import Chunk
 from oodbench.runs.plan import Plan
 from oodbench.runs.records import ChunkInfo, chunk_path, read_info
 

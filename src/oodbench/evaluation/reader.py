@@ -12,7 +12,7 @@ from PIL import features
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.building import build
 from oodbench.core.versions import versions
-from oodbench.pixel_cache import PixelCache, open_cache
+from oodbench.evaluation.pixel_cache import PixelCache, open_cache
 from oodbench.preprocessing import Transform
 from oodbench.runs.plan import Plan
 

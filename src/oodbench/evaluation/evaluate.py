@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from oodbench.attacks.base import Attack
 from oodbench.attacks.checks import ImageError, check_result
 from oodbench.attacks.seeds import image_seed
-from oodbench.batches import Batch, Chunk, Read, load_batches
 from oodbench.benchmarks.base import Readout
 from oodbench.core.errors import AttackError, DataError
 from oodbench.core.progress import Progress
 from oodbench.engines.base import Forward, Pending
 from oodbench.engines.pytorch import images_of
+from oodbench.evaluation.batches import Batch, Chunk, Read, load_batches
+from oodbench.evaluation.rows import Columns, Computed, Rows
 from oodbench.readouts import cross_entropy
-from oodbench.rows import Columns, Computed, Rows
 
 EXAMPLES = 4
 """Pictures on which a forward pass is prepared and held against the eager one."""

@@ -9,17 +9,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from oodbench.assemble import decoders, setting_of
 from oodbench.attack_report import stored_report
-from oodbench.batches import Chunk
 from oodbench.core.budget import budget_note
 from oodbench.core.files import read_json, write_json
 from oodbench.core.progress import Progress
 from oodbench.core.versions import versions
 from oodbench.data.pictures import clip_decoder
-from oodbench.evaluate import evaluate
+from oodbench.evaluation.assemble import decoders, setting_of
+from oodbench.evaluation.batches import Chunk
+from oodbench.evaluation.evaluate import evaluate
+from oodbench.evaluation.reader import Reader
 from oodbench.models.class_lists import missing_classes
-from oodbench.reader import Reader
 from oodbench.runs.chunks import all_chunks, chunk_info, is_whole, missing_chunks
 from oodbench.runs.difference import difference
 from oodbench.runs.key import dataset_fingerprint

@@ -20,10 +20,10 @@ from oodbench.engines.base import Forward
 from oodbench.engines.batch_size import default_batch_size
 from oodbench.engines.choose import prepared
 from oodbench.engines.names import WITHOUT_GRADIENTS
-from oodbench.evaluate import Setting
+from oodbench.evaluation.evaluate import Setting
+from oodbench.evaluation.reader import Reader
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
-from oodbench.reader import Reader
 from oodbench.runs.key import run_key, transfer_document
 from oodbench.runs.paths import transfer_directory
 from oodbench.runs.plan import Plan
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def setting_of(plan: Plan, read: Reader) -> Setting:
-    """What `oodbench.evaluate` needs."""
+    """What `oodbench.evaluation.evaluate` needs."""
     run = plan.run
     attack = _attack(plan) if "_target_" in run.attack else None
     classifier = _classifier(plan)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.batches import Batch, Chunk, Frame
 from oodbench.benchmarks.base import Readout
+from oodbench.evaluation.batches import Batch, Chunk, Frame
 from oodbench.runs.records import ChunkInfo, Skipped, chunk_path, read_info, write_chunk
 
 Columns = dict[str, NDArray[Any]]

@@ -1,0 +1,1 @@
+"""How a run is computed: pictures -> attack -> engine -> records."""
