@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from run_factory import run_result, score, store, store_records
 
-from oodbench.attack_comparisons import compare
-from oodbench.attack_report import report_text, stored_report
 from oodbench.core.errors import DataError
 from oodbench.metrics.attack_checks import Check
+from oodbench.reports.attacks.second_runs import compare
+from oodbench.reports.attacks.text import report_text, stored_report
+from oodbench.reports.tables.write import main
 from oodbench.runs.results import RunResult, read_result, read_results, write_result
 from oodbench.runs.scoring import rescore
-from oodbench.table import main
 
 PGD = {"_target_": "oodbench.attacks.pgd.PGD", "name": "pgd_linf", "norm": "linf"}
 SQUARE = {"_target_": "oodbench.attacks.square.Square", "name": "square", "norm": "linf"}

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from run_factory import run_result, score
 
-from oodbench.cells import cell_text
+from oodbench.reports.tables.cells import cell_text
 
 
 @pytest.mark.parametrize(

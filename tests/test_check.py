@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from run_factory import failure, run_result, score, store, store_records
 
-from oodbench.check import check_runs, main
 from oodbench.core.files import write_json
 from oodbench.metrics.perturbation import TEST_PERTURBATIONS
 from oodbench.metrics.score import Score
+from oodbench.reports.published.check import check_runs, main
 from oodbench.runs.key import PIPELINE
 from oodbench.runs.results import RunResult
 
@@ -270,7 +270,7 @@ def test_quiet_and_verbose_exclude_each_other(capsys: pytest.CaptureFixture[str]
 def test_torch_is_not_imported(tmp_path: Path) -> None:
     store(resnet50(0.7613), tmp_path)
     code = (
-        "import sys; from oodbench.check import main; "
+        "import sys; from oodbench.reports.published.check import main; "
         f"assert main(['--output-root', {str(tmp_path)!r}]) == 0; "
         "sys.exit('torch' in sys.modules)"
     )

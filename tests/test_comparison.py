@@ -4,12 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from oodbench.comparison import Comparison, Measurement, compare_with_sources
-from oodbench.known_gaps import known_gap, same_pipeline
-from oodbench.pipelines import RESIZE256_CROP224, model_facts, published_pipeline, timm_pipeline
-from oodbench.published import published_models
 from oodbench.reference import read_table
-from oodbench.sources import references
+from oodbench.reports.published.comparison import Comparison, Measurement, compare_with_sources
+from oodbench.reports.published.known_gaps import known_gap, same_pipeline
+from oodbench.reports.published.pipelines import (
+    RESIZE256_CROP224,
+    model_facts,
+    published_pipeline,
+    timm_pipeline,
+)
+from oodbench.reports.published.sources import references
+from oodbench.reports.published.values import published_models
 
 L2 = "tf_efficientnet_l2_ns"
 PICTURES = {"imagenet": 50_000, "imagenet_a": 7_500, "imagenet_sketch": 50_889}

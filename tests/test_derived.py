@@ -8,9 +8,9 @@ from published_names import PERTURBATIONS
 from run_factory import run_result, score, store_records
 
 from oodbench.core.errors import DataError
-from oodbench.derived import derive, read_normaliser
 from oodbench.metrics.score import Score
 from oodbench.reference import read_table
+from oodbench.reports.derived import derive, read_normaliser
 from oodbench.runs.results import RunResult
 
 ALEXNET = {

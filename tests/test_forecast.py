@@ -12,7 +12,7 @@ from oodbench import forecast_cli, forecast_times
 from oodbench.forecast import ATTACKED_ROW_BYTES, ROW_BYTES
 from oodbench.forecast_memory import COPIES, PROCESS_BYTES
 from oodbench.models.hub import hub_file
-from oodbench.published import published_models
+from oodbench.reports.published.values import published_models
 
 PIPELINE = "preprocessing=timm"
 

@@ -2,10 +2,14 @@ from typing import Any
 
 import pytest
 
-from oodbench.known_gaps import KnownGap, known_gap, same_pipeline
-from oodbench.pipelines import RESIZE256_CROP224, published_pipeline, timm_pipeline
 from oodbench.reference import read_table
-from oodbench.sources import Reference, references
+from oodbench.reports.published.known_gaps import KnownGap, known_gap, same_pipeline
+from oodbench.reports.published.pipelines import (
+    RESIZE256_CROP224,
+    published_pipeline,
+    timm_pipeline,
+)
+from oodbench.reports.published.sources import Reference, references
 
 L2 = "tf_efficientnet_l2_ns"
 

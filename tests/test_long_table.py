@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from run_factory import failure, run_result, score
 
-from oodbench.long_table import long_table
+from oodbench.reports.tables.long import long_table
 
 COLUMNS = (
     "model,benchmark,preprocessing,attack,split,metric,value,low,high,n,n_expected,unit,"

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from run_factory import run_result
 
-from oodbench.pipelines import (
+from oodbench.reports.published.pipelines import (
     RESIZE256_CROP224,
     model_facts,
     pipeline_text,

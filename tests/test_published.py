@@ -1,6 +1,6 @@
 import pytest
 
-from oodbench.published import (
+from oodbench.reports.published.values import (
     PUBLISHED,
     TESTBED,
     Published,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from oodbench.metrics.score import Score
-from oodbench.report import describe, format_score
+from oodbench.reports.text import describe, format_score
 from oodbench.runs.results import RunResult
 
 

@@ -3,10 +3,10 @@ from importlib.resources import files
 
 import pytest
 
-from oodbench.pipelines import RESIZE256_CROP224, timm_pipeline
-from oodbench.published import published_models
 from oodbench.reference import read_table
-from oodbench.sources import Reference, references
+from oodbench.reports.published.pipelines import RESIZE256_CROP224, timm_pipeline
+from oodbench.reports.published.sources import Reference, references
+from oodbench.reports.published.values import published_models
 
 TABLES = ("timm_results.csv", "literature_results.csv", "tolerances.csv", "known_gaps.csv")
 

@@ -7,9 +7,9 @@ import pytest
 from run_factory import failure, run_result, score, store
 
 from oodbench.core.files import write_json
+from oodbench.reports.tables.wide import WideTable, wide_table
+from oodbench.reports.tables.write import main, markdown, write_tables
 from oodbench.runs.results import RunResult
-from oodbench.table import main, markdown, write_tables
-from oodbench.wide_table import WideTable, wide_table
 
 FILES = ("results.csv", "table.csv", "table.md")
 

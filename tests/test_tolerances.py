@@ -3,8 +3,8 @@ from math import sqrt
 import pytest
 
 from oodbench.reference import read_table
-from oodbench.sources import Reference
-from oodbench.tolerances import matches, tolerance
+from oodbench.reports.published.sources import Reference
+from oodbench.reports.published.tolerances import matches, tolerance
 
 
 def reference(value: float = 50.0, decimals: int | None = None) -> Reference:

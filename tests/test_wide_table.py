@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from run_factory import failure, run_result, score
 
-from oodbench.wide_table import DEMO_WARNING, wide_table
+from oodbench.reports.tables.wide import DEMO_WARNING, wide_table
 
 
 def flips(value: float = 0.1) -> dict[str, object]:

@@ -19,7 +19,7 @@ from oodbench.core.errors import OodbenchError
 from oodbench.core.schema import RunConfig, shipped, validate
 from oodbench.launch import Outcome, RememberLaunch, outcomes, write_outcome
 from oodbench.models.facts import bare_name_notice
-from oodbench.report import describe
+from oodbench.reports.text import describe
 from oodbench.runs.difference import difference
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, is_done, make_plan, unidentified_paths

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from oodbench.attack_report import stored_report
 from oodbench.core.budget import budget_note
 from oodbench.core.files import read_json, write_json
 from oodbench.core.progress import Progress
@@ -20,6 +19,7 @@ from oodbench.evaluation.batches import Chunk
 from oodbench.evaluation.evaluate import evaluate
 from oodbench.evaluation.reader import Reader
 from oodbench.models.class_lists import missing_classes
+from oodbench.reports.attacks.text import stored_report
 from oodbench.runs.chunks import all_chunks, chunk_info, is_whole, missing_chunks
 from oodbench.runs.difference import difference
 from oodbench.runs.key import dataset_fingerprint

@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 from oodbench.composing import INSTALLED, SHIPPED_FOLDER, register_all
 from oodbench.core.errors import ConfigError
 from oodbench.core.schema import ModelConfig, RunConfig, shipped, validate
-from oodbench.published import published_models
+from oodbench.reports.published.values import published_models
 
 GENERIC = ("checkpoint", "onnx", "timm", "torchvision", "transformers")
 """Entries that need a key of their own to become a model."""

@@ -11,7 +11,7 @@ from oodbench.core.schema import RunConfig
 from oodbench.models.catalogue import GENERIC, load_run, model_names
 from oodbench.models.inventory import check_model, describe, find_stored, size_text
 from oodbench.models.weights import WeightsFile, locate, verify
-from oodbench.published import published_models
+from oodbench.reports.published.values import published_models
 
 Command = Callable[[list[RunConfig], argparse.Namespace], int]
 

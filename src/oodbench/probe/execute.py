@@ -24,7 +24,7 @@ from oodbench.probe.pixels import RandomCropAndFlip, centre_crop
 from oodbench.probe.plan import ProbePlan
 from oodbench.probe.processes import Processes
 from oodbench.probe.training import Interrupted, Row, State, Trainer, initial_state
-from oodbench.report import format_score
+from oodbench.reports.text import format_score
 
 log = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from oodbench.cells import ABSENT, FAILED, cell_text
-from oodbench.derived import Derived
 from oodbench.metrics.score import Score
-from oodbench.published import published_models
+from oodbench.reports.derived import Derived
+from oodbench.reports.published.values import published_models
+from oodbench.reports.tables.cells import ABSENT, FAILED, cell_text
 from oodbench.runs.results import RunResult
 
 DEMO_WARNING = "DEMO DATA: these numbers are not comparable with published ones."

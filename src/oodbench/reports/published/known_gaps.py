@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from oodbench.pipelines import published_pipeline, timm_pipeline
 from oodbench.reference import read_table
-from oodbench.sources import Reference
-from oodbench.tolerances import matches
+from oodbench.reports.published.pipelines import published_pipeline, timm_pipeline
+from oodbench.reports.published.sources import Reference
+from oodbench.reports.published.tolerances import matches
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def known_gap(
     `same` (as the reference's), `other` (whatever is not the reference's) or `*`.
 
     Args:
-        pipeline: ours, as `oodbench.pipelines` writes it.
+        pipeline: ours, as `oodbench.reports.published.pipelines` writes it.
     """
     names = (model, benchmark, metric, reference.source)
     ours = _names(model, benchmark, pipeline, reference)

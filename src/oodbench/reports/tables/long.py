@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from oodbench.cells import comparison
-from oodbench.derived import Derived
 from oodbench.metrics.score import Score
+from oodbench.reports.derived import Derived
+from oodbench.reports.tables.cells import comparison
 from oodbench.runs.results import RunResult
 
 COLUMNS = (

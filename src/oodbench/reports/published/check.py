@@ -8,17 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from oodbench.comparison import Comparison, Measurement, compare_with_sources
 from oodbench.core.errors import DataError, OodbenchError
 from oodbench.core.files import write_json
-from oodbench.derived import Derived, derive
 from oodbench.metrics.score import Score
-from oodbench.pipelines import run_pipeline
-from oodbench.report import SCALE
+from oodbench.reports.derived import Derived, derive
+from oodbench.reports.published.comparison import Comparison, Measurement, compare_with_sources
+from oodbench.reports.published.pipelines import run_pipeline
+from oodbench.reports.published.sources import references
+from oodbench.reports.text import SCALE
 from oodbench.run_arguments import add_run_arguments
 from oodbench.runs.paths import runs_directory
 from oodbench.runs.results import RunResult, read_results
-from oodbench.sources import references
 
 VERDICTS = ("unexplained", "explained", "pass")
 
@@ -110,7 +110,7 @@ def check_runs(output_root: Path, normaliser: Path | None = None) -> Check:
 
     Args:
         output_root: holds `runs/`.
-        normaliser: AlexNet's scores on ImageNet-P, see `oodbench.derived.read_normaliser`.
+        normaliser: AlexNet's scores on ImageNet-P, see `oodbench.reports.derived.read_normaliser`.
 
     Raises:
         DataError: there is no finished run, or the normaliser file is damaged.

@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from oodbench.pipelines import RESIZE256_CROP224, model_facts, published_pipeline, timm_pipeline
-from oodbench.published import PUBLISHED, TESTBED, in_points, values_of
 from oodbench.reference import read_table
+from oodbench.reports.published.pipelines import (
+    RESIZE256_CROP224,
+    model_facts,
+    published_pipeline,
+    timm_pipeline,
+)
+from oodbench.reports.published.values import PUBLISHED, TESTBED, in_points, values_of
 
 TIMM = "timm"
 LITERATURE = "literature"
@@ -19,7 +24,7 @@ class Reference:
         source: published, timm, imagenet-testbed or literature.
         value: percentage points.
         decimals: how many decimals of `value` are known; None: all.
-        pipeline: see `oodbench.pipelines`; None where the source's is not known.
+        pipeline: see `oodbench.reports.published.pipelines`; None where the source's is not known.
         protocol: what else the source did otherwise than we; empty where nothing.
         origin: file or document.
     """

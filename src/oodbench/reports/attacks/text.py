@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oodbench.attack_comparisons import compare
 from oodbench.core.errors import DataError
 from oodbench.metrics.attack_checks import AttackReport, Check, attack_report
-from oodbench.report import format_score
+from oodbench.reports.attacks.second_runs import compare
+from oodbench.reports.text import format_score
 from oodbench.runs.attacked import Read, attack_class, read_attacked, records_of
 from oodbench.runs.results import RunResult
 

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from math import sqrt
 
 from oodbench.reference import read_table
-from oodbench.sources import Reference
+from oodbench.reports.published.sources import Reference
 
 
 @dataclass(frozen=True)

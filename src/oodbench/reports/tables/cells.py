@@ -3,8 +3,8 @@
 import math
 
 from oodbench.metrics.score import Score
-from oodbench.published import PUBLISHED, Published, published_value
-from oodbench.report import SCALE
+from oodbench.reports.published.values import PUBLISHED, Published, published_value
+from oodbench.reports.text import SCALE
 from oodbench.runs.results import RunResult
 
 ABSENT = "–"

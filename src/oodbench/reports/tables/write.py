@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from oodbench.attack_report import report_text
 from oodbench.core.errors import DataError, OodbenchError
 from oodbench.core.files import write_text
-from oodbench.derived import derive
-from oodbench.long_table import long_table
+from oodbench.reports.attacks.text import report_text
+from oodbench.reports.derived import derive
+from oodbench.reports.tables.long import long_table
+from oodbench.reports.tables.wide import WideTable, wide_table
 from oodbench.run_arguments import add_run_arguments
 from oodbench.runs.paths import runs_directory, tables_directory
 from oodbench.runs.results import read_failures, read_results
-from oodbench.wide_table import WideTable, wide_table
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
 
     Args:
         output_root: holds `runs/`.
-        normaliser: AlexNet's scores on ImageNet-P, see `oodbench.derived.read_normaliser`.
+        normaliser: AlexNet's scores on ImageNet-P, see `oodbench.reports.derived.read_normaliser`.
 
     Raises:
         DataError: there is no run, or the normaliser file is damaged.

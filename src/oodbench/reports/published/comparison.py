@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from oodbench.known_gaps import KnownGap, known_gap, same_pipeline
-from oodbench.sources import Reference, references
-from oodbench.tolerances import Tolerance, tolerance
+from oodbench.reports.published.known_gaps import KnownGap, known_gap, same_pipeline
+from oodbench.reports.published.sources import Reference, references
+from oodbench.reports.published.tolerances import Tolerance, tolerance
 
 Verdict = Literal["unexplained", "explained", "pass"]
 
@@ -20,7 +20,7 @@ class Measurement:
 
     Attributes:
         preprocessing: as the command line names it.
-        pipeline: its steps, see `oodbench.pipelines`.
+        pipeline: its steps, see `oodbench.reports.published.pipelines`.
         value: percentage points.
         n: how many items it rests on.
         key: of the run.

@@ -1,0 +1,1 @@
+"""Whether the attacks of finished runs can be trusted."""

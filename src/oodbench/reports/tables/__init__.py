@@ -1,0 +1,1 @@
+"""The long and the wide table of all runs on disk."""
