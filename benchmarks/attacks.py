@@ -30,13 +30,13 @@ from oodbench.attacks.base import AttackResult, generator_of
 from oodbench.attacks.network_access import CPU_MICRO_BATCH
 from oodbench.attacks.pgd import PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
-from oodbench.composing import register_all
 from oodbench.core.building import build
 from oodbench.core.files import write_json
 from oodbench.core.schema import validate
 from oodbench.models.build import build_classifier
 from oodbench.models.folding import FoldedNetworks
 from oodbench.models.weights import find_weights
+from oodbench.sweeps.composing import register_all
 
 EPS, STEP, ITERATIONS = 0.06, 2 / 255, 10
 UNTARGETED_EPS = 8 / 255

@@ -22,11 +22,11 @@ from corruption_answers import Peers, Pictures, corrupted, grey_levels
 from first_pictures import first_pictures
 from torch import Tensor, nn
 
-from oodbench.composing import register_all
 from oodbench.core.files import write_json
 from oodbench.data.corruptions.files import clean_picture
 from oodbench.data.corruptions.parameters import SEVERITIES, names
 from oodbench.reference import imagenet_wnids
+from oodbench.sweeps.composing import register_all
 
 BATCH = 50
 

@@ -18,11 +18,11 @@ from typing import Any
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from oodbench.composing import register_all
 from oodbench.core.files import write_json
 from oodbench.core.schema import validate
 from oodbench.runs.plan import Plan, make_plan
 from oodbench.runs.results import RunResult, write_result
+from oodbench.sweeps.composing import register_all
 
 GOAL_A_JOB = 0.3
 GOAL_SINGLE = 2.5

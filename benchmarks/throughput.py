@@ -84,11 +84,11 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
     """oodbench's own path, from the plan on."""
     from hydra import compose, initialize_config_module
 
-    from oodbench.composing import register_all
     from oodbench.core.schema import validate
     from oodbench.evaluation.execute import execute
     from oodbench.runs.plan import make_plan
     from oodbench.runs.records import read_split
+    from oodbench.sweeps.composing import register_all
 
     register_all()
     with (
@@ -177,12 +177,12 @@ def parts(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     from hydra import compose, initialize_config_module
 
-    from oodbench.composing import register_all
     from oodbench.core.loader import load_ahead
     from oodbench.core.schema import validate
     from oodbench.evaluation.assemble import setting_of
     from oodbench.evaluation.reader import Reader
     from oodbench.runs.plan import make_plan
+    from oodbench.sweeps.composing import register_all
 
     register_all()
     with initialize_config_module(version_base="1.3", config_module="oodbench.conf"):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from oodbench.attack_cost import BACKWARD, Passes, attack_passes
+from oodbench.sweeps.forecast.attack_cost import BACKWARD, Passes, attack_passes
 
 PGD = {"_target_": "oodbench.attacks.pgd.PGD", "eps": 0.03, "step_size": 0.01, "random_start": True}
 

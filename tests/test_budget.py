@@ -11,12 +11,12 @@ from toys import WNIDS, Cli, write_pictures
 from oodbench.core.budget import Budget, budget_note, item_counts, parse_budget
 from oodbench.core.errors import ConfigError
 from oodbench.core.schema import validate
-from oodbench.launch import Outcome
 from oodbench.reports.tables.write import write_tables
 from oodbench.run import run_cell
 from oodbench.runs.plan import make_plan
 from oodbench.runs.records import read_split
-from oodbench.sweep_jobs import Launch
+from oodbench.sweeps.jobs import Launch
+from oodbench.sweeps.outcomes import Outcome
 
 PIPELINE = "preprocessing=timm"
 QUICK = ("engine=eager", "engine.batch_size=4")

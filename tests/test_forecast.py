@@ -8,11 +8,12 @@ import pytest
 from toys import WNIDS, Cli
 
 import oodbench.models.weights
-from oodbench import forecast_cli, forecast_times
-from oodbench.forecast import ATTACKED_ROW_BYTES, ROW_BYTES
-from oodbench.forecast_memory import COPIES, PROCESS_BYTES
+from oodbench import forecast_cli
 from oodbench.models.hub import hub_file
 from oodbench.reports.published.values import published_models
+from oodbench.sweeps.forecast import times as forecast_times
+from oodbench.sweeps.forecast.memory import COPIES, PROCESS_BYTES
+from oodbench.sweeps.forecast.needs import ATTACKED_ROW_BYTES, ROW_BYTES
 
 PIPELINE = "preprocessing=timm"
 

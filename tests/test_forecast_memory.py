@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from oodbench.attacks.memory import GIB
-from oodbench.forecast_memory import clean_bytes, gradient_bytes
-from oodbench.network_cost import NetworkCost
+from oodbench.sweeps.forecast.memory import clean_bytes, gradient_bytes
+from oodbench.sweeps.forecast.network_cost import NetworkCost
 
 COST = NetworkCost(macs=1, parameters=1_000, widest=500, kept=10_000)
 PARAMETERS = 4 * 4 * 1_000

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from oodbench.core.schema import BenchmarkConfig, ModelConfig, RunConfig
-from oodbench.forecast import Need
-from oodbench.forecast_table import byte_size, duration, forecast_json, forecast_text
-from oodbench.forecast_times import Speed, Times
-from oodbench.network_cost import NetworkCost
+from oodbench.sweeps.forecast.needs import Need
+from oodbench.sweeps.forecast.network_cost import NetworkCost
+from oodbench.sweeps.forecast.table import byte_size, duration, forecast_json, forecast_text
+from oodbench.sweeps.forecast.times import Speed, Times
 
 COST = NetworkCost(macs=4_089_184_256, parameters=25_557_032, widest=6_422_528, kept=139_000_000)
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from oodbench.core.errors import ConfigError
-from oodbench.network_cost import measured, network_cost
+from oodbench.sweeps.forecast.network_cost import measured, network_cost
 
 TIMM = "oodbench.models.networks.timm_network"
 

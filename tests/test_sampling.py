@@ -9,7 +9,7 @@ from PIL import Image
 from oodbench.benchmarks.base import Item, Split
 from oodbench.readouts import Standard
 from oodbench.runs.plan import Data
-from oodbench.sampling import ITEMS, SPLITS, sample, seconds_an_item
+from oodbench.sweeps.forecast.sample import ITEMS, SPLITS, sample, seconds_an_item
 
 
 class Clips:

@@ -10,7 +10,7 @@ from toys import Cli
 
 from oodbench.core.errors import ConfigError
 from oodbench.core.schema import validate
-from oodbench.sweep_jobs import Launch, jobs
+from oodbench.sweeps.jobs import Launch, jobs
 
 
 def launched(toy: Path) -> list[list[str]]:

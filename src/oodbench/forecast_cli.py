@@ -11,7 +11,7 @@ from pathlib import Path
 
 from oodbench.core.errors import ConfigError
 from oodbench.core.files import write_json
-from oodbench.sweep_jobs import Launch
+from oodbench.sweeps.jobs import Launch
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,9 +41,9 @@ def _planned(chosen: argparse.Namespace) -> int:
         print("no job: the sweep matched no config; oodbench --help lists them", file=sys.stderr)
         return 2
     # They import torch, which takes seconds: not for a typo.
-    from oodbench.forecast import Needs, all_problems
-    from oodbench.forecast_table import forecast_json, forecast_text
-    from oodbench.forecast_times import times
+    from oodbench.sweeps.forecast.needs import Needs, all_problems
+    from oodbench.sweeps.forecast.table import forecast_json, forecast_text
+    from oodbench.sweeps.forecast.times import times
 
     known = Needs()
     needs = [known.of(partial(launch.config, job)) for job in launch.jobs]

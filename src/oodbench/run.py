@@ -14,16 +14,16 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from oodbench.composing import CONFIG_PATH, register_all
 from oodbench.core.errors import OodbenchError
 from oodbench.core.schema import RunConfig, shipped, validate
-from oodbench.launch import Outcome, RememberLaunch, outcomes, write_outcome
 from oodbench.models.facts import bare_name_notice
 from oodbench.reports.text import describe
 from oodbench.runs.difference import difference
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, is_done, make_plan, unidentified_paths
 from oodbench.runs.results import write_failure
+from oodbench.sweeps.composing import CONFIG_PATH, register_all
+from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
 
 log = logging.getLogger("oodbench")
 

@@ -7,10 +7,10 @@ from hydra import compose, initialize_config_dir, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 
-from oodbench.composing import INSTALLED, SHIPPED_FOLDER, register_all
 from oodbench.core.errors import ConfigError
 from oodbench.core.schema import ModelConfig, RunConfig, shipped, validate
 from oodbench.reports.published.values import published_models
+from oodbench.sweeps.composing import INSTALLED, SHIPPED_FOLDER, register_all
 
 GENERIC = ("checkpoint", "onnx", "timm", "torchvision", "transformers")
 """Entries that need a key of their own to become a model."""

@@ -13,12 +13,12 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from oodbench.composing import CONFIG_PATH
 from oodbench.core.errors import OodbenchError
-from oodbench.launch import Outcome, RememberLaunch, outcomes, write_outcome
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.probe.schema import ProbeConfig, register_schema, validate
 from oodbench.resolvers import register_resolvers
+from oodbench.sweeps.composing import CONFIG_PATH
+from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
 
 log = logging.getLogger("oodbench")
 

@@ -18,8 +18,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from oodbench.composing import CONFIG_PATH, register_all
 from oodbench.core.errors import ConfigError
+from oodbench.sweeps.composing import CONFIG_PATH, register_all
 
 CONFIG_NAME = "config"
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oodbench.calibration import seconds_a_pass
 from oodbench.core.errors import OodbenchError
 from oodbench.engines.settings import device_type
 from oodbench.evaluation.assemble import decoders
-from oodbench.forecast import Need, preprocessed, transform_of
-from oodbench.sampling import seconds_an_item
+from oodbench.sweeps.forecast.needs import Need, preprocessed, transform_of
+from oodbench.sweeps.forecast.sample import seconds_an_item
+from oodbench.sweeps.forecast.speed import seconds_a_pass
 
 NETWORK_SECONDS = 7.0
 READING_SECONDS = 3.0

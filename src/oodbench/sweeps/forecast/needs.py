@@ -9,20 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
-from oodbench.attack_cost import Passes, attack_passes
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, OodbenchError, WeightsError
 from oodbench.core.schema import RunConfig, source_model, validate
 from oodbench.engines.batch_size import default_batch_size
 from oodbench.evaluation.batches import Chunk
-from oodbench.forecast_memory import PROCESS_BYTES, clean_bytes, gradient_bytes
 from oodbench.models.weights import missing_head, stored, wanted
-from oodbench.network_cost import NetworkCost, network_cost
 from oodbench.preprocessing import Transform
 from oodbench.runs.chunks import missing_chunks, own_chunks
 from oodbench.runs.key import run_key, transfer_document
 from oodbench.runs.plan import Data, Plan, find_data, find_weights, is_done, plan_of
-from oodbench.sampling import Sample, sample
+from oodbench.sweeps.forecast.attack_cost import Passes, attack_passes
+from oodbench.sweeps.forecast.memory import PROCESS_BYTES, clean_bytes, gradient_bytes
+from oodbench.sweeps.forecast.network_cost import NetworkCost, network_cost
+from oodbench.sweeps.forecast.sample import Sample, sample
 
 ROW_BYTES = 38
 """Of a picture's records; measured, 512 pictures of ImageNet a file."""

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from oodbench.forecast import Need, all_problems
-from oodbench.forecast_times import Times
+from oodbench.sweeps.forecast.needs import Need, all_problems
+from oodbench.sweeps.forecast.times import Times
 
 WIDTH = 120
 UNKNOWN = "–"

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oodbench.attack_cost import BACKWARD
 from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.core.errors import OodbenchError
 from oodbench.core.schema import RunConfig, WeightsConfig
@@ -20,6 +19,7 @@ from oodbench.engines.base import Forward, Pending
 from oodbench.engines.choose import prepared
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
+from oodbench.sweeps.forecast.attack_cost import BACKWARD
 
 WARM_UP = 2
 """Batches that are not timed: the first ones make what is kept."""

@@ -9,7 +9,7 @@ from hydra.utils import get_object
 from oodbench.attacks.library import LibraryAttack
 from oodbench.attacks.memory import GIB
 from oodbench.attacks.network_access import default_micro_batch
-from oodbench.network_cost import BYTES, NetworkCost
+from oodbench.sweeps.forecast.network_cost import BYTES, NetworkCost
 
 PROCESS_BYTES = 1_050_000_000
 """Resident set of Python with its libraries and the pictures on their way. Like `COPIES` measured

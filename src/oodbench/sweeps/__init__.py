@@ -1,0 +1,1 @@
+"""Many runs: the jobs of a command line, what they will take, how they ended."""

@@ -1,0 +1,1 @@
+"""What a sweep will take, found without running it."""
