@@ -8,7 +8,7 @@ import pytest
 from toys import WNIDS, Cli
 
 import oodbench.models.weights
-from oodbench import forecast_cli
+from oodbench.cli import plan as forecast_cli
 from oodbench.models.hub import hub_file
 from oodbench.reports.published.values import published_models
 from oodbench.sweeps.forecast import times as forecast_times

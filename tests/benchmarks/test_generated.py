@@ -13,9 +13,9 @@ from PIL import Image
 
 from oodbench.benchmarks.generated import ImageNetCGenerated
 from oodbench.benchmarks.trees import ImageNetC
+from oodbench.cli import data as cli
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.schema import register_schema, validate
-from oodbench.data import cli
 from oodbench.data.clips import write_clip
 from oodbench.data.manifest import notice
 from oodbench.metrics.corruption import TEST_CORRUPTIONS

@@ -11,9 +11,9 @@ from toys import Cli, write_pictures
 
 from oodbench.benchmarks.generated_clips import ImageNetPGenerated
 from oodbench.benchmarks.trees import ImageNetP
+from oodbench.cli import data as data_cli
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.files import read_json
-from oodbench.data import cli as data_cli
 from oodbench.metrics.perturbation import TEST_PERTURBATIONS
 
 TENCH, GOLDFISH = "n01440764", "n01443537"

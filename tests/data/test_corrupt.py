@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from source_pictures import write_source
 
+from oodbench.cli import data as cli
 from oodbench.core.files import read_json
-from oodbench.data import cli
 from oodbench.data.generation import imagenet_c as corrupt
 
 needs_opencv = pytest.mark.skipif(find_spec("cv2") is None, reason="OpenCV is not installed")
@@ -251,7 +251,7 @@ def test_an_interrupted_run_exits_with_130_and_is_continued(source: Path, tmp_pa
         picture(index).save(source / "n01440764" / f"more{index}.JPEG")
     out = tmp_path / "out"
     names = ["--corruptions", "zoom_blur"]
-    command = [sys.executable, "-c", "from oodbench.data.cli import main; raise SystemExit(main())"]
+    command = [sys.executable, "-c", "from oodbench.cli.data import main; raise SystemExit(main())"]
     command += ["corrupt", "--source", str(source), "--out", str(out), *names, "--workers", "2"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 60

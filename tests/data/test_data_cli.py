@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from oodbench.cli import data as cli
 from oodbench.core.errors import DataError
-from oodbench.data import cli
 from oodbench.data.demo import build as demo
 
 

@@ -177,7 +177,7 @@ def test_nothing_else_is_there_and_it_is_small(root: Path) -> None:
 
 
 def test_a_second_build_in_another_process_has_the_same_bytes(root: Path, tmp_path: Path) -> None:
-    code = "import sys; from oodbench.data.cli import main; sys.exit(main())"
+    code = "import sys; from oodbench.cli.data import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "demo", "--out", str(tmp_path / "again")]
     environment = os.environ | {"PYTHONHASHSEED": "7"}
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
@@ -268,7 +268,7 @@ def test_a_foolbox_without_a_picture_is_named(
 def test_foolbox_is_not_imported() -> None:
     code = (
         "import sys; from oodbench.data.demo.sources import sources_folder; sources_folder(); "
-        "import oodbench.data.cli; print({'foolbox', 'torch'} & set(sys.modules))"
+        "import oodbench.cli.data; print({'foolbox', 'torch'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "set()"

@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 from source_pictures import write_source
 
+from oodbench.cli import data as cli
 from oodbench.core.files import read_json
-from oodbench.data import cli
 from oodbench.data.pictures import load_clip
 
 needs_opencv = pytest.mark.skipif(find_spec("cv2") is None, reason="OpenCV is not installed")
 
 QUICK = ["--perturbations", "translate", "--workers", "1"]
-COMMAND = [sys.executable, "-c", "from oodbench.data.cli import main; raise SystemExit(main())"]
+COMMAND = [sys.executable, "-c", "from oodbench.cli.data import main; raise SystemExit(main())"]
 
 
 def picture(seed: int, size: tuple[int, int] = (300, 260)) -> Image.Image:

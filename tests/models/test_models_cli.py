@@ -16,7 +16,7 @@ import timm
 import torch
 from safetensors.torch import save
 
-from oodbench.models.cli import main
+from oodbench.cli.models import main
 from oodbench.reference import read_table
 
 SAFETENSORS = save(timm.create_model("test_resnet").state_dict())
@@ -102,7 +102,7 @@ def mine(folder: Path, source: str, parameters: float | None = None) -> None:
 def models(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own: the hub's library reads its variables once."""
     return subprocess.run(
-        [sys.executable, "-m", "oodbench.models.cli", *arguments, "--config-dir", "conf"],
+        [sys.executable, "-m", "oodbench.cli.models", *arguments, "--config-dir", "conf"],
         cwd=folder,
         env={**os.environ, "HF_HOME": str(folder / "hf"), "no_proxy": "127.0.0.1", **environment},
         capture_output=True,

@@ -86,7 +86,7 @@ def command(folder: Path, *arguments: str, launcher: tuple[str, ...] = ()) -> tu
         "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]),
         "OMP_NUM_THREADS": "1",
     }
-    line = [sys.executable, *launcher, "-m", "oodbench.probe.run", "--config-dir", "my_conf"]
+    line = [sys.executable, *launcher, "-m", "oodbench.cli.probe", "--config-dir", "my_conf"]
     return [*line, "model=toy", "data.root=data", *arguments], environment
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from oodbench.cli.arguments import add_run_arguments
 from oodbench.core.errors import DataError, OodbenchError
 from oodbench.core.files import write_json
 from oodbench.metrics.score import Score
@@ -16,7 +17,6 @@ from oodbench.reports.published.comparison import Comparison, Measurement, compa
 from oodbench.reports.published.pipelines import run_pipeline
 from oodbench.reports.published.sources import references
 from oodbench.reports.text import SCALE
-from oodbench.run_arguments import add_run_arguments
 from oodbench.runs.paths import runs_directory
 from oodbench.runs.results import RunResult, read_results
 

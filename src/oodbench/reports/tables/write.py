@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from oodbench.cli.arguments import add_run_arguments
 from oodbench.core.errors import DataError, OodbenchError
 from oodbench.core.files import write_text
 from oodbench.reports.attacks.text import report_text
 from oodbench.reports.derived import derive
 from oodbench.reports.tables.long import long_table
 from oodbench.reports.tables.wide import WideTable, wide_table
-from oodbench.run_arguments import add_run_arguments
 from oodbench.runs.paths import runs_directory, tables_directory
 from oodbench.runs.results import read_failures, read_results
 

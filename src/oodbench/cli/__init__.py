@@ -1,0 +1,1 @@
+"""The commands beside `oodbench`, one file each: arguments in, exit code out."""
