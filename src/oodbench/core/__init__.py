@@ -1,1 +1,1 @@
-"""What every part stands on: errors, files, caches, the schema of the config; knows no other part."""
+"""What every part stands on: errors, files, caches, the config schema. Knows no other part."""

@@ -7,7 +7,7 @@ from oodbench.core.schema import register_schema
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.resolvers import register_resolvers
 
-SHIPPED_FOLDER = Path(__file__).resolve().parents[2] / "conf"
+SHIPPED_FOLDER = Path(__file__).resolve().parents[3] / "conf"
 """The configs of a checkout whose package is not installed."""
 
 INSTALLED = importlib.util.find_spec("oodbench.conf") is not None
