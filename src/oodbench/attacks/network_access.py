@@ -22,8 +22,8 @@ from oodbench.attacks.memory import (
 from oodbench.models.folding import FoldedNetworks
 
 CPU_MICRO_BATCH = 8
-"""Fastest with two threads, see benchmarks/attacks.py: the activations of a few images stay in the
-processor's cache. With one thread 16 is: PyTorch then computes 1x1 convolutions of fewer images
+"""Fastest with two threads, see measurements/attacks.py: the activations of a few images stay in
+the processor's cache. With one thread 16 is: PyTorch then computes 1x1 convolutions of fewer images
 without oneDNN."""
 
 CUDA_MICRO_BATCH = 64

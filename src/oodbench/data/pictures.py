@@ -12,8 +12,8 @@ def load_picture(path: Path) -> list[Image.Image]:
     """The picture, converted to RGB as torchvision's ImageFolder does.
 
     Pillow decodes: on its way to Pillow's resize no other decoder of equal pixels is faster, since
-    theirs have to be copied once more (`benchmarks/decoding.py`). A picture that is RGB already is
-    not copied either.
+    theirs have to be copied once more (`measurements/decoding.py`). A picture that is RGB already
+    is not copied either.
 
     Raises:
         DataError: the file is truncated or no picture.

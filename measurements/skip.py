@@ -4,7 +4,7 @@ Every run gets a finished result from its own plan (random weights, demo data), 
 is run once more as a subprocess. `theirs` is the goal, 0.3 s a job and 2.5 s for a single run.
 
     oodbench-data demo --out demo-data
-    python benchmarks/skip.py --data demo-data --json skip.json
+    python measurements/skip.py --data demo-data --json skip.json
 """
 
 import argparse

@@ -3,8 +3,8 @@
 Whole commands, start and imports included, in turn, into new folders beside each other. They agree
 if every file has the same bytes. The efficiency is the ratio divided by the number of workers.
 
-    python benchmarks/generate.py --pictures /data/imagenet/val --json generate.json
-    python benchmarks/generate.py --pictures /data/imagenet/val --command perturb --count 8
+    python measurements/generate.py --pictures /data/imagenet/val --json generate.json
+    python measurements/generate.py --pictures /data/imagenet/val --command perturb --count 8
 """
 
 import argparse

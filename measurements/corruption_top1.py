@@ -2,9 +2,9 @@
 
 efficientnet_lite0 on every cell of the corruptions that are named. The packages are
 imagecorruptions, and corrupt-tta for elastic_transform; their environments are described in
-benchmarks/corruption_peers.py. They agree if the 95 % interval of the paired difference has 0.
+measurements/corruption_peers.py. They agree if the 95 % interval of the paired difference has 0.
 
-    python benchmarks/corruption_top1.py --pictures /data/imagenet/val --reference-python \\
+    python measurements/corruption_top1.py --pictures /data/imagenet/val --reference-python \\
         old/bin/python --tta-python new/bin/python --imagemagick convert --json top1.json
 """
 

@@ -32,7 +32,7 @@ def jobs(experiment: str) -> list[list[str]]:
 
 
 def _params(experiment: str) -> dict[str, str]:
-    folder = Path(__file__).parents[1] / "conf" / "experiment"
+    folder = Path(__file__).parents[2] / "conf" / "experiment"
     raw("model=resnet50")  # registers the resolvers
     loaded: dict[str, Any] = OmegaConf.load(folder / f"{experiment}.yaml").hydra.sweeper.params
     return dict(loaded)

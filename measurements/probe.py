@@ -4,7 +4,7 @@ Real features: efficientnet_lite0 on the cue-conflict stimuli, every second one 
 with an L2 term, to the minimum of logistic regression. Then steps of the published size, 256 x
 2048 features to 1000 classes, against the same loop in plain PyTorch.
 
-    python benchmarks/probe.py --data /data/cue-conflict --json probe.json
+    python measurements/probe.py --data /data/cue-conflict --json probe.json
 """
 
 import argparse

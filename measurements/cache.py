@@ -6,7 +6,7 @@ same file once the system has dropped its pages, as after a restart. The first p
 the cache, is compared too: what keeping a picture costs. Wall time a picture, the best of several
 rounds, both sides in turns.
 
-    python benchmarks/cache.py --pictures /data/imagenet/val --json cache.json
+    python measurements/cache.py --pictures /data/imagenet/val --json cache.json
 """
 
 import argparse

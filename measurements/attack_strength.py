@@ -3,7 +3,7 @@
 Both sides get the same radius, step, number of steps and network. Libraries draw from a generator
 an image too (torchattacks' Square, which draws one square for a whole batch, gets pictures one by
 one), but PGD's starts come from other draws, and ours runs on a folded copy: success is compared by
-the interval of the paired difference. See benchmarks/attacks.py.
+the interval of the paired difference. See measurements/attacks.py.
 """
 
 from collections.abc import Callable, Iterator

@@ -4,32 +4,15 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_module
+from configs import composed, split
 
 from oodbench.benchmarks.base import Split
-from oodbench.core.schema import RunConfig, register_schema, validate
-from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.reference import imagenet_wnids
-from oodbench.resolvers import register_resolvers
 from oodbench.runs.key import dataset_fingerprint, key_document, run_key
 
 Overrides = Sequence[str]
-
-
-def composed(*overrides: str) -> RunConfig:
-    register_schema()
-    register_resolvers()
-    register_model_facts()
-    with initialize_config_module("oodbench.conf", version_base="1.3"):
-        return validate(compose("config", overrides=["model=resnet50", *overrides]))
-
-
-def split(fingerprint: str = "aa", name: str = "", **others: Any) -> Split:
-    facts: dict[str, Any] = {"root": Path("x"), "n_expected": 3, "n_items": 2, **others}
-    return Split(name=name, fingerprint=fingerprint, list_items=list, **facts)
 
 
 def key(

@@ -4,7 +4,7 @@
 the others decodes the same files, hands its pixels to the same resize, and drops out where they
 differ. Milliseconds of the processor a picture, the best of several rounds.
 
-    python benchmarks/decoding.py --pictures /data/imagenet/val --json decoding.json
+    python measurements/decoding.py --pictures /data/imagenet/val --json decoding.json
 """
 
 import argparse

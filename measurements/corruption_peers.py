@@ -5,7 +5,7 @@ Runs in an environment of its own, which needs no oodbench and no oodbench depen
     python3.11 -m venv peers
     peers/bin/pip install "setuptools<80" "numpy<2" "scikit-image==0.21.*" "scipy<1.18" \
         imagecorruptions
-    peers/bin/python benchmarks/corruption_peers.py arrays --pictures in.npy --out out.npz
+    peers/bin/python measurements/corruption_peers.py arrays --pictures in.npy --out out.npz
 
 or, for `--peer corrupt_tta`, `pip install corrupt-tta` alone. With `--imagemagick convert`, the
 motion blur of motion_blur and snow is that of ImageMagick 6, as published. Mended: the argument

@@ -3,8 +3,8 @@
 Weights are random and exist once: the network is built on the meta device and filled. glibc is told
 to give freed memory back (MALLOC_*), as a user may; `--default-malloc` shows what that is worth.
 
-    python benchmarks/attack_memory.py --json attack_memory.json
-    python benchmarks/attack_memory.py --only l2_whole --json l2.json  # 10 iterations, half an hour
+    python measurements/attack_memory.py --json attack_memory.json
+    python measurements/attack_memory.py --only l2_whole --json l2.json  # 10 iterations, 30 min
 """
 
 import argparse

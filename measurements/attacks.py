@@ -3,8 +3,8 @@
 efficientnet_lite0 with its own weights on real pictures, as both sides get them: parameters without
 gradients, evaluation mode. All ways take turns, and every figure is the median of the repetitions.
 
-    python benchmarks/attacks.py --data /data/imagenet/val --json attacks.json
-    python benchmarks/attacks.py --data /data/imagenet/val --compare --count 100 --threads 1
+    python measurements/attacks.py --data /data/imagenet/val --json attacks.json
+    python measurements/attacks.py --data /data/imagenet/val --compare --count 100 --threads 1
 """
 
 import argparse

@@ -1,10 +1,10 @@
 """Reference values of the corruptions, by other people's packages. Run by hand, in their world.
 
-The environments and what is mended in the packages: see benchmarks/corruption_peers.py. From the
+The environments and what is mended in the packages: see measurements/corruption_peers.py. From the
 project's folder, with ImageNet's pictures in class folders:
 
-    old/bin/python tests/corruptions/make_reference.py --pictures val
-    new/bin/python tests/corruptions/make_reference.py --pictures val --peer corrupt_tta \
+    old/bin/python tests/data/corruptions/make_reference.py --pictures val
+    new/bin/python tests/data/corruptions/make_reference.py --pictures val --peer corrupt_tta \
         --corruptions elastic_transform
 
 writes `reference_pixels.csv` (values of 64 pixels of two synthetic pictures) and
@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "benchmarks")]
+sys.path[:0] = [str(HERE.parents[1] / "helpers"), str(HERE.parents[2] / "measurements")]
 
 from corruption_peers import CORRUPTIONS, corrupted, load_peer  # noqa: E402
 from synthetic_pictures import sampled_positions, synthetic_pictures  # noqa: E402

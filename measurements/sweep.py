@@ -1,11 +1,11 @@
 """A sweep of three models x three benchmarks against one usual loop of timm for each pair.
 
 Ours is one command, `oodbench -m model=… benchmark=imagenet,imagenet_a,imagenet_sketch`; theirs one
-process a pair (`benchmarks/throughput.py` says what its loop is), as one runs timm's validate.py.
+process a pair (`measurements/throughput.py` says what its loop is), as one runs timm's validate.py.
 Both from the start of a process to its end, on the same pictures: those of the folder that belong
 to the benchmark's classes. Predictions are compared picture by picture.
 
-    python benchmarks/sweep.py --pictures /data/imagenet/val --json sweep.json
+    python measurements/sweep.py --pictures /data/imagenet/val --json sweep.json
 """
 
 import argparse

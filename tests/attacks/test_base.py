@@ -1,6 +1,4 @@
 import hashlib
-import subprocess
-import sys
 
 import torch
 
@@ -23,8 +21,3 @@ def test_seeds_differ_and_fit_a_generator() -> None:
     for seed in seeds:
         assert 0 <= seed < 2**63
     torch.Generator().manual_seed(max(seeds))
-
-
-def test_module_does_not_import_torch() -> None:
-    program = "import sys; import oodbench.attacks.seeds; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -5,7 +5,7 @@ each package in a process of its own; `theirs` is the faster of them. They agree
 made with the same random numbers, differ by no more grey levels than here. How to make the other
 environments, and what is mended in imagecorruptions so that it runs: see corruption_peers.py.
 
-    python benchmarks/corruptions.py --pictures /data/imagenet/val \\
+    python measurements/corruptions.py --pictures /data/imagenet/val \\
         --reference-python old/bin/python --tta-python new/bin/python --json corruptions.json
 """
 

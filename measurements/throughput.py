@@ -8,8 +8,8 @@ the sides take turns, and the best round of each counts. On both sides the clock
 file to the last prediction (here: until the result is written, with the parity gate). Predictions
 are compared picture by picture. Peak memory is measured in a further round.
 
-    python benchmarks/throughput.py --pictures /data/imagenet/val --json throughput.json
-    python benchmarks/throughput.py --pictures /data/imagenet/val --model resnet50
+    python measurements/throughput.py --pictures /data/imagenet/val --json throughput.json
+    python measurements/throughput.py --pictures /data/imagenet/val --model resnet50
 """
 
 import argparse

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_key import composed, split
+from configs import composed, split
 from toys import TOY_MODEL, Cli, command
 
 from oodbench.core.schema import RunConfig
