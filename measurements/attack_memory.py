@@ -28,8 +28,8 @@ from torchvision.models.resnet import Bottleneck
 
 from oodbench.attacks.apgd import APGD
 from oodbench.attacks.base import Attack
-from oodbench.attacks.frozen import frozen
 from oodbench.attacks.memory import GIB, MemoryPlan
+from oodbench.attacks.network_access import frozen
 from oodbench.attacks.pgd import PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.core.files import write_json

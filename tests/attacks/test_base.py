@@ -2,7 +2,7 @@ import hashlib
 
 import torch
 
-from oodbench.attacks.seeds import image_seed
+from oodbench.attacks.base import image_seed
 
 
 def test_seed_is_the_masked_start_of_the_hash() -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from oodbench.attacks.frozen import frozen
+from oodbench.attacks.network_access import frozen
 
 
 def test_evaluation_mode_without_gradients() -> None:

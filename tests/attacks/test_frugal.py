@@ -11,10 +11,9 @@ from torchvision.models import resnet18, resnet50, vit_b_16
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 from transformers import ViTConfig, ViTForImageClassification
 
-from oodbench.attacks.frozen import frozen
-from oodbench.attacks.frugal import blocks, checkpointed
-from oodbench.attacks.lean_norm import lean_norms
+from oodbench.attacks.frugal import blocks, checkpointed, lean_norms
 from oodbench.attacks.memory import kept_bytes
+from oodbench.attacks.network_access import frozen
 
 Frugal = Callable[[nn.Module], AbstractContextManager[None]]
 

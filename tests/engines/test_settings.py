@@ -6,8 +6,7 @@ import sys
 import pytest
 
 from oodbench.core.errors import ConfigError
-from oodbench.engines.batch_size import default_batch_size
-from oodbench.engines.settings import device_type, resolve_device
+from oodbench.engines.settings import default_batch_size, device_type, resolve_device
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "cpu:x"])

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from oodbench.core.errors import ConfigError
-from oodbench.models.outputs import check_outputs, log_probabilities, noise
+from oodbench.models.classifier import check_outputs, log_probabilities, noise
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 0.0, 3.0]])
 CERTAIN = torch.tensor([[0.0, 1.0, 0.0]])

@@ -1,10 +1,14 @@
 """What every attack takes and gives."""
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
+
+_MASK = (1 << 63) - 1  # torch.Generator.manual_seed takes signed 64-bit integers
+
 
 Norm = Literal["linf", "l2"]
 """How far a picture is from its clean one: the largest change of a value, or the root of the sum
@@ -58,6 +62,20 @@ class Attack(Protocol):
 def generators_of(images: Tensor, seeds: list[int]) -> list[torch.Generator]:
     """One generator an image, from its seed alone."""
     return [generator_of(seed) for _, seed in zip(images, seeds, strict=True)]
+
+
+def image_seed(seed: int, image: str) -> int:
+    """A seed that depends on the run's seed and the image's path alone.
+
+    Args:
+        seed: the run's seed.
+        image: path of the image below the benchmark's root, with forward slashes.
+
+    Returns:
+        The first 8 bytes (big endian) of sha256("<seed>:<image>"), in 0..2^63 - 1.
+    """
+    digest = hashlib.sha256(f"{seed}:{image}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") & _MASK
 
 
 def generator_of(seed: int) -> torch.Generator:

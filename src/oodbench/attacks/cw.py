@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.base import AttackResult, Norm
 from oodbench.attacks.checks import check_count, check_not_negative, refuse_nan
-from oodbench.attacks.margins import margins
+from oodbench.attacks.goals import margins
 from oodbench.attacks.memory import Budget
 from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.core.errors import ConfigError

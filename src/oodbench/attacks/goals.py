@@ -120,3 +120,9 @@ def _random(others: Tensor, generators: list[torch.Generator]) -> Tensor:
         classes = mask.nonzero().flatten()
         targets.append(classes[torch.randint(len(classes), (), generator=generator)])
     return torch.stack(targets)[:, None].to(others.device)
+
+
+def margins(logits: Tensor, labels: Tensor) -> Tensor:
+    """Logit of the label minus the highest other one, `(k,)`."""
+    others = logits.scatter(1, labels[:, None], -torch.inf).amax(1)
+    return logits.gather(1, labels[:, None])[:, 0] - others

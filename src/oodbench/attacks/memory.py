@@ -17,8 +17,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from oodbench.attacks.checks import refuse_without_gradients
-from oodbench.attacks.frugal import checkpointed
-from oodbench.attacks.lean_norm import lean_norms
+from oodbench.attacks.frugal import checkpointed, lean_norms
 from oodbench.core.errors import AttackError, ConfigError
 
 GIB = 2**30

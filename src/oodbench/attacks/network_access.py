@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.attacks.checks import check_count, check_range, refuse_without_gradients
-from oodbench.attacks.frozen import frozen
 from oodbench.attacks.memory import (
     Budget,
     Planner,
@@ -154,6 +153,24 @@ class Passes:
                 self.micro_batch = halved(len(part), failure)
                 release(images.device)
         return parts
+
+
+@contextmanager
+def frozen(classifier: nn.Module) -> Iterator[None]:
+    """In evaluation mode, and no parameter asks for a gradient while the context lasts.
+
+    Evaluation mode stays afterwards: BatchNorm must never see the batch, and a library that
+    restores the mode it found (torchattacks) then restores this one.
+    """
+    classifier.eval()
+    asking = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
+    for parameter in asking:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in asking:
+            parameter.requires_grad_()
 
 
 class NetworkAccess:

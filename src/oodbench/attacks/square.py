@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from oodbench.attacks.balls import ball
 from oodbench.attacks.base import AttackResult, Norm, generators_of
 from oodbench.attacks.checks import check_count, check_eps, check_norm, refuse_nan
-from oodbench.attacks.margins import margins
+from oodbench.attacks.goals import margins
 from oodbench.attacks.memory import Budget
 from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.attacks.squares import squares

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.base import Attack, AttackResult
 from oodbench.attacks.checks import ImageError, check_range, check_result
-from oodbench.attacks.frozen import frozen
+from oodbench.attacks.network_access import frozen
 from oodbench.attacks.transfer_store import StoredPicture, TransferStore, restored, storable
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError

@@ -10,8 +10,8 @@ from torch import nn
 from oodbench.core.errors import ConfigError
 from oodbench.engines.base import Forward
 from oodbench.engines.eager import EagerEngine
-from oodbench.engines.gate import gate
 from oodbench.engines.openvino import OpenVINOEngine
+from oodbench.engines.parity import gate
 from oodbench.engines.pytorch import device_of
 
 log = logging.getLogger(__name__)

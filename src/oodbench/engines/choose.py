@@ -14,8 +14,8 @@ from oodbench.core.building import build
 from oodbench.core.errors import ConfigError
 from oodbench.core.schema import EngineConfig
 from oodbench.engines.base import Engine, Forward
-from oodbench.engines.gate import gate
-from oodbench.engines.names import AUTO, EAGER, engine_target
+from oodbench.engines.parity import gate
+from oodbench.engines.settings import AUTO, EAGER, engine_target
 
 
 def prepared(

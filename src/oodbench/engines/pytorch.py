@@ -1,7 +1,10 @@
-"""A forward pass by PyTorch: in threads on the CPU, queued on an accelerator."""
+"""A forward pass by PyTorch: in threads on the CPU, queued on an accelerator; its precisions."""
 
+import ctypes
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 
 import numpy as np
@@ -9,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oodbench.engines.allocator import keep_freed_memory
+from oodbench.core.errors import ConfigError
 from oodbench.engines.base import Pending
-from oodbench.engines.precision import autocast, set_tf32
 from oodbench.models.folding import FoldedNetworks
 
 _THREADS_A_BATCH = 2
@@ -23,6 +25,11 @@ second than one)."""
 
 _QUEUED = 2
 """Batches that keep an accelerator busy: one that it computes, one that waits."""
+
+_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # of malloc.h
+_LARGEST = 2**31 - 1
+
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TorchForward:
@@ -146,3 +153,41 @@ class _OnDevice:
     def result(self) -> NDArray[np.float32]:
         """See `oodbench.engines.base.Pending`."""
         return self._logits.cpu().numpy()
+
+
+def keep_freed_memory() -> None:
+    """Have glibc hold on to freed memory, for the rest of the process; elsewhere nothing happens.
+
+    By default it gives large blocks back to the kernel, which hands them out again page by page,
+    zeroed: up to half of a forward pass on the CPU is spent there, the more the larger the batch.
+    One arena for all threads keeps what is held small.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return
+    for option, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _LARGEST), (_ARENA_MAX, 1)):
+        mallopt(option, value)
+
+
+def autocast(precision: str, device_type: str) -> AbstractContextManager[None]:
+    """Where PyTorch computes in `bf16` or `fp16` what it deems safe; nothing for fp32 and tf32."""
+    if precision not in _AUTOCAST:
+        return nullcontext()
+    return torch.autocast(device_type, dtype=_AUTOCAST[precision])
+
+
+def set_tf32(precision: str, device_type: str) -> None:
+    """Switch TF32, which PyTorch has on for convolutions unless told otherwise, on or off.
+
+    Raises:
+        ConfigError: tf32 is asked for on a device that has none.
+    """
+    if device_type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    elif precision == "tf32":
+        raise ConfigError(
+            f"engine.precision=tf32: needs a CUDA device, this is {device_type}: use fp32 or bf16"
+        )

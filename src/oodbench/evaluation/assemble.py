@@ -17,9 +17,8 @@ from oodbench.core.errors import ConfigError
 from oodbench.core.files import write_json
 from oodbench.core.schema import DataConfig, ModelConfig, source_model
 from oodbench.engines.base import Forward
-from oodbench.engines.batch_size import default_batch_size
 from oodbench.engines.choose import prepared
-from oodbench.engines.names import WITHOUT_GRADIENTS
+from oodbench.engines.settings import WITHOUT_GRADIENTS, default_batch_size
 from oodbench.evaluation.evaluate import Setting
 from oodbench.evaluation.reader import Reader
 from oodbench.models.build import build_classifier

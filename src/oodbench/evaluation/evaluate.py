@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oodbench.attacks.base import Attack
+from oodbench.attacks.base import Attack, image_seed
 from oodbench.attacks.checks import ImageError, check_result
-from oodbench.attacks.seeds import image_seed
 from oodbench.benchmarks.base import Readout
 from oodbench.core.errors import AttackError, DataError
 from oodbench.core.progress import Progress

@@ -8,7 +8,7 @@ from typing import Any
 from oodbench.benchmarks.base import Split
 from oodbench.core.building import bound_arguments
 from oodbench.core.schema import ModelConfig, RunConfig, source_model
-from oodbench.engines.names import engine_target
+from oodbench.engines.settings import engine_target
 from oodbench.models import class_lists
 
 KEY_DIGITS = 12

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, OodbenchError, WeightsError
 from oodbench.core.schema import RunConfig, source_model, validate
-from oodbench.engines.batch_size import default_batch_size
+from oodbench.engines.settings import default_batch_size
 from oodbench.evaluation.batches import Chunk
 from oodbench.models.weights import missing_head, stored, wanted
 from oodbench.preprocessing import Transform
