@@ -30,7 +30,7 @@ from oodbench.probe.processes import Processes
 from oodbench.probe.recipe import epoch_order
 from oodbench.probe.schema import RecipeConfig, register_schema, validate
 from oodbench.probe.training import State, Trainer, evaluate, initial_state
-from oodbench.resolvers import register_resolvers
+from oodbench.sweeps.composing import register_resolvers
 
 CPU = torch.device("cpu")
 PENALTY = 0.01

@@ -124,8 +124,8 @@ def theirs(arguments: argparse.Namespace, loop: Loop) -> dict[str, Any]:
     from torchvision.datasets import ImageFolder
 
     from oodbench.models.build import build_classifier
-    from oodbench.models.catalogue import load_model
     from oodbench.models.weights import find_weights
+    from oodbench.sweeps.composing import load_model
 
     random = ["model.weights={random_seed: 0}"] if arguments.model == "resnet50" else []
     model = load_model(arguments.model, random)

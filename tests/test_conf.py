@@ -13,8 +13,8 @@ from oodbench.core.schema import RunConfig, register_schema, validate
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.preprocessing import Preprocessing
 from oodbench.reference import read_table
-from oodbench.resolvers import register_resolvers
 from oodbench.runs.difference import difference
+from oodbench.sweeps.composing import register_resolvers
 
 GROUPS = ("attack", "benchmark", "engine", "experiment", "model", "preprocessing")
 GENERIC = {

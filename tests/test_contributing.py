@@ -19,7 +19,7 @@ from oodbench.models import facts
 from oodbench.models.build import build_classifier
 from oodbench.models.class_lists import NAMES, class_list, missing_classes
 from oodbench.models.weights import find_weights
-from oodbench.resolvers import register_resolvers
+from oodbench.sweeps.composing import register_resolvers
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(?:yaml|python) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

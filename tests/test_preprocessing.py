@@ -14,7 +14,7 @@ from oodbench.core.errors import ConfigError
 from oodbench.core.schema import register_schema, validate
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.preprocessing import Preprocessing, centre_crop, resized_size
-from oodbench.resolvers import register_resolvers
+from oodbench.sweeps.composing import register_resolvers
 
 SIZES = [
     (1, 1),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from oodbench.attacks.foolbox import FoolboxAttack
 from oodbench.core.building import build
 from oodbench.core.errors import AttackError, ConfigError
-from oodbench.resolvers import register_resolvers
+from oodbench.sweeps.composing import register_resolvers
 
 with warnings.catch_warnings():
     # foolbox 3.3.4 imports a name that SciPy will remove.

@@ -15,7 +15,7 @@ from oodbench.attacks.base import Attack
 from oodbench.attacks.cw import CarliniWagnerL2
 from oodbench.attacks.foolbox import FoolboxAttack
 from oodbench.attacks.memory import GIB, MemoryPlan, Planner
-from oodbench.attacks.network_access import NetworkAccess, Passes, default_micro_batch
+from oodbench.attacks.network_access import NetworkAccess, Passes, default_micro_batch, frozen
 from oodbench.attacks.pgd import FGSM, PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.attacks.square import Square
@@ -194,3 +194,21 @@ def test_a_query_that_does_not_fit() -> None:
     planner = Planner(1, gradients=False, measure=measure)
     with pytest.raises(AttackError, match=r"attack\.memory=1: out of memory with one image: make"):
         planner.of(conv_net(), pictures(5), 8)
+
+
+def test_evaluation_mode_without_gradients() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    network[0].bias.requires_grad_(False)
+    with frozen(network):
+        assert not any(module.training for module in network.modules())
+        assert not any(parameter.requires_grad for parameter in network.parameters())
+    assert not any(module.training for module in network.modules())
+    asking = [name for name, value in network.named_parameters() if value.requires_grad]
+    assert asking == ["0.weight", "1.weight", "1.bias"]
+
+
+def test_requests_come_back_after_an_error() -> None:
+    network = nn.Linear(2, 2)
+    with pytest.raises(ZeroDivisionError), frozen(network):
+        torch.zeros(1).item() / 0
+    assert network.weight.requires_grad

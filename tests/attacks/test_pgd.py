@@ -21,7 +21,7 @@ from oodbench.attacks.pgd import FGSM, PGD
 from oodbench.core.building import build
 from oodbench.core.errors import AttackError, ConfigError
 from oodbench.metrics.intervals import rate
-from oodbench.resolvers import register_resolvers
+from oodbench.sweeps.composing import register_resolvers
 
 COUNT = 40
 ITERATIONS = 6

@@ -341,7 +341,7 @@ def test_config_holds_the_published_parameters() -> None:
     from omegaconf import OmegaConf
 
     from oodbench.core.building import build
-    from oodbench.resolvers import register_resolvers
+    from oodbench.sweeps.composing import register_resolvers
 
     register_resolvers()
     file = Path(__file__).parents[2] / "conf" / "attack" / "pgd_targeted.yaml"

@@ -22,7 +22,7 @@ from oodbench.models.build import build_classifier
 from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.models.folding import FoldedNetworks
 from oodbench.models.weights import find_weights
-from oodbench.resolvers import register_resolvers
+from oodbench.sweeps.composing import register_resolvers
 
 DATA = os.environ.get("OODBENCH_TEST_DATA")
 pytestmark = [

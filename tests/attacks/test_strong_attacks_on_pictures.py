@@ -20,10 +20,10 @@ from oodbench.attacks.checks import check_result
 from oodbench.attacks.randomness import PerImageRandomness
 from oodbench.attacks.square import Square
 from oodbench.models.build import build_classifier
-from oodbench.models.catalogue import load_model
 from oodbench.models.weights import find_weights
 from oodbench.preprocessing import Preprocessing
 from oodbench.reference import imagenet_wnids
+from oodbench.sweeps.composing import load_model
 
 DATA = os.environ.get("OODBENCH_TEST_DATA")
 COUNT = 32

@@ -15,7 +15,7 @@ from oodbench.attacks.pgd import PGD as PgdOfOurs
 from oodbench.attacks.torchattacks import TorchAttack
 from oodbench.core.building import build
 from oodbench.core.errors import AttackError, ConfigError
-from oodbench.resolvers import register_resolvers
+from oodbench.sweeps.composing import register_resolvers
 
 EPS, ALPHA, STEPS = 8 / 255, 2 / 255, 5
 COUNT, CLASSES = 24, 5

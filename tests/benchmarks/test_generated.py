@@ -20,8 +20,8 @@ from oodbench.data.clips import write_clip
 from oodbench.data.manifest import notice
 from oodbench.metrics.corruption import TEST_CORRUPTIONS
 from oodbench.models.facts import register_resolvers as register_model_facts
-from oodbench.resolvers import register_resolvers
 from oodbench.runs.plan import Plan, make_plan
+from oodbench.sweeps.composing import register_resolvers
 
 TENCH, GOLDFISH = "n01440764", "n01443537"
 QUICK = ["gaussian_noise", "contrast"]

@@ -7,14 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from oodbench.core.files import (
-    atomic_path,
-    cached_json,
-    read_json,
-    write_json,
-    write_text,
-    write_together,
-)
+from oodbench.core.cache import cached_json
+from oodbench.core.files import atomic_path, read_json, write_json, write_text, write_together
 
 
 def test_the_new_file_takes_the_place_of_the_old(tmp_path: Path) -> None:

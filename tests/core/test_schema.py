@@ -10,7 +10,7 @@ from oodbench.core.building import bound_arguments, build
 from oodbench.core.errors import ConfigError
 from oodbench.core.schema import RunConfig, register_schema, validate
 from oodbench.models.facts import register_resolvers as register_model_facts
-from oodbench.resolvers import register_resolvers
+from oodbench.sweeps.composing import register_resolvers
 
 
 def composed(*overrides: str) -> RunConfig:

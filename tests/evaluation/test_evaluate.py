@@ -13,10 +13,11 @@ from oodbench.attacks.pgd import PGD
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.errors import AttackError
 from oodbench.engines.eager import EagerEngine
-from oodbench.evaluation.batches import Batch, Chunk, Frame, Loaded, _tasks
+from oodbench.evaluation.batches import Batch, Frame, Loaded, _tasks
 from oodbench.evaluation.evaluate import Setting, compute
 from oodbench.evaluation.rows import Columns
 from oodbench.readouts import Standard
+from oodbench.runs.chunks import Chunk
 
 
 class Brightness(nn.Module):

@@ -18,7 +18,7 @@ from oodbench.probe.features import Source, Stored
 from oodbench.probe.processes import Processes
 from oodbench.probe.schema import ProbeConfig, RecipeConfig, register_schema, validate
 from oodbench.probe.training import State, Trainer, initial_state
-from oodbench.resolvers import register_resolvers
+from oodbench.sweeps.composing import register_resolvers
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")

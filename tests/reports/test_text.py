@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from oodbench.metrics.score import Score
-from oodbench.reports.text import describe, format_score
+from oodbench.metrics.score import Score, format_score
+from oodbench.reports.text import describe
 from oodbench.runs.results import RunResult
 
 

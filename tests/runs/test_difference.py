@@ -5,8 +5,8 @@ from hydra import compose, initialize_config_module
 
 from oodbench.core.schema import register_schema, validate
 from oodbench.models.facts import register_resolvers as register_model_facts
-from oodbench.resolvers import register_resolvers
 from oodbench.runs.difference import difference
+from oodbench.sweeps.composing import register_resolvers
 
 BENCHMARKS = (
     "imagenet",

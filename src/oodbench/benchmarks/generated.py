@@ -17,8 +17,8 @@ from oodbench.data.corruptions.parameters import (
     checked_name,
     parameters_hash,
     picture_stream,
+    stream_name,
 )
-from oodbench.data.generation.tasks import stream_name
 from oodbench.metrics.corruption import TEST_CORRUPTIONS
 
 

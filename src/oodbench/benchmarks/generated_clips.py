@@ -10,7 +10,7 @@ from oodbench.benchmarks.folder import tree_below
 from oodbench.benchmarks.generated_source import generated_splits
 from oodbench.benchmarks.trees import ImageNetP
 from oodbench.data.clips import decode_clip
-from oodbench.data.generation.tasks import stream_name
+from oodbench.data.corruptions.parameters import stream_name
 from oodbench.data.perturbations.parameters import checked_name, parameters_hash
 from oodbench.metrics.perturbation import TEST_PERTURBATIONS
 

@@ -1,30 +1,34 @@
-"""`oodbench-data`: the data sets on disk. One subcommand a module of this package."""
+"""`oodbench-data`: the data sets on disk, one subcommand a pair of functions."""
 
 import argparse
+import logging
+import os
 import sys
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from oodbench.core.errors import OodbenchError
-from oodbench.data.demo import build as demo
-from oodbench.data.generation import imagenet_c as corrupt
-from oodbench.data.generation import imagenet_p as perturb
+from oodbench.core.errors import ConfigError, OodbenchError
+from oodbench.data.demo.build import build_demo
+from oodbench.data.generation import imagenet_c, imagenet_p
+from oodbench.data.generation.generate import Plan, Product, build
 
-
-class Command(Protocol):
-    """What a module must hold to be a subcommand."""
-
-    @property
-    def SUMMARY(self) -> str:  # noqa: N802 - a module constant
-        """One line for the list of subcommands."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the options."""
-
-    def run(self, arguments: argparse.Namespace) -> None:
-        """Do the work; raise an `OodbenchError` where the user must mend something."""
+SEVERITIES = (1, 2, 3, 4, 5)
 
 
-COMMANDS: dict[str, Command] = {"corrupt": corrupt, "demo": demo, "perturb": perturb}
+@dataclass(frozen=True)
+class Command:
+    """A subcommand.
+
+    Attributes:
+        summary: one line for the list of subcommands.
+        options: declares the options.
+        run: does the work; raises an `OodbenchError` where the user must mend something.
+    """
+
+    summary: str
+    options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], None]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,13 +53,137 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def corrupt_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `corrupt`."""
+    _generation_options(parser)
+    parser.add_argument(
+        "--corruptions", nargs="+", metavar="NAME", help="by their published names (default: all)"
+    )
+    parser.add_argument(
+        "--severities",
+        nargs="+",
+        type=int,
+        default=list(SEVERITIES),
+        choices=SEVERITIES,
+        metavar="N",
+        help="of 1 2 3 4 5 (default: all)",
+    )
+
+
+def run_corrupt(arguments: argparse.Namespace) -> None:
+    """Make the corrupted pictures."""
+    cells = imagenet_c.cells(arguments.corruptions, arguments.severities)
+    _generate(arguments, imagenet_c.PRODUCT, cells)
+
+
+def perturb_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `perturb`."""
+    _generation_options(parser)
+    parser.add_argument(
+        "--perturbations", nargs="+", metavar="NAME", help="by their published names (default: all)"
+    )
+
+
+def run_perturb(arguments: argparse.Namespace) -> None:
+    """Make the clips."""
+    _generate(arguments, imagenet_p.PRODUCT, imagenet_p.cells(arguments.perturbations))
+
+
+def demo_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `demo`."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo-data"),
+        metavar="DIR",
+        help="an empty or new folder, or one made by an earlier run, which is continued "
+        "(default: %(default)s; 16 MB)",
+    )
+
+
+def run_demo(arguments: argparse.Namespace) -> None:
+    """Make the demo data."""
+    build_demo(arguments.out)
+
+
+COMMANDS = {
+    "corrupt": Command(
+        "make ImageNet-C from ImageNet's validation pictures: 19 corruptions, 5 severities",
+        corrupt_options,
+        run_corrupt,
+    ),
+    "demo": Command(
+        "make small versions of all the data sets from 20 pictures, to try everything out",
+        demo_options,
+        run_demo,
+    ),
+    "perturb": Command(
+        "make ImageNet-P from ImageNet's validation pictures: clips of 14 perturbations",
+        perturb_options,
+        run_perturb,
+    ),
+}
+
+
+def _generation_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--source",
+        type=Path,
+        required=True,
+        metavar="VAL",
+        help="folder of the clean pictures, one folder a class, named by synset id",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="an empty or new folder, or one made by an earlier run, which is continued",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes; the files are the same for any number (default: %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    parser.add_argument(
+        "--on-error",
+        choices=["stop", "skip"],
+        default="stop",
+        help="what to do with a picture that cannot be read (default: %(default)s)",
+    )
+
+
+def _generate(arguments: argparse.Namespace, product: Product, cells: Sequence[str]) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    if arguments.workers < 1:
+        raise ConfigError(f"--workers {arguments.workers}: give 1 or more")
+    build(
+        product,
+        Plan(
+            source=arguments.source,
+            out=arguments.out,
+            cells=cells,
+            seed=arguments.seed,
+            workers=arguments.workers,
+            skip_damaged=arguments.on_error == "skip",
+        ),
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="oodbench-data", description="Make and look after the data sets that oodbench reads."
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        command.add_arguments(
-            subparsers.add_parser(name, help=command.SUMMARY, description=command.SUMMARY)
+        command.options(
+            subparsers.add_parser(name, help=command.summary, description=command.summary)
         )
     return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

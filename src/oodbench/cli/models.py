@@ -8,10 +8,10 @@ from pathlib import Path
 
 from oodbench.core.errors import ConfigError, OodbenchError
 from oodbench.core.schema import RunConfig
-from oodbench.models.catalogue import GENERIC, load_run, model_names
 from oodbench.models.inventory import check_model, describe, find_stored, size_text
 from oodbench.models.weights import WeightsFile, locate, verify
-from oodbench.reports.published.values import published_models
+from oodbench.reference import published_models
+from oodbench.sweeps.composing import GENERIC, load_run, model_names
 
 Command = Callable[[list[RunConfig], argparse.Namespace], int]
 

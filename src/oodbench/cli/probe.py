@@ -14,10 +14,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from oodbench.core.errors import OodbenchError
-from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.probe.schema import ProbeConfig, register_schema, validate
-from oodbench.resolvers import register_resolvers
-from oodbench.sweeps.composing import CONFIG_PATH
+from oodbench.sweeps.composing import CONFIG_PATH, register_all
 from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
 
 log = logging.getLogger("oodbench")
@@ -82,9 +80,8 @@ def _reason(error: Exception) -> str:
 
 def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 130 Ctrl-C."""
+    register_all()
     register_schema()
-    register_resolvers()
-    register_model_facts()
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="probe")(task)
     try:
         launch()

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,19 +75,6 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
         return None
-
-
-def cached_json(path: Path, make: Callable[[], Any]) -> Any:
-    """Content of a cache file, made where it is missing. An unwritable cache is no error."""
-    found = read_json(path)
-    if found is not None:
-        return found
-    made = make()
-    try:
-        write_json(path, made)
-    except OSError:
-        return made
-    return made
 
 
 def digest(path: Path, algorithm: str) -> str:

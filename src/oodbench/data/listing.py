@@ -12,9 +12,9 @@ from typing import overload
 
 import numpy as np
 
+from oodbench.core.cache import cache_directory
 from oodbench.core.errors import DataError
 from oodbench.core.files import read_json, write_json
-from oodbench.runs.paths import cache_directory
 
 log = logging.getLogger(__name__)
 

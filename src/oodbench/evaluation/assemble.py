@@ -1,7 +1,6 @@
 """Build the parts of a run: model, engine, attack."""
 
 import logging
-import os
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from oodbench.attacks.transfer_store import TransferStore
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError
 from oodbench.core.files import write_json
-from oodbench.core.schema import DataConfig, ModelConfig, source_model
+from oodbench.core.schema import ModelConfig, source_model
 from oodbench.engines.base import Forward
 from oodbench.engines.choose import prepared
 from oodbench.engines.settings import WITHOUT_GRADIENTS, default_batch_size
@@ -25,7 +24,7 @@ from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
 from oodbench.runs.key import run_key, transfer_document
 from oodbench.runs.paths import transfer_directory
-from oodbench.runs.plan import Plan
+from oodbench.runs.plan import Plan, decoders
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +47,6 @@ def setting_of(plan: Plan, read: Reader) -> Setting:
         workers=decoders(run.data),
         skip_unreadable=run.data.on_error == "skip",
     )
-
-
-def decoders(data: DataConfig) -> int:
-    """Threads that decode: one a core, since the network's threads wait for them or they for it."""
-    return data.workers or len(os.sched_getaffinity(0))
 
 
 _last: dict[str, nn.Module] = {}

@@ -11,26 +11,11 @@ from oodbench.benchmarks.base import Item, Split
 from oodbench.core.errors import DataError
 from oodbench.core.loader import load_ahead
 from oodbench.core.progress import Progress
+from oodbench.runs.chunks import Chunk
 from oodbench.runs.records import Skipped
 
 Read = Callable[[Split, int, Item], NDArray[np.uint8]]
 """Pixels uint8 `(frames, H, W, 3)` of the item at a position of a split."""
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Items of a split that are written as one file.
-
-    Attributes:
-        first, stop: the chunk's items are those at `first` up to `stop`.
-        start: items before this one are in the file already.
-    """
-
-    split: Split
-    number: int
-    first: int
-    stop: int
-    start: int
 
 
 @dataclass(frozen=True)

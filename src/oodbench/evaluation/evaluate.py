@@ -18,9 +18,10 @@ from oodbench.core.errors import AttackError, DataError
 from oodbench.core.progress import Progress
 from oodbench.engines.base import Forward, Pending
 from oodbench.engines.pytorch import images_of
-from oodbench.evaluation.batches import Batch, Chunk, Read, load_batches
+from oodbench.evaluation.batches import Batch, Read, load_batches
 from oodbench.evaluation.rows import Columns, Computed, Rows
 from oodbench.readouts import cross_entropy
+from oodbench.runs.chunks import Chunk
 
 EXAMPLES = 4
 """Pictures on which a forward pass is prepared and held against the eager one."""

@@ -14,16 +14,15 @@ from oodbench.core.files import read_json, write_json
 from oodbench.core.progress import Progress
 from oodbench.core.versions import versions
 from oodbench.data.pictures import clip_decoder
-from oodbench.evaluation.assemble import decoders, setting_of
-from oodbench.evaluation.batches import Chunk
+from oodbench.evaluation.assemble import setting_of
 from oodbench.evaluation.evaluate import evaluate
 from oodbench.evaluation.reader import Reader
 from oodbench.models.class_lists import missing_classes
-from oodbench.reports.attacks.text import stored_report
-from oodbench.runs.chunks import all_chunks, chunk_info, is_whole, missing_chunks
+from oodbench.runs.attacked import stored_report
+from oodbench.runs.chunks import Chunk, all_chunks, chunk_info, is_whole, missing_chunks
 from oodbench.runs.difference import difference
 from oodbench.runs.key import dataset_fingerprint
-from oodbench.runs.plan import Plan, unidentified_paths
+from oodbench.runs.plan import Plan, decoders, unidentified_paths
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.scoring import score_records, split_counts, status_of
 

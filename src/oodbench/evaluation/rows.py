@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.benchmarks.base import Readout
-from oodbench.evaluation.batches import Batch, Chunk, Frame
+from oodbench.evaluation.batches import Batch, Frame
+from oodbench.runs.chunks import Chunk
 from oodbench.runs.records import ChunkInfo, Skipped, chunk_path, read_info, write_chunk
 
 Columns = dict[str, NDArray[Any]]

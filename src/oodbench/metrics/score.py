@@ -1,9 +1,13 @@
 """One number of a result, with its interval."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 Unit = Literal["fraction", "percent", "distance"]
+
+SCALE = {"fraction": 100.0, "percent": 1.0, "distance": 1.0}
+SUFFIX = {"fraction": " %", "percent": " %", "distance": ""}
 
 
 @dataclass(frozen=True)
@@ -26,3 +30,16 @@ class Score:
     unit: Unit = "fraction"
     higher_is_better: bool | None = True
     note: str = ""
+
+
+def format_score(score: Score) -> str:
+    """Value, interval and count, such as `76.1 % [75.8, 76.5]  n=50000`."""
+    scale, suffix = SCALE[score.unit], SUFFIX[score.unit]
+    digits = 1 if suffix else 2
+    if math.isnan(score.value):
+        return f"–  ({score.note})" if score.note else "–"
+    text = f"{score.value * scale:.{digits}f}{suffix}"
+    if not math.isnan(score.low):
+        text += f" [{score.low * scale:.{digits}f}, {score.high * scale:.{digits}f}]"
+    text += f"  n={score.n}"
+    return f"{text}  ({score.note})" if score.note else text

@@ -14,11 +14,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from oodbench.core.cache import cache_directory, cached_json
 from oodbench.core.errors import ConfigError
-from oodbench.core.files import cached_json
 from oodbench.models import class_lists
 from oodbench.models.huggingface_facts import transformers_fact
-from oodbench.runs.paths import cache_directory
 
 Facts = dict[str, Any]
 

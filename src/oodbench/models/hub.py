@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from oodbench.core.cache import remembered_digest
 from oodbench.core.errors import WeightsError
-from oodbench.models.digests import remembered_digest
 
 TIMEOUT = 10.0
 """Seconds that the hub may take to answer before it counts as unreachable."""

@@ -9,11 +9,11 @@ from operator import attrgetter
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from oodbench.core.cache import remembered_digest
 from oodbench.core.download import download as download_file
 from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.core.files import digest
 from oodbench.core.schema import WeightsConfig
-from oodbench.models.digests import remembered_digest
 from oodbench.models.hub import hub_file
 from oodbench.models.weights_lock import check_or_record
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from oodbench.core.files import write_json
 from oodbench.metrics.intervals import wilson
-from oodbench.metrics.score import Score
+from oodbench.metrics.score import Score, format_score
 from oodbench.preprocessing import Transform
 from oodbench.probe.backbone import build_backbone
 from oodbench.probe.checkpoint import read_checkpoint, restore, write_checkpoint, write_head
@@ -24,7 +24,6 @@ from oodbench.probe.pixels import RandomCropAndFlip, centre_crop
 from oodbench.probe.plan import ProbePlan
 from oodbench.probe.processes import Processes
 from oodbench.probe.training import Interrupted, Row, State, Trainer, initial_state
-from oodbench.reports.text import format_score
 
 log = logging.getLogger(__name__)
 

@@ -51,3 +51,9 @@ def alexnet_corruption_errors() -> dict[str, float]:
         for row in read_table("corruption_reference.csv")
         if row["quantity"] == "alexnet_mean_error"
     }
+
+
+@cache
+def published_models() -> tuple[str, ...]:
+    """The 26 models in the order of the published table."""
+    return tuple(row["model"] for row in read_table("published_order.csv"))

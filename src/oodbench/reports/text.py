@@ -1,12 +1,7 @@
 """A result as a few lines for the terminal."""
 
-import math
-
-from oodbench.metrics.score import Score
+from oodbench.metrics.score import format_score
 from oodbench.runs.results import RunResult
-
-SCALE = {"fraction": 100.0, "percent": 1.0, "distance": 1.0}
-SUFFIX = {"fraction": " %", "percent": " %", "distance": ""}
 
 
 def describe(result: RunResult) -> str:
@@ -22,19 +17,6 @@ def describe(result: RunResult) -> str:
     lines += [f"  note: {note}" for note in result.notes]
     lines.append(f"  {result.directory / 'result.json' if result.directory.name else result.key}")
     return "\n".join(lines)
-
-
-def format_score(score: Score) -> str:
-    """Value, interval and count, such as `76.1 % [75.8, 76.5]  n=50000`."""
-    scale, suffix = SCALE[score.unit], SUFFIX[score.unit]
-    digits = 1 if suffix else 2
-    if math.isnan(score.value):
-        return f"–  ({score.note})" if score.note else "–"
-    text = f"{score.value * scale:.{digits}f}{suffix}"
-    if not math.isnan(score.low):
-        text += f" [{score.low * scale:.{digits}f}, {score.high * scale:.{digits}f}]"
-    text += f"  n={score.n}"
-    return f"{text}  ({score.note})" if score.note else text
 
 
 def _marks(result: RunResult) -> str:

@@ -1,11 +1,27 @@
 """Which chunks a run has, and which of them are on disk. Imports no torch: plans ask too."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from oodbench.evaluation.batches import Chunk
+from oodbench.benchmarks.base import Split
 from oodbench.runs.plan import Plan
 from oodbench.runs.records import ChunkInfo, chunk_path, read_info
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Items of a split that are written as one file.
+
+    Attributes:
+        first, stop: the chunk's items are those at `first` up to `stop`.
+        start: items before this one are in the file already.
+    """
+
+    split: Split
+    number: int
+    first: int
+    stop: int
+    start: int
 
 
 def all_chunks(plan: Plan) -> list[Chunk]:

@@ -1,16 +1,7 @@
 """Where things are on disk. No other module builds a path of its own."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
-
-
-def cache_directory() -> Path:
-    """Folder of facts that cost time to find (weights hashes, file lists): safe to delete."""
-    if named := os.environ.get("OODBENCH_CACHE"):
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "oodbench"
 
 
 @dataclass(frozen=True)

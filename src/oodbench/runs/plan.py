@@ -1,6 +1,7 @@
 """What a config asks for, found without torch: data, weights, key, and whether it is done."""
 
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from oodbench.core.budget import item_counts, parse_budget
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.files import read_json
-from oodbench.core.schema import RunConfig, source_model
+from oodbench.core.schema import DataConfig, RunConfig, source_model
 from oodbench.data.listing import folder_names
 from oodbench.data.manifest import found_notice
 from oodbench.engines.settings import device_type, resolve_device
@@ -222,3 +223,8 @@ def _check_complete(run: RunConfig, splits: Sequence[Split], missing: Sequence[s
                 f"{split.root}: {split.n_items} files{of}, {run.benchmark.name} has "
                 f"{split.n_expected}; {mend}"
             )
+
+
+def decoders(data: DataConfig) -> int:
+    """Threads that decode: one a core, since the network's threads wait for them or they for it."""
+    return data.workers or len(os.sched_getaffinity(0))

@@ -10,7 +10,7 @@ import pandas as pd
 from oodbench.benchmarks.base import Benchmark
 from oodbench.core.building import build
 from oodbench.metrics.score import Score
-from oodbench.reports.attacks.text import stored_report
+from oodbench.runs.attacked import stored_report
 from oodbench.runs.records import Skipped, chunk_files, read_info, read_split
 from oodbench.runs.results import RunResult, write_result
 

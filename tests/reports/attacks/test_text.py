@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from run_factory import run_result, score, store, store_records
 
+from oodbench.cli.table import main
 from oodbench.core.errors import DataError
 from oodbench.metrics.attack_checks import Check
 from oodbench.reports.attacks.second_runs import compare
-from oodbench.reports.attacks.text import report_text, stored_report
-from oodbench.reports.tables.write import main
+from oodbench.reports.attacks.text import report_text
+from oodbench.runs.attacked import stored_report
 from oodbench.runs.results import RunResult, read_result, read_results, write_result
 from oodbench.runs.scoring import rescore
 

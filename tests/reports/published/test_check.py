@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from run_factory import failure, run_result, score, store, store_records
 
+from oodbench.cli.check import main
 from oodbench.core.files import write_json
 from oodbench.metrics.perturbation import TEST_PERTURBATIONS
 from oodbench.metrics.score import Score
-from oodbench.reports.published.check import check_runs, main
+from oodbench.reports.published.check import check_runs
 from oodbench.runs.key import PIPELINE
 from oodbench.runs.results import RunResult
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from oodbench.reference import read_table
+from oodbench.reference import published_models, read_table
 from oodbench.reports.published.comparison import Comparison, Measurement, compare_with_sources
 from oodbench.reports.published.known_gaps import known_gap, same_pipeline
 from oodbench.reports.published.pipelines import (
@@ -14,7 +14,6 @@ from oodbench.reports.published.pipelines import (
     timm_pipeline,
 )
 from oodbench.reports.published.sources import references
-from oodbench.reports.published.values import published_models
 
 L2 = "tf_efficientnet_l2_ns"
 PICTURES = {"imagenet": 50_000, "imagenet_a": 7_500, "imagenet_sketch": 50_889}

@@ -3,10 +3,9 @@ from importlib.resources import files
 
 import pytest
 
-from oodbench.reference import read_table
+from oodbench.reference import published_models, read_table
 from oodbench.reports.published.pipelines import RESIZE256_CROP224, timm_pipeline
 from oodbench.reports.published.sources import Reference, references
-from oodbench.reports.published.values import published_models
 
 TABLES = ("timm_results.csv", "literature_results.csv", "tolerances.csv", "known_gaps.csv")
 

@@ -1,11 +1,11 @@
 import pytest
 
+from oodbench.reference import published_models
 from oodbench.reports.published.values import (
     PUBLISHED,
     TESTBED,
     Published,
     in_points,
-    published_models,
     published_value,
     values_of,
 )

@@ -6,9 +6,10 @@ from types import ModuleType
 import pytest
 from run_factory import failure, run_result, score, store
 
+from oodbench.cli.table import main
 from oodbench.core.files import write_json
 from oodbench.reports.tables.wide import WideTable, wide_table
-from oodbench.reports.tables.write import main, markdown, write_tables
+from oodbench.reports.tables.write import markdown, write_tables
 from oodbench.runs.results import RunResult
 
 FILES = ("results.csv", "table.csv", "table.md")

@@ -10,7 +10,7 @@ from toys import WNIDS, Cli
 import oodbench.models.weights
 from oodbench.cli import plan as forecast_cli
 from oodbench.models.hub import hub_file
-from oodbench.reports.published.values import published_models
+from oodbench.reference import published_models
 from oodbench.sweeps.forecast import times as forecast_times
 from oodbench.sweeps.forecast.memory import COPIES, PROCESS_BYTES
 from oodbench.sweeps.forecast.needs import ATTACKED_ROW_BYTES, ROW_BYTES

@@ -4,6 +4,7 @@ Nothing here needs OpenCV: what is to be made is known without it.
 """
 
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from numpy.random import PCG64, Generator
@@ -69,3 +70,8 @@ def stream(key: str) -> Generator:
 def parameters_hash() -> str:
     """sha256 of all the parameters."""
     return _TABLE.sha256()
+
+
+def stream_name(class_name: str, source: str) -> str:
+    """Name by which a picture gets its random stream: class folder and name, without suffix."""
+    return f"{class_name}/{Path(source).stem}"

@@ -1,6 +1,5 @@
-"""`oodbench-data demo`: small versions of the data sets in their real layouts."""
+"""Small versions of the data sets in their real layouts."""
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -13,8 +12,6 @@ from oodbench.data.demo.sources import sources_folder
 
 VERSION = 1
 """Raised whenever a file of the demo data changes."""
-
-SUMMARY = "make small versions of all the data sets from 20 pictures, to try everything out"
 
 _README = f"""\
 {NOTICE}.
@@ -32,23 +29,6 @@ cue-conflict             shape of one picture in the texture of another (no styl
 Results on a folder with a DEMO.txt are marked as demo results. The file demo.json is written last:
 where it is missing, `oodbench-data demo --out` on this folder makes what is missing.
 """
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of the subcommand."""
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("demo-data"),
-        metavar="DIR",
-        help="an empty or new folder, or one made by an earlier run, which is continued "
-        "(default: %(default)s; 16 MB)",
-    )
-
-
-def run(arguments: argparse.Namespace) -> None:
-    """Make the demo data."""
-    build_demo(arguments.out)
 
 
 def build_demo(directory: Path, report: Callable[[str], None] = print) -> None:

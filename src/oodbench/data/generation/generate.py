@@ -1,9 +1,7 @@
 """What `oodbench-data corrupt` and `perturb` share: files made of ImageNet's clean pictures."""
 
-import argparse
 import logging
 import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
-from oodbench.core.errors import ConfigError, DataError, OodbenchError
+from oodbench.core.errors import DataError, OodbenchError
 from oodbench.core.progress import Progress
 from oodbench.data import manifest
 from oodbench.data.generation.checksums import ChecksumLogs, settle
@@ -70,56 +68,6 @@ class Plan:
     seed: int
     workers: int
     skip_damaged: bool
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options that all products have."""
-    parser.add_argument(
-        "--source",
-        type=Path,
-        required=True,
-        metavar="VAL",
-        help="folder of the clean pictures, one folder a class, named by synset id",
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="an empty or new folder, or one made by an earlier run, which is continued",
-    )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="processes; the files are the same for any number (default: %(default)s)",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
-    parser.add_argument(
-        "--on-error",
-        choices=["stop", "skip"],
-        default="stop",
-        help="what to do with a picture that cannot be read (default: %(default)s)",
-    )
-
-
-def run(arguments: argparse.Namespace, product: Product, cells: Sequence[str]) -> None:
-    """Make the files that the options ask for."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    if arguments.workers < 1:
-        raise ConfigError(f"--workers {arguments.workers}: give 1 or more")
-    build(
-        product,
-        Plan(
-            source=arguments.source,
-            out=arguments.out,
-            cells=cells,
-            seed=arguments.seed,
-            workers=arguments.workers,
-            skip_damaged=arguments.on_error == "skip",
-        ),
-    )
 
 
 def build(product: Product, plan: Plan) -> None:

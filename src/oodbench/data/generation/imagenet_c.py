@@ -1,38 +1,22 @@
-"""`oodbench-data corrupt`: ImageNet-C made from the clean validation pictures."""
+"""ImageNet-C made from the clean validation pictures."""
 
-import argparse
 from collections.abc import Sequence
 
 from oodbench.data.corruptions import parameters
 from oodbench.data.generation import generate
 from oodbench.data.generation.tasks import Maker
 
-SUMMARY = "make ImageNet-C from ImageNet's validation pictures: 19 corruptions, 5 severities"
 
+def cells(names: Sequence[str] | None, severities: Sequence[int]) -> list[str]:
+    """Folders `<corruption>/<severity>` of the data set.
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of the subcommand."""
-    generate.add_arguments(parser)
-    parser.add_argument(
-        "--corruptions", nargs="+", metavar="NAME", help="by their published names (default: all)"
-    )
-    parser.add_argument(
-        "--severities",
-        nargs="+",
-        type=int,
-        default=[1, 2, 3, 4, 5],
-        choices=[1, 2, 3, 4, 5],
-        metavar="N",
-        help="of 1 2 3 4 5 (default: all)",
-    )
+    Args:
+        names: of corruptions; None: all.
+        severities: of 1 to 5.
 
-
-def run(arguments: argparse.Namespace) -> None:
-    """Make the corrupted pictures."""
-    generate.run(arguments, PRODUCT, _cells(arguments.corruptions, arguments.severities))
-
-
-def _cells(names: Sequence[str] | None, severities: Sequence[int]) -> list[str]:
+    Raises:
+        ConfigError: an unknown corruption.
+    """
     chosen = {parameters.checked_name(name) for name in names or parameters.names()}
     return [
         f"{name}/{severity}"

@@ -1,28 +1,24 @@
-"""`oodbench-data perturb`: ImageNet-P made from the clean validation pictures."""
+"""ImageNet-P made from the clean validation pictures."""
 
-import argparse
 from collections.abc import Sequence
 
 from oodbench.data.generation import generate
 from oodbench.data.generation.tasks import Maker
 from oodbench.data.perturbations import parameters
 
-SUMMARY = "make ImageNet-P from ImageNet's validation pictures: clips of 14 perturbations"
 
+def cells(names: Sequence[str] | None) -> list[str]:
+    """Folders `<perturbation>` of the data set.
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options of the subcommand."""
-    generate.add_arguments(parser)
-    parser.add_argument(
-        "--perturbations", nargs="+", metavar="NAME", help="by their published names (default: all)"
-    )
+    Args:
+        names: of perturbations; None: all.
 
-
-def run(arguments: argparse.Namespace) -> None:
-    """Make the clips."""
-    names = parameters.names()
-    chosen = {parameters.checked_name(name) for name in arguments.perturbations or names}
-    generate.run(arguments, PRODUCT, [name for name in names if name in chosen])
+    Raises:
+        ConfigError: an unknown perturbation.
+    """
+    known = parameters.names()
+    chosen = {parameters.checked_name(name) for name in names or known}
+    return [name for name in known if name in chosen]
 
 
 def _versions(perturbations: Sequence[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.core.files import write_together
+from oodbench.data.corruptions.parameters import stream_name
 
 Picture = NDArray[np.uint8]
 
@@ -52,11 +53,6 @@ class Task:
     def file(self) -> str:
         """The file's path below each of the cells, with a forward slash."""
         return stream_name(self.class_name, self.source.name) + self.maker.suffix
-
-
-def stream_name(class_name: str, source: str) -> str:
-    """Name by which a picture gets its random stream: class folder and name, without suffix."""
-    return f"{class_name}/{Path(source).stem}"
 
 
 def carry_out(task: Task) -> dict[str, str]:

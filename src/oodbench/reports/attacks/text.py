@@ -1,61 +1,24 @@
 """The honesty report of attacked runs: in result.json, and as text beside the other runs."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
 from textwrap import wrap
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from oodbench.core.errors import DataError
-from oodbench.metrics.attack_checks import AttackReport, Check, attack_report
+from oodbench.metrics.attack_checks import AttackReport, Check
+from oodbench.metrics.score import format_score
 from oodbench.reports.attacks.second_runs import compare
-from oodbench.reports.text import format_score
-from oodbench.runs.attacked import Read, attack_class, read_attacked, records_of
+from oodbench.runs.attacked import Read, _report, attack_class, read_attacked, records_of
 from oodbench.runs.results import RunResult
 
 _CURVE = 10
 """Points of a curve in the text, beside that of 0 iterations."""
 
-_LIBRARIES = ("TorchAttack", "FoolboxAttack")
-"""Attacks that are judged by what the library returns."""
 
 _WIDTH = 110
 _INDENT = 15 * " "
-
-
-def report_of(
-    records: Path, counts: Mapping[str, int], config: Mapping[str, Any]
-) -> AttackReport | None:
-    """Report on one run's records, None where it has no attack or no records.
-
-    Args:
-        records: the run's folder of records.
-        counts: by split, how many items were scored.
-        config: of the result.
-    """
-    if not attack_class(config):
-        return None
-    return _report(read_attacked(records, tuple(counts.items())), config)
-
-
-def _report(frame: pd.DataFrame, config: Mapping[str, Any]) -> AttackReport | None:
-    attack = attack_class(config)
-    last_alone = attack in _LIBRARIES or config["attack"].get("early_stop") is False
-    if frame.empty:
-        return None
-    return attack_report(frame, attack, judges_last_alone=last_alone)
-
-
-def stored_report(
-    records: Path, counts: Mapping[str, int], config: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """`report_of` as it stands in result.json."""
-    report = report_of(records, counts, config)
-    return None if report is None else asdict(report)
 
 
 def report_text(results: Sequence[RunResult]) -> str:

@@ -1,22 +1,17 @@
-"""`oodbench-check`: finished runs beside what others measured."""
+"""Finished runs beside what others measured."""
 
-import argparse
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from oodbench.cli.arguments import add_run_arguments
-from oodbench.core.errors import DataError, OodbenchError
-from oodbench.core.files import write_json
-from oodbench.metrics.score import Score
+from oodbench.core.errors import DataError
+from oodbench.metrics.score import SCALE, Score
 from oodbench.reports.derived import Derived, derive
 from oodbench.reports.published.comparison import Comparison, Measurement, compare_with_sources
 from oodbench.reports.published.pipelines import run_pipeline
 from oodbench.reports.published.sources import references
-from oodbench.reports.text import SCALE
 from oodbench.runs.paths import runs_directory
 from oodbench.runs.results import RunResult, read_results
 
@@ -80,29 +75,6 @@ class Check:
             f"{self.count('unexplained')} unexplained; {len(self.not_checked)} {rows} not checked, "
             f"{len(self.without_reference)} without a reference"
         )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Compare all finished runs with published, timm's, imagenet-testbed's and other values.
-
-    Args:
-        arguments: command line without the program's name; `sys.argv` by default.
-
-    Returns:
-        Exit code: 0, or 1 where a difference is unexplained or after an error that the user can
-        mend, such as no run at all. Wrong arguments exit with 2, as argparse does.
-    """
-    chosen = _parser().parse_args(arguments)
-    try:
-        check = check_runs(chosen.output_root, chosen.normaliser)
-        if chosen.json is not None:
-            write_json(chosen.json, content_of(check))
-    except (OodbenchError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    if not chosen.quiet:
-        print(text_of(check, verbose=chosen.verbose))
-    return 1 if check.count("unexplained") else 0
 
 
 def check_runs(output_root: Path, normaliser: Path | None = None) -> Check:
@@ -276,25 +248,3 @@ def _line(row: NotChecked) -> str:
         f"not checked: {row.model} × {row.benchmark}{metric} "
         f"(preprocessing={row.preprocessing}, {row.key}): {row.reason}"
     )
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="oodbench-check",
-        description="Finished runs beside the published table, timm's results, imagenet-testbed "
-        "and the literature: pass, explained or unexplained. Exit code 1 on unexplained.",
-    )
-    add_run_arguments(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all comparisons here")
-    loudness = parser.add_mutually_exclusive_group()
-    loudness.add_argument("--quiet", action="store_true", help="print nothing")
-    loudness.add_argument(
-        "--verbose",
-        action="store_true",
-        help="reasons of rows that pass too, and the scores of which no source has a value",
-    )
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

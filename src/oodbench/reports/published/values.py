@@ -90,12 +90,6 @@ def in_points(value: float, metric: str) -> float:
 
 
 @cache
-def published_models() -> tuple[str, ...]:
-    """The 26 models in the order of the published table."""
-    return tuple(row["model"] for row in read_table("published_order.csv"))
-
-
-@cache
 def values_of(source: str) -> Values:
     """All that one source measured.
 

@@ -2,9 +2,8 @@
 
 import math
 
-from oodbench.metrics.score import Score
+from oodbench.metrics.score import SCALE, Score
 from oodbench.reports.published.values import PUBLISHED, Published, published_value
-from oodbench.reports.text import SCALE
 from oodbench.runs.results import RunResult
 
 ABSENT = "–"

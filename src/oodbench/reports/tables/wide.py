@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from oodbench.metrics.score import Score
+from oodbench.reference import published_models
 from oodbench.reports.derived import Derived
-from oodbench.reports.published.values import published_models
 from oodbench.reports.tables.cells import ABSENT, FAILED, cell_text
 from oodbench.runs.results import RunResult
 

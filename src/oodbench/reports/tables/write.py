@@ -1,15 +1,12 @@
-"""`oodbench-table`: the tables of all runs on disk."""
+"""Write the tables of all runs on disk."""
 
-import argparse
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from oodbench.cli.arguments import add_run_arguments
-from oodbench.core.errors import DataError, OodbenchError
+from oodbench.core.errors import DataError
 from oodbench.core.files import write_text
 from oodbench.reports.attacks.text import report_text
 from oodbench.reports.derived import derive
@@ -30,33 +27,6 @@ class Written:
 
     text: str
     files: tuple[Path, ...]
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Write and print the tables.
-
-    Args:
-        arguments: command line without the program's name; `sys.argv` by default.
-
-    Returns:
-        Exit code: 0, or 1 after an error that the user can mend, such as no run at all. Wrong
-        arguments exit with 2, as argparse does.
-    """
-    chosen = _parser().parse_args(arguments)
-    try:
-        if chosen.rescore:
-            rescore_all(chosen.output_root)
-        written = write_tables(chosen.output_root, chosen.normaliser)
-        report = write_attack_report(chosen.output_root) if chosen.attack_report else None
-    except OodbenchError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if not chosen.quiet:
-        shown = written if report is None else report
-        print(shown.text)
-        for file in shown.files:
-            print(file)
-    return 0
 
 
 def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
@@ -125,25 +95,3 @@ def markdown(table: WideTable) -> str:
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     body = "\n".join([lines[0], rule, *lines[1:]])
     return "\n\n".join(filter(None, [table.warning, body, table.caption])) + "\n"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="oodbench-table", description="Tables of all runs on disk, beside published values."
-    )
-    add_run_arguments(parser)
-    parser.add_argument(
-        "--rescore", action="store_true", help="first score all runs again from their records"
-    )
-    parser.add_argument(
-        "--attack-report",
-        action="store_true",
-        help="show instead of the table what the attacked runs say of their attacks: named checks "
-        "(pass, warn, not checked) with the papers that they come from",
-    )
-    parser.add_argument("--quiet", action="store_true", help="print nothing")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,10 +13,9 @@ from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, OodbenchError, WeightsError
 from oodbench.core.schema import RunConfig, source_model, validate
 from oodbench.engines.settings import default_batch_size
-from oodbench.evaluation.batches import Chunk
 from oodbench.models.weights import missing_head, stored, wanted
 from oodbench.preprocessing import Transform
-from oodbench.runs.chunks import missing_chunks, own_chunks
+from oodbench.runs.chunks import Chunk, missing_chunks, own_chunks
 from oodbench.runs.key import run_key, transfer_document
 from oodbench.runs.plan import Data, Plan, find_data, find_weights, is_done, plan_of
 from oodbench.sweeps.forecast.attack_cost import Passes, attack_passes

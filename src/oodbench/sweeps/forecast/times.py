@@ -7,7 +7,7 @@ import numpy as np
 
 from oodbench.core.errors import OodbenchError
 from oodbench.engines.settings import device_type
-from oodbench.evaluation.assemble import decoders
+from oodbench.runs.plan import decoders
 from oodbench.sweeps.forecast.needs import Need, preprocessed, transform_of
 from oodbench.sweeps.forecast.sample import seconds_an_item
 from oodbench.sweeps.forecast.speed import seconds_a_pass

@@ -1,0 +1,57 @@
+"""`oodbench-table`: the tables of all runs on disk."""
+
+import argparse
+import sys
+
+from oodbench.cli.arguments import add_run_arguments
+from oodbench.core.errors import OodbenchError
+from oodbench.reports.tables.write import rescore_all, write_attack_report, write_tables
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write and print the tables.
+
+    Args:
+        arguments: command line without the program's name; `sys.argv` by default.
+
+    Returns:
+        Exit code: 0, or 1 after an error that the user can mend, such as no run at all. Wrong
+        arguments exit with 2, as argparse does.
+    """
+    chosen = _parser().parse_args(arguments)
+    try:
+        if chosen.rescore:
+            rescore_all(chosen.output_root)
+        written = write_tables(chosen.output_root, chosen.normaliser)
+        report = write_attack_report(chosen.output_root) if chosen.attack_report else None
+    except OodbenchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if not chosen.quiet:
+        shown = written if report is None else report
+        print(shown.text)
+        for file in shown.files:
+            print(file)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="oodbench-table", description="Tables of all runs on disk, beside published values."
+    )
+    add_run_arguments(parser)
+    parser.add_argument(
+        "--rescore", action="store_true", help="first score all runs again from their records"
+    )
+    parser.add_argument(
+        "--attack-report",
+        action="store_true",
+        help="show instead of the table what the attacked runs say of their attacks: named checks "
+        "(pass, warn, not checked) with the papers that they come from",
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
