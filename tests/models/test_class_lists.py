@@ -12,8 +12,8 @@ from oodbench.models.class_lists import (
     TIMM_FILES,
     check_labels,
     class_list,
+    class_list_identity,
     columns,
-    identity,
     missing_classes,
     names_of_count,
     wrong_count,
@@ -85,14 +85,14 @@ def test_a_file_of_the_user(tmp_path: Path) -> None:
 def test_identity_is_that_of_the_content(tmp_path: Path) -> None:
     file, other = tmp_path / "a.txt", tmp_path / "b.txt"
     file.write_text("\n".join(OF_1K))
-    assert identity(str(file)) == "imagenet_1k"
-    assert identity("imagenet_12k") == "imagenet_12k"
+    assert class_list_identity(str(file)) == "imagenet_1k"
+    assert class_list_identity("imagenet_12k") == "imagenet_12k"
     file.write_text("\n".join(OF_1K[:5]))
     other.write_text("\n".join(OF_1K[:5]) + "\n")
-    assert identity(str(file)) == identity(str(other))
-    assert identity(str(file)).startswith("sha256:")
+    assert class_list_identity(str(file)) == class_list_identity(str(other))
+    assert class_list_identity(str(file)).startswith("sha256:")
     other.write_text("\n".join(OF_1K[4::-1]))
-    assert identity(str(file)) != identity(str(other))
+    assert class_list_identity(str(file)) != class_list_identity(str(other))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.core.schema import WeightsConfig
-from oodbench.models.weights import check_hash, find_weights, identity, weights_hash
+from oodbench.models.weights import check_hash, find_weights, weights_hash, weights_identity
 
 BYTES = b"not really weights"
 SHA256 = hashlib.sha256(BYTES).hexdigest()
@@ -65,7 +65,7 @@ def test_download_goes_to_the_folder(folder: Path, file: Path) -> None:
     assert find(weights, folder) == [folder / "net.pth"]
     assert (folder / "net.pth").read_bytes() == BYTES
     assert [path.name for path in folder.iterdir()] == ["net.pth"]
-    identity("net", weights, folder, download=False)
+    weights_identity("net", weights, folder, download=False)
     assert json.loads((folder / "weights.lock.json").read_text()) == {
         file.as_uri(): {"sha256": SHA256, "size": len(BYTES)}
     }
@@ -101,10 +101,13 @@ def test_moco_has_two_files(folder: Path, file: Path, tmp_path: Path) -> None:
     head = put(tmp_path / "head.pth")
     weights = WeightsConfig(file=str(file), layout="moco_v2", head_file=str(head))
     assert find(weights, folder) == [file, head]
-    assert identity("net", weights, folder, download=False) == f"sha256:{SHA256}+sha256:{SHA256}"
+    assert (
+        weights_identity("net", weights, folder, download=False)
+        == f"sha256:{SHA256}+sha256:{SHA256}"
+    )
     weights.head_hash = "sha256:0000"
     with pytest.raises(WeightsError, match=r"head.pth: expected sha256 0000"):
-        identity("net", weights, folder, download=False)
+        weights_identity("net", weights, folder, download=False)
 
 
 @pytest.mark.parametrize("head", [None, "nowhere/head.pth"])
@@ -117,22 +120,22 @@ def test_moco_without_a_head_says_how_to_get_one(folder: Path, file: Path, head)
 def test_source_that_gives_another_file_than_before_is_refused(folder: Path, file: Path) -> None:
     """Without a hash from the authors, only the lock can tell."""
     weights = WeightsConfig(url=file.as_uri())
-    assert identity("net", weights, folder, download=True) == f"sha256:{SHA256}"
+    assert weights_identity("net", weights, folder, download=True) == f"sha256:{SHA256}"
     (folder / "net.pth").write_bytes(BYTES + b"!")
     with pytest.raises(WeightsError, match=rf"weights.lock.json recorded {SHA256} when file:"):
-        identity("net", weights, folder, download=True)
+        weights_identity("net", weights, folder, download=True)
     (folder / "weights.lock.json").unlink()
-    assert identity("net", weights, folder, download=True) != f"sha256:{SHA256}"
+    assert weights_identity("net", weights, folder, download=True) != f"sha256:{SHA256}"
 
 
 def test_hub_file_beside_the_url_file_is_not_measured_by_its_hash(folder: Path) -> None:
     put(folder / "net.a_tag.safetensors")
     weights = WeightsConfig(hub="timm/net.a_tag", url=GONE, hash="sha256:12345678")
-    assert identity("net", weights, folder, download=False) == f"sha256:{SHA256}"
+    assert weights_identity("net", weights, folder, download=False) == f"sha256:{SHA256}"
     put(folder / "net-12345678.pth")
     (folder / "net.a_tag.safetensors").unlink()
     with pytest.raises(WeightsError, match="expected sha256 12345678"):
-        identity("net", weights, folder, download=False)
+        weights_identity("net", weights, folder, download=False)
 
 
 def test_missing_file_of_two_sources_names_both(folder: Path) -> None:
@@ -233,7 +236,7 @@ def test_hash_of_another_form(file: Path, expected: str) -> None:
 
 def test_identities(folder: Path, file: Path) -> None:
     def of(**fields: Any) -> str | None:
-        return identity("net", WeightsConfig(**fields), folder, download=False)
+        return weights_identity("net", WeightsConfig(**fields), folder, download=False)
 
     assert of(file=str(file)) == f"sha256:{SHA256}"
     assert of(file=str(file), random_seed=3) == "random:3"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from oodbench.attacks.balls import ball
 from oodbench.attacks.base import AttackResult, Norm, generators_of
 from oodbench.attacks.checks import check_count, check_eps, check_norm, refuse_nan
-from oodbench.attacks.memory import Budget
+from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.core.errors import ConfigError
 
@@ -106,7 +106,7 @@ class APGD:
         restarts: int = 1,
         targets: int = 9,
         micro_batch: int | None = None,
-        memory: Budget = None,
+        memory: MemoryBudget = None,
     ) -> None:
         """Set up the attack.
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from oodbench.attacks.apgd import APGD
 from oodbench.attacks.base import Attack, AttackResult, Norm
 from oodbench.attacks.checks import ImageError, check_norm
-from oodbench.attacks.memory import Budget
+from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.square import Square
 from oodbench.attacks.torchattacks import TorchAttack
 
@@ -35,7 +35,7 @@ class AutoAttack:
         targets: int = 9,
         queries: int = 5000,
         micro_batch: int | None = None,
-        memory: Budget = None,
+        memory: MemoryBudget = None,
     ) -> None:
         """Set up the four.
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from oodbench.attacks.base import AttackResult, Norm
 from oodbench.attacks.checks import check_count, check_not_negative, refuse_nan
 from oodbench.attacks.goals import margins
-from oodbench.attacks.memory import Budget
+from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.core.errors import ConfigError
 
@@ -38,7 +38,7 @@ class CarliniWagnerL2:
         iterations: int = 50,
         learning_rate: float = 0.01,
         micro_batch: int | None = None,
-        memory: Budget = None,
+        memory: MemoryBudget = None,
     ) -> None:
         """Set up the attack.
 

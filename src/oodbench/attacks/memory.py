@@ -32,7 +32,7 @@ _STATUS = Path("/proc/self/statm")
 _MACHINE = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
-Budget = float | str | None
+MemoryBudget = float | str | None
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class MemoryPlan:
             yield
 
 
-def check_memory(value: Budget) -> Budget:
+def check_memory(value: MemoryBudget) -> MemoryBudget:
     """Give `attack.memory` back if it is one.
 
     Args:
@@ -87,7 +87,7 @@ class Planner:
         measure: bytes that a function takes at its peak.
     """
 
-    budget: Budget
+    budget: MemoryBudget
     gradients: bool = True
     state: int = 0
     measure: Callable[[Callable[[], object], torch.device], int] = field(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.checks import check_count, check_range, refuse_without_gradients
 from oodbench.attacks.memory import (
-    Budget,
+    MemoryBudget,
     Planner,
     check_memory,
     halved,
@@ -179,7 +179,7 @@ class NetworkAccess:
     def __init__(
         self,
         micro_batch: int | None,
-        memory: Budget,
+        memory: MemoryBudget,
         *,
         gradients: bool = True,
         state: int = 0,

@@ -7,7 +7,7 @@ from oodbench.attacks.base import AttackResult, Norm, generators_of
 from oodbench.attacks.checks import check_count, check_eps, check_norm, check_not_negative
 from oodbench.attacks.goals import Choice
 from oodbench.attacks.loop import Descent, Rules
-from oodbench.attacks.memory import Budget
+from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.network_access import NetworkAccess
 
 _STATE = 4
@@ -42,7 +42,7 @@ class PGD:
         top_k: int = 9,
         early_stop: bool = True,
         micro_batch: int | None = None,
-        memory: Budget = None,
+        memory: MemoryBudget = None,
     ) -> None:
         """Set up the attack.
 
@@ -115,7 +115,7 @@ class FGSM(PGD):
         target: str | int = "none",
         top_k: int = 9,
         micro_batch: int | None = None,
-        memory: Budget = None,
+        memory: MemoryBudget = None,
     ) -> None:
         """Set up the attack.
 

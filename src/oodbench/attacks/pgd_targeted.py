@@ -5,7 +5,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from oodbench.attacks.base import AttackResult
-from oodbench.attacks.memory import Budget
+from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.pgd import PGD
 
 
@@ -32,7 +32,7 @@ class TargetedPGD(PGD):
         step_size: float,
         iterations: int,
         micro_batch: int | None = None,
-        memory: Budget = None,
+        memory: MemoryBudget = None,
     ) -> None:
         """Set up the attack.
 

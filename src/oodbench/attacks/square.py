@@ -7,7 +7,7 @@ from oodbench.attacks.balls import ball
 from oodbench.attacks.base import AttackResult, Norm, generators_of
 from oodbench.attacks.checks import check_count, check_eps, check_norm, refuse_nan
 from oodbench.attacks.goals import margins
-from oodbench.attacks.memory import Budget
+from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.attacks.squares import squares
 from oodbench.core.errors import ConfigError
@@ -44,7 +44,7 @@ class Square:
         queries: int = 5000,
         first_area: float = 0.8,
         micro_batch: int | None = None,
-        memory: Budget = None,
+        memory: MemoryBudget = None,
     ) -> None:
         """Set up the attack.
 

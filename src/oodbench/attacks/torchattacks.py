@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.goals import Choice
 from oodbench.attacks.library import STATE, LibraryAttack, alternatives, refuse_unknown_arguments
-from oodbench.attacks.memory import Budget
+from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.network_access import NetworkAccess
 from oodbench.core.errors import ConfigError
 
@@ -28,7 +28,7 @@ class TorchAttack(LibraryAttack):
         target: str | int = "none",
         top_k: int = 9,
         micro_batch: int | None = None,
-        memory: Budget = None,
+        memory: MemoryBudget = None,
     ) -> None:
         """Set up the attack.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from oodbench.core.errors import ConfigError, OodbenchError
 from oodbench.data.demo.build import build_demo
 from oodbench.data.generation import imagenet_c, imagenet_p
-from oodbench.data.generation.generate import Plan, Product, build
+from oodbench.data.generation.generate import GenerationPlan, Product, build
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -162,7 +162,7 @@ def _generate(arguments: argparse.Namespace, product: Product, cells: Sequence[s
         raise ConfigError(f"--workers {arguments.workers}: give 1 or more")
     build(
         product,
-        Plan(
+        GenerationPlan(
             source=arguments.source,
             out=arguments.out,
             cells=cells,

@@ -14,7 +14,7 @@ from oodbench.core.progress import Progress
 from oodbench.runs.chunks import Chunk
 from oodbench.runs.records import Skipped
 
-Read = Callable[[Split, int, Item], NDArray[np.uint8]]
+ReadPixels = Callable[[Split, int, Item], NDArray[np.uint8]]
 """Pixels uint8 `(frames, H, W, 3)` of the item at a position of a split."""
 
 
@@ -65,7 +65,7 @@ class Batch:
 
 def load_batches(
     chunks: Sequence[Chunk],
-    read: Read,
+    read: ReadPixels,
     progress: Progress,
     *,
     batch_size: int,

@@ -18,7 +18,7 @@ from oodbench.core.errors import AttackError, DataError
 from oodbench.core.progress import Progress
 from oodbench.engines.base import Forward, Pending
 from oodbench.engines.pytorch import images_of
-from oodbench.evaluation.batches import Batch, Read, load_batches
+from oodbench.evaluation.batches import Batch, ReadPixels, load_batches
 from oodbench.evaluation.rows import Columns, Computed, Rows
 from oodbench.readouts import cross_entropy
 from oodbench.runs.chunks import Chunk
@@ -40,7 +40,7 @@ class Setting:
         skip_unreadable: leave out items that cannot be read instead of raising.
     """
 
-    read: Read
+    read: ReadPixels
     readout: Readout
     classifier: nn.Module
     prepare: Callable[[NDArray[np.uint8]], Forward]

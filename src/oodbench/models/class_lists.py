@@ -69,7 +69,7 @@ def missing_classes(classes: str) -> list[str]:
     return [wnid for wnid, column in zip(imagenet_wnids(), found, strict=True) if column is None]
 
 
-def identity(classes: str) -> str:
+def class_list_identity(classes: str) -> str:
     """The name of the list, also of a file that says the same; else "sha256:<hex>" of the ids."""
     if classes in NAMES:
         return classes

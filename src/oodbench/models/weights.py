@@ -35,7 +35,9 @@ class WeightsFile:
     expected: str | None
 
 
-def identity(name: str, weights: WeightsConfig, directory: Path, *, download: bool) -> str | None:
+def weights_identity(
+    name: str, weights: WeightsConfig, directory: Path, *, download: bool
+) -> str | None:
     """What the weights are, for the run key.
 
     Args:

@@ -18,7 +18,7 @@ from oodbench.preprocessing import Transform
 from oodbench.probe.backbone import build_backbone
 from oodbench.probe.checkpoint import read_checkpoint, restore, write_checkpoint, write_head
 from oodbench.probe.features import Computed, Source, Stored, progress_of, store
-from oodbench.probe.listing import Split
+from oodbench.probe.listing import PictureSet
 from oodbench.probe.log import TensorBoard, write_csv
 from oodbench.probe.pixels import RandomCropAndFlip, centre_crop
 from oodbench.probe.plan import ProbePlan
@@ -97,11 +97,11 @@ def _train(plan: ProbePlan, kept: dict[str, Any] | None, processes: Processes) -
         write_json(plan.paths.key_document, plan.document)
         log.info("%s: training in %s", probe.model.name, plan.paths.directory)
 
-    def computed(split: Split, transform: Transform) -> Computed:
+    def computed(split: PictureSet, transform: Transform) -> Computed:
         pictures = split.pictures(plan.classes)
         return Computed(backbone, pictures, transform, probe.data.workers, probe.seed)
 
-    def stored(split: Split, name: str) -> Stored:
+    def stored(split: PictureSet, name: str) -> Stored:
         source = computed(split, centre_crop(probe.preprocessing))
         return store(plan.paths.features / f"{name}.npy", source, processes, f"{name} features")
 

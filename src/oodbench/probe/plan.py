@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.core.errors import ConfigError, WeightsError
-from oodbench.models.weights import identity
+from oodbench.models.weights import weights_identity
 from oodbench.probe.backbone import backbone_weights
 from oodbench.probe.checkpoint import head_key
-from oodbench.probe.listing import Split, find_data
+from oodbench.probe.listing import PictureSet, find_data
 from oodbench.probe.log import check_tensorboard
 from oodbench.probe.schema import ProbeConfig
 from oodbench.runs.key import run_key
@@ -70,8 +70,8 @@ class ProbePlan:
 
     probe: ProbeConfig
     classes: Sequence[str]
-    train: Split
-    val: Split
+    train: PictureSet
+    val: PictureSet
     backbone: str
     document: dict[str, Any]
     key: str
@@ -91,7 +91,7 @@ def make_plan(probe: ProbeConfig) -> ProbePlan:
         check_tensorboard()
     classes, train, val = find_data(probe.data)
     model, weights = probe.model, backbone_weights(probe.model.weights)
-    backbone = identity(
+    backbone = weights_identity(
         model.name, weights, Path(probe.weights.dir), download=probe.weights.download
     )
     if backbone is None:
@@ -117,7 +117,7 @@ def make_plan(probe: ProbeConfig) -> ProbePlan:
 
 
 def _document(
-    probe: ProbeConfig, classes: Sequence[str], train: Split, val: Split, backbone: str
+    probe: ProbeConfig, classes: Sequence[str], train: PictureSet, val: PictureSet, backbone: str
 ) -> dict[str, Any]:
     """Everything that the classifier depends on; neither workers, processes, device nor paths."""
     recipe = asdict(probe.recipe)

@@ -11,7 +11,7 @@ from oodbench.metrics.attack_checks import COLUMNS, AttackReport, attack_report
 from oodbench.runs.records import read_split
 from oodbench.runs.results import RunResult
 
-Read = Callable[[Path, tuple[tuple[str, int], ...]], pd.DataFrame]
+ReadRecords = Callable[[Path, tuple[tuple[str, int], ...]], pd.DataFrame]
 """Folder of records and (split, items) pairs -> the records, see `read_attacked`."""
 
 
@@ -41,7 +41,7 @@ def read_attacked(directory: Path, counts: tuple[tuple[str, int], ...]) -> pd.Da
     return pd.concat(frames) if frames else pd.DataFrame()
 
 
-def records_of(result: RunResult, read: Read) -> pd.DataFrame:
+def records_of(result: RunResult, read: ReadRecords) -> pd.DataFrame:
     """Records of a run's scored items."""
     return read(result.directory / "records", tuple(item_counts(result).items()))
 

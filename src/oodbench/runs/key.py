@@ -112,7 +112,7 @@ def _model(model: ModelConfig, weights: str | None) -> dict[str, Any]:
 
 def _outputs(model: ModelConfig) -> dict[str, str]:
     """Only what is not the usual: logits of the 1000 classes in their order."""
-    found = {"classes": class_lists.identity(model.classes), "outputs": model.outputs}
+    found = {"classes": class_lists.class_list_identity(model.classes), "outputs": model.outputs}
     usual = {"classes": class_lists.DEFAULT, "outputs": "logits"}
     return {key: value for key, value in found.items() if value != usual[key]}
 

@@ -16,7 +16,7 @@ from oodbench.core.schema import DataConfig, RunConfig, source_model
 from oodbench.data.listing import folder_names
 from oodbench.data.manifest import found_notice
 from oodbench.engines.settings import device_type, resolve_device
-from oodbench.models.weights import identity
+from oodbench.models.weights import weights_identity
 from oodbench.runs.key import key_document, run_key
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.results import RunResult, read_result
@@ -83,7 +83,7 @@ def make_plan(run: RunConfig) -> Plan:
         DataError: data are missing or incomplete.
         WeightsError: weights are missing or have the wrong hash.
     """
-    return plan_of(run, find_data(run), find_weights(run))
+    return plan_of(run, find_data(run), identify_weights(run))
 
 
 def find_data(run: RunConfig) -> Data:
@@ -100,13 +100,13 @@ def find_data(run: RunConfig) -> Data:
     return Data(benchmark, splits, missing)
 
 
-def find_weights(run: RunConfig) -> str | None:
+def identify_weights(run: RunConfig) -> str | None:
     """Identity of the model's weights, None where it is unknown.
 
     Raises:
         WeightsError: weights are missing or have the wrong hash.
     """
-    return identity(
+    return weights_identity(
         run.model.name, run.model.weights, Path(run.weights.dir), download=run.weights.download
     )
 
@@ -180,7 +180,7 @@ def _source_weights(run: RunConfig) -> str | None:
     source = source_model(run.attack)
     if source is None:
         return None
-    found = identity(
+    found = weights_identity(
         source.name, source.weights, Path(run.weights.dir), download=run.weights.download
     )
     if found is None:

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 import torch
 
-from oodbench.sweeps.forecast.attack_cost import BACKWARD, Passes, attack_passes
+from oodbench.sweeps.forecast.attack_cost import BACKWARD, PassCounts, attack_passes
 
 PGD = {"_target_": "oodbench.attacks.pgd.PGD", "eps": 0.03, "step_size": 0.01, "random_start": True}
 
 
 def test_no_attack_is_one_forward_pass() -> None:
-    assert attack_passes({"name": "none"}) == Passes(1, 0)
-    assert Passes(1, 0).weight == 1
+    assert attack_passes({"name": "none"}) == PassCounts(1, 0)
+    assert PassCounts(1, 0).weight == 1
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Plan:
+class GenerationPlan:
     """What is asked for.
 
     Attributes:
@@ -70,7 +70,7 @@ class Plan:
     skip_damaged: bool
 
 
-def build(product: Product, plan: Plan) -> None:
+def build(product: Product, plan: GenerationPlan) -> None:
     """Make whatever is missing of the plan.
 
     The same versions of the packages give the same bytes, for any number of workers and after any
@@ -148,10 +148,10 @@ def _source_folders(source: Path) -> list[Folder]:
 
 
 def _make_missing(
-    product: Product, plan: Plan, tasks: Sequence[Task]
+    product: Product, plan: GenerationPlan, tasks: Sequence[Task]
 ) -> tuple[int, dict[str, str]]:
     """Number of files made, and the reason of each picture that was left out."""
-    from oodbench.data.generation.workers import outcomes
+    from oodbench.data.generation.workers import carried_out
 
     made = 0
     damaged: dict[str, str] = {}
@@ -160,7 +160,7 @@ def _make_missing(
     with (
         Progress(n_files, product.command, product.unit) as progress,
         ChecksumLogs() as checksums,
-        closing(outcomes(carry_out, tasks, workers)) as results,
+        closing(carried_out(carry_out, tasks, workers)) as results,
     ):
         for task, outcome in results:
             if isinstance(outcome, OodbenchError):
@@ -178,7 +178,9 @@ def _make_missing(
     return made, damaged
 
 
-def _tasks(product: Product, plan: Plan, folders: Sequence[Folder], maker: Maker) -> Iterator[Task]:
+def _tasks(
+    product: Product, plan: GenerationPlan, folders: Sequence[Folder], maker: Maker
+) -> Iterator[Task]:
     for folder in folders:
         there = {cell: _names(plan.out / cell / folder.name) for cell in plan.cells}
         for name, _ in folder.files:

@@ -24,7 +24,7 @@ _ENVIRONMENT = {
 }
 
 
-def outcomes(
+def carried_out(
     work: Callable[[T], R], tasks: Iterable[T], workers: int
 ) -> Generator[tuple[T, R | OodbenchError], None, None]:
     """Each task with its result or with the error that it ended in, in order of completion.

@@ -10,7 +10,7 @@ from typing import Any
 
 from oodbench.metrics.adversarial import accurate
 from oodbench.metrics.attack_checks import Check, Finding, judged, rules, strictly_accurate
-from oodbench.runs.attacked import Read, attack_class, item_counts, read_attacked, records_of
+from oodbench.runs.attacked import ReadRecords, attack_class, item_counts, read_attacked, records_of
 from oodbench.runs.results import RunResult
 
 _PICTURES = 1000
@@ -54,7 +54,7 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SecondRunCheck:
     """A check that needs a second run.
 
     Attributes:
@@ -70,7 +70,7 @@ class Comparison:
 
 
 def compare(
-    result: RunResult, results: Sequence[RunResult], read: Read | None = None
+    result: RunResult, results: Sequence[RunResult], read: ReadRecords | None = None
 ) -> list[Check]:
     """Checks of an attacked run beside the other runs.
 
@@ -102,7 +102,7 @@ def compare(
     return checks
 
 
-def _beside(result: RunResult, other: RunResult, read: Read) -> Beside | None:
+def _beside(result: RunResult, other: RunResult, read: ReadRecords) -> Beside | None:
     own, theirs = records_of(result, read), records_of(other, read)
     common = own.index.intersection(theirs.index)
     if not len(common):
@@ -275,14 +275,14 @@ def _seed_words(result: RunResult) -> list[str]:
     return [*_attack_words(result), f"seed={result.config['seed'] + 1}"]
 
 
-_COMPARISONS: Mapping[str, Comparison] = {
-    "gradient-free attack finds no more": Comparison(
+_COMPARISONS: Mapping[str, SecondRunCheck] = {
+    "gradient-free attack finds no more": SecondRunCheck(
         _square_of_same_eps, _below_square, _square_words
     ),
-    "larger eps does not raise accuracy": Comparison(_other_eps, _rise_with_eps, _eps_words),
-    "more steps find no more": Comparison(_more_steps, _found_by_more_steps, _steps_words),
-    "more steps do not raise accuracy": Comparison(_more_steps, _rise_with_steps, _steps_words),
-    "random starts agree": Comparison(_other_seed, _spread, _seed_words),
+    "larger eps does not raise accuracy": SecondRunCheck(_other_eps, _rise_with_eps, _eps_words),
+    "more steps find no more": SecondRunCheck(_more_steps, _found_by_more_steps, _steps_words),
+    "more steps do not raise accuracy": SecondRunCheck(_more_steps, _rise_with_steps, _steps_words),
+    "random starts agree": SecondRunCheck(_other_seed, _spread, _seed_words),
 }
 
 

@@ -10,7 +10,7 @@ from oodbench.core.errors import DataError
 from oodbench.metrics.attack_checks import AttackReport, Check
 from oodbench.metrics.score import format_score
 from oodbench.reports.attacks.second_runs import compare
-from oodbench.runs.attacked import Read, _report, attack_class, read_attacked, records_of
+from oodbench.runs.attacked import ReadRecords, _report, attack_class, read_attacked, records_of
 from oodbench.runs.results import RunResult
 
 _CURVE = 10
@@ -27,7 +27,7 @@ def report_text(results: Sequence[RunResult]) -> str:
     Raises:
         DataError: there is no attacked run, or records are damaged.
     """
-    read: Read = lru_cache(maxsize=8)(read_attacked)
+    read: ReadRecords = lru_cache(maxsize=8)(read_attacked)
     blocks = []
     for result in results:
         if not attack_class(result.config):

@@ -50,7 +50,7 @@ class NotChecked:
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckedRuns:
     """All comparisons, the worst first, and what was left out.
 
     Attributes:
@@ -77,7 +77,7 @@ class Check:
         )
 
 
-def check_runs(output_root: Path, normaliser: Path | None = None) -> Check:
+def check_runs(output_root: Path, normaliser: Path | None = None) -> CheckedRuns:
     """Compare every score of the complete runs that differ at most in their preprocessing.
 
     Args:
@@ -109,10 +109,10 @@ def check_runs(output_root: Path, normaliser: Path | None = None) -> Check:
                 not_checked.append(_left_out(result, metric, score.note or "no value"))
             else:
                 comparisons += compare_with_sources(_measurement(result, metric, score))
-    return Check(sorted(comparisons, key=_worst_first), not_checked, without_reference)
+    return CheckedRuns(sorted(comparisons, key=_worst_first), not_checked, without_reference)
 
 
-def content_of(check: Check) -> dict[str, Any]:
+def content_of(check: CheckedRuns) -> dict[str, Any]:
     """The check for JSON; values, differences and tolerances are in percentage points."""
     comparisons = []
     for comparison in check.comparisons:
@@ -142,7 +142,7 @@ def content_of(check: Check) -> dict[str, Any]:
     }
 
 
-def text_of(check: Check, *, verbose: bool = False) -> str:
+def text_of(check: CheckedRuns, *, verbose: bool = False) -> str:
     """The check as an aligned table, the worst rows first, and the counts in the last line.
 
     Args:

@@ -20,7 +20,7 @@ BACKWARD = 2
 
 
 @dataclass(frozen=True)
-class Passes:
+class PassCounts:
     """Of one picture that withstands the attack; one that gives way early costs less.
 
     Attributes:
@@ -45,7 +45,7 @@ class Passes:
         return self.source_forward + BACKWARD * self.source_backward
 
 
-def attack_passes(attack: Mapping[str, Any]) -> Passes:
+def attack_passes(attack: Mapping[str, Any]) -> PassCounts:
     """Passes of a config's `attack` node; one forward pass where it is no attack.
 
     The attack is carried out on two tiny pictures and a network that no change of theirs fools.
@@ -54,14 +54,14 @@ def attack_passes(attack: Mapping[str, Any]) -> Passes:
         ConfigError: the attack refuses its arguments.
     """
     if "_target_" not in attack:
-        return Passes()
+        return PassCounts()
     built: Attack = build(dict(attack), "attack")
     if not isinstance(built, Transfer):
         forward, backward = _counted(built)
         # One more to know the clean prediction, one to score the result.
-        return Passes(forward + 2, backward)
+        return PassCounts(forward + 2, backward)
     forward, backward = _counted(built.inner)
-    return Passes(2, 0, forward, backward)
+    return PassCounts(2, 0, forward, backward)
 
 
 def _counted(attack: Attack) -> tuple[float, float]:

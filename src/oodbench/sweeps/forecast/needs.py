@@ -17,8 +17,8 @@ from oodbench.models.weights import missing_head, stored, wanted
 from oodbench.preprocessing import Transform
 from oodbench.runs.chunks import Chunk, missing_chunks, own_chunks
 from oodbench.runs.key import run_key, transfer_document
-from oodbench.runs.plan import Data, Plan, find_data, find_weights, is_done, plan_of
-from oodbench.sweeps.forecast.attack_cost import Passes, attack_passes
+from oodbench.runs.plan import Data, Plan, find_data, identify_weights, is_done, plan_of
+from oodbench.sweeps.forecast.attack_cost import PassCounts, attack_passes
 from oodbench.sweeps.forecast.memory import PROCESS_BYTES, clean_bytes, gradient_bytes
 from oodbench.sweeps.forecast.network_cost import NetworkCost, network_cost
 from oodbench.sweeps.forecast.sample import Sample, sample
@@ -188,7 +188,7 @@ class Needs:
     def _weights(self, run: RunConfig, *, download: bool) -> tuple[str | None]:
         def look() -> tuple[str | None]:
             try:
-                return (find_weights(run),)
+                return (identify_weights(run),)
             except WeightsError as error:
                 raise WeightsError(_missing_weights(run, error, download=download)) from None
 
@@ -218,7 +218,7 @@ class Needs:
 
         return self._once(("cost", network, shape), look)
 
-    def _passes(self, attack: dict[str, Any]) -> Passes:
+    def _passes(self, attack: dict[str, Any]) -> PassCounts:
         return self._once(("passes", attack), lambda: attack_passes(attack))
 
     def _once(self, key: tuple[Any, ...], look: Callable[[], T]) -> T:
