@@ -14,7 +14,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from oodbench.core.errors import OodbenchError
+from oodbench.core.errors import OodbenchError, failure_line
 from oodbench.core.schema import RunConfig, shipped, validate
 from oodbench.models.facts import bare_name_notice
 from oodbench.reports.text import describe
@@ -56,7 +56,7 @@ def task(config: DictConfig) -> None:
         plan = make_plan(run)
         outcome = run_cell(plan)
     except Exception as error:
-        outcome = Outcome("failed", cell, _reason(error))
+        outcome = Outcome("failed", cell, failure_line(error))
         if run is not None:
             _keep_failure(run, plan.paths if plan else unidentified_paths(run), outcome.message)
         log.error("%s: %s", cell, outcome.message, exc_info=not isinstance(error, OodbenchError))
@@ -70,11 +70,6 @@ def _say_which_weights(run: RunConfig) -> None:
     name = run.model.timm_name
     if name is not None and (notice := bare_name_notice(name, shipped("model"))):
         log.warning("%s", notice)
-
-
-def _reason(error: Exception) -> str:
-    first = str(error).strip().splitlines()[0] if str(error).strip() else ""
-    return first if isinstance(error, OodbenchError) else f"{type(error).__name__}: {first}"
 
 
 def _keep_failure(run: RunConfig, paths: RunPaths, message: str) -> None:

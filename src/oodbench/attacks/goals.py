@@ -1,12 +1,12 @@
 """What attacks want: any error, or a target class, and how that is chosen."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import torch
 from torch import Tensor
 
 from oodbench.attacks.checks import check_count, refuse
+from oodbench.core.checking import alternatives
 from oodbench.core.errors import ConfigError
 
 RULES = ("none", "random", "least_likely", "top_k")
@@ -67,10 +67,8 @@ class Choice:
         if isinstance(self.rule, bool) or (isinstance(self.rule, int) and self.rule < 0):
             raise ConfigError(f"attack.target={self.rule}: must be a class index of at least 0")
         if isinstance(self.rule, str) and self.rule not in RULES:
-            close = get_close_matches(self.rule, RULES, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
             raise ConfigError(
-                f"attack.target={self.rule}: {hint}available: {', '.join(RULES)}, a class index"
+                f"attack.target={self.rule}: {alternatives(self.rule, RULES)}, a class index"
             )
 
     @property

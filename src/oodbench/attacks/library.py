@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +19,7 @@ from oodbench.attacks.checks import (
 from oodbench.attacks.goals import Choice, Goal
 from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.attacks.randomness import PerImageRandomness, SharedDrawError
+from oodbench.core.checking import alternatives
 from oodbench.core.errors import AttackError, ConfigError
 
 STATE = 8
@@ -193,10 +193,3 @@ def refuse_unknown_arguments(given: Iterable[str], known: list[str]) -> None:
     for key in given:
         if key not in known:
             raise ConfigError(f"unknown key attack.arguments.{key}: {alternatives(key, known)}")
-
-
-def alternatives(name: str, available: list[str]) -> str:
-    """End of an error message about an unknown name: the nearest one, and all."""
-    close = get_close_matches(name, available, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}available: {', '.join(available)}"

@@ -13,13 +13,13 @@ from oodbench.benchmarks.generated_source import generated_splits
 from oodbench.benchmarks.trees import ImageNetC
 from oodbench.core.errors import ConfigError
 from oodbench.data.corruptions.parameters import (
-    SEVERITIES,
     checked_name,
     parameters_hash,
     picture_stream,
     stream_name,
 )
 from oodbench.metrics.corruption import TEST_CORRUPTIONS
+from oodbench.reference import SEVERITIES
 
 
 class ImageNetCGenerated(ImageNetC):

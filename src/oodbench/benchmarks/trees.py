@@ -23,7 +23,7 @@ from oodbench.data.pictures import load_clip, load_picture
 from oodbench.metrics import corruption, perturbation
 from oodbench.metrics.accuracy import error, top1
 from oodbench.readouts import Standard
-from oodbench.reference import alexnet_corruption_errors, imagenet_wnids
+from oodbench.reference import SEVERITIES, alexnet_corruption_errors, imagenet_wnids
 
 
 def find_trees(root: Path, names: Sequence[str]) -> dict[str, Path]:
@@ -75,7 +75,6 @@ class ImageNetC:
     """
 
     headline = "mce"
-    severities = (1, 2, 3, 4, 5)
 
     def __init__(self, *, root: str, n_expected: int) -> None:
         self.root = Path(root)
@@ -98,7 +97,7 @@ class ImageNetC:
                 PICTURE_SUFFIXES,
             )
             for name, tree in trees.items()
-            for severity in self.severities
+            for severity in SEVERITIES
             if (tree / str(severity)).is_dir()
         ]
         if not found:
@@ -114,7 +113,7 @@ class ImageNetC:
         return [
             f"{name}/{severity}"
             for name in corruption.TEST_CORRUPTIONS
-            for severity in self.severities
+            for severity in SEVERITIES
             if name not in trees or not (trees[name] / str(severity)).is_dir()
         ]
 

@@ -12,8 +12,7 @@ from oodbench.core.errors import ConfigError, OodbenchError
 from oodbench.data.demo.build import build_demo
 from oodbench.data.generation import imagenet_c, imagenet_p
 from oodbench.data.generation.generate import GenerationPlan, Product, build
-
-SEVERITIES = (1, 2, 3, 4, 5)
+from oodbench.reference import SEVERITIES
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from oodbench.core.errors import OodbenchError
+from oodbench.core.errors import OodbenchError, failure_line
 from oodbench.probe.schema import ProbeConfig, register_schema, validate
 from oodbench.sweeps.composing import CONFIG_PATH, register_all
 from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
@@ -60,7 +60,7 @@ def task(config: DictConfig) -> None:
         name = probe.model.name
         outcome = run_probe(probe)
     except Exception as error:
-        outcome = Outcome("failed", name, _reason(error))
+        outcome = Outcome("failed", name, failure_line(error))
         mendable = isinstance(error, OodbenchError)
         log.error("%s: %s", name, outcome.message, exc_info=not mendable)
     write_outcome(Path(HydraConfig.get().runtime.output_dir), outcome)
@@ -71,11 +71,6 @@ def task(config: DictConfig) -> None:
 def _rank() -> int:
     """Number of this process among those that torchrun started."""
     return int(os.environ.get("RANK", "0"))
-
-
-def _reason(error: Exception) -> str:
-    first = str(error).strip().splitlines()[0] if str(error).strip() else ""
-    return first if isinstance(error, OodbenchError) else f"{type(error).__name__}: {first}"
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
 """Turn a config node with `_target_` into an object, with errors a user can read."""
 
 import inspect
-from difflib import get_close_matches
 from typing import Any
 
 from hydra.utils import get_object, instantiate
 
-from oodbench.core.errors import ConfigError, OodbenchError
+from oodbench.core.checking import alternatives
+from oodbench.core.errors import ConfigError, OodbenchError, one_line
 
 
 def build(node: dict[str, Any], key: str) -> Any:
@@ -28,9 +28,8 @@ def build(node: dict[str, Any], key: str) -> Any:
         if isinstance(error.__cause__, OodbenchError):
             raise error.__cause__ from None
         reason = error.__cause__ or error
-        said = " ".join(str(reason).split())
         raise ConfigError(
-            f"{key}: {node['_target_']} failed: {type(reason).__name__}: {said}"
+            f"{key}: {node['_target_']} failed: {type(reason).__name__}: {one_line(reason)}"
         ) from error
 
 
@@ -42,7 +41,7 @@ def check_arguments(node: dict[str, Any], key: str) -> None:
     try:
         constructor = get_object(target)
     except Exception as error:
-        reason = " ".join(str(error.__cause__ or error).split())
+        reason = one_line(error.__cause__ or error)
         raise ConfigError(f"{key}._target_={target}: cannot be imported: {reason}") from error
     try:
         parameters = inspect.signature(constructor).parameters
@@ -64,9 +63,7 @@ def check_arguments(node: dict[str, Any], key: str) -> None:
 
 def _refuse_unknown(key: str, given: set[str], names: list[str]) -> None:
     for name in sorted(given - set(names)):
-        close = get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise ConfigError(f"unknown key {key}.{name}: {hint}available: {', '.join(names)}")
+        raise ConfigError(f"unknown key {key}.{name}: {alternatives(name, names)}")
 
 
 def bound_arguments(node: dict[str, Any], key: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
-from oodbench.core.errors import ConfigError
+from oodbench.core.errors import ConfigError, first_line
 
 Schema = TypeVar("Schema")
 
@@ -45,18 +45,23 @@ def at_least(key: str, value: float, least: int) -> None:
         raise ConfigError(f"{key}={value}: must be at least {least}")
 
 
+def alternatives(name: str, available: Iterable[str]) -> str:
+    """End of a message about an unknown name: the nearest one, and all."""
+    names = list(available)
+    close = get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{hint}available: {', '.join(names)}"
+
+
 def _unknown_key(error: ConfigKeyError) -> str:
     key = str(error.full_key or error.key)
     fields = sorted(getattr(error.object_type, "__dataclass_fields__", {}))
     if not fields:
         return _first_line(error)
-    close = get_close_matches(key.rsplit(".", 1)[-1], fields, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"unknown key {key}: {hint}available: {', '.join(fields)}"
+    return f"unknown key {key}: {alternatives(key.rsplit('.', 1)[-1], fields)}"
 
 
 def _first_line(error: OmegaConfBaseException) -> str:
-    message = str(error).strip().splitlines()[0]
-    message = message.removeprefix("ConfigError raised while resolving interpolation: ")
+    message = first_line(error).removeprefix("ConfigError raised while resolving interpolation: ")
     key = error.full_key
     return f"{key}: {message}" if key and key not in message else message

@@ -19,3 +19,26 @@ class WeightsError(OodbenchError):
 
 class AttackError(OodbenchError):
     """An attack broke a promise: its result left the ball or the pixel range."""
+
+
+def one_line(error: BaseException, most: int | None = None) -> str:
+    """Everything that an error says, on one line; the name of its class where it says nothing.
+
+    Args:
+        most: characters; what is longer is cut.
+    """
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if most is None or len(said) <= most else f"{said[: most - 1]}…"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; the name of its class where it says nothing."""
+    said = str(error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
+
+
+def failure_line(error: BaseException) -> str:
+    """The first line, for a list of failures; with its class where it is no `OodbenchError`."""
+    said = first_line(error)
+    name = type(error).__name__
+    return said if isinstance(error, OodbenchError) or said == name else f"{name}: {said}"

@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 from PIL import Image
 
-from oodbench.core.errors import DataError
+from oodbench.core.errors import DataError, first_line
 
 
 def load_picture(path: Path) -> list[Image.Image]:
@@ -25,7 +25,7 @@ def load_picture(path: Path) -> list[Image.Image]:
                 return [picture]
             return [picture.convert("RGB")]
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: cannot be read as a picture: {_reason(error)}") from error
+        raise DataError(f"{path}: cannot be read as a picture: {first_line(error)}") from error
 
 
 def load_clip(path: Path) -> list[Image.Image]:
@@ -43,7 +43,7 @@ def load_clip(path: Path) -> list[Image.Image]:
                 for frame in container.decode(video=0)
             ]
     except (av.FFmpegError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as a clip: {_reason(error)}") from error
+        raise DataError(f"{path}: cannot be read as a clip: {first_line(error)}") from error
     if len(frames) < 2:
         raise DataError(f"{path}: {len(frames)} frames; a clip needs at least 2")
     return frames
@@ -54,7 +54,3 @@ def clip_decoder() -> str:
     return (
         f"PyAV {av.__version__}, libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}"
     )
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oodbench.core.errors import ConfigError
+from oodbench.core.errors import ConfigError, one_line
 from oodbench.engines.base import Forward
 from oodbench.engines.pooled import PooledForward
 from oodbench.engines.pytorch import device_of
@@ -140,11 +140,10 @@ def leaves_pytorch(classifier: nn.Module, engine: str) -> ConfigError:
 
 def reason_of(error: Exception) -> str:
     """One line: the operators that the message names, or how it begins."""
-    message = " ".join(str(error).split())
-    operators = list(dict.fromkeys(_OPERATOR.findall(message)))
+    operators = list(dict.fromkeys(_OPERATOR.findall(one_line(error))))
     if operators:
         return f"operator {', '.join(operators[:3])}"
-    return message[:200] or type(error).__name__
+    return one_line(error, 200)
 
 
 def name_of(classifier: nn.Module) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from oodbench.core.errors import ConfigError
+from oodbench.core.errors import ConfigError, one_line
 from oodbench.engines.base import Forward
 from oodbench.engines.pytorch import reference_logits
 
@@ -73,7 +73,7 @@ def gate(
     try:
         logits = forward.start(example).result()
     except Exception as error:  # each library has its own
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = one_line(error, 200)
         raise ConfigError(
             f"engine={forward.name} fails on the first pictures: {reason}: use engine=eager"
         ) from error

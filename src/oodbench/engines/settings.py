@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from oodbench.core.errors import ConfigError
+from oodbench.core.errors import ConfigError, one_line
 
 AUTO = "oodbench.engines.auto.AutoEngine"
 
@@ -64,7 +64,7 @@ def resolve_device(device: str) -> str:
     try:
         torch.empty(0, device=device)
     except (AssertionError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:100]
+        reason = one_line(error, 100)
         raise ConfigError(
             f"engine.device={device}: PyTorch has none ({reason}); use engine.device=cpu"
         ) from error

@@ -9,7 +9,12 @@ import pandas as pd
 from oodbench.metrics.intervals import NO_INTERVAL
 from oodbench.metrics.joint import Term, source_names, weighted_sum
 from oodbench.metrics.score import Score, Unit
-from oodbench.reference import ALEXNET_CLEAN_ERROR, alexnet_corruption_errors, read_table
+from oodbench.reference import (
+    ALEXNET_CLEAN_ERROR,
+    SEVERITIES,
+    alexnet_corruption_errors,
+    read_table,
+)
 
 TEST_CORRUPTIONS = tuple(
     row["corruption"]
@@ -19,7 +24,6 @@ TEST_CORRUPTIONS = tuple(
 )
 """The 15 corruptions that mCE averages; the four held out are never in it."""
 
-SEVERITIES = (1, 2, 3, 4, 5)
 
 Errors = Mapping[tuple[str, int], pd.Series]
 """(corruption, severity) -> bool `(n,)`, True where wrong, indexed by picture; see `errors_of`."""

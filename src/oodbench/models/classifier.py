@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from oodbench.core.errors import ConfigError
+from oodbench.core.errors import ConfigError, one_line
 from oodbench.models import class_lists
 
 CLASSES = 1000
@@ -106,7 +106,7 @@ class Classifier(nn.Module):
             with torch.inference_mode():
                 found = self._network_outputs(noise(input_size).to(self.mean))
         except (AssertionError, RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error, 200)
             raise ConfigError(
                 f"model {self.name}: its network fails on pictures of model.input_size="
                 f"{input_size} pixels: {reason}"

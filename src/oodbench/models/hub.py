@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from oodbench.core.cache import remembered_digest
-from oodbench.core.errors import WeightsError
+from oodbench.core.errors import WeightsError, one_line
 
 TIMEOUT = 10.0
 """Seconds that the hub may take to answer before it counts as unreachable."""
@@ -39,7 +39,7 @@ def hub_file(repository: str, file_name: str, *, download: bool) -> Path:
     except Exception as error:  # the HTTP library beneath, and so its errors, differ by version
         raise WeightsError(
             f"{file_name} of {repository} could not be fetched from the Hugging Face hub "
-            f"({_reason(error)})"
+            f"({one_line(error, 160)})"
         ) from error
     _check_arrived_whole(path, metadata.etag)
     return path
@@ -55,8 +55,3 @@ def _check_arrived_whole(path: Path, etag: str | None) -> None:
         raise WeightsError(
             f"{path}: the hub says sha256 {etag}, found {found}: removed; get it again"
         )
-
-
-def _reason(error: Exception) -> str:
-    said = " ".join(str(error).split()) or type(error).__name__
-    return said if len(said) <= 160 else f"{said[:157]}..."

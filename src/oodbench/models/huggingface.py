@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.errors import ConfigError, WeightsError, one_line
 from oodbench.models.loading import read_state_dict
 
 
@@ -57,7 +57,7 @@ def transformers_network(
         with device:
             model = classifiers.from_config(parsed)
     except (ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise ConfigError(f"transformers has no image classifier {kind}: {reason}") from None
     if weights_file is not None:
         model = _loaded(type(model), parsed, Path(weights_file))

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from oodbench.core.errors import WeightsError
+from oodbench.core.errors import WeightsError, first_line
 from oodbench.models import likely
 
 StateDict = dict[str, Tensor]
@@ -248,6 +248,6 @@ def _shape(tensor: Tensor) -> str:
 
 
 def _first_sentence(error: Exception) -> str:
-    if isinstance(error, pickle.UnpicklingError) or not str(error):
+    if isinstance(error, pickle.UnpicklingError):
         return type(error).__name__
-    return str(error).splitlines()[0].split(". ")[0]
+    return first_line(error).split(". ")[0]

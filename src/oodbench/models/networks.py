@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.models.resnet import Bottleneck, ResNet
 
-from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.errors import ConfigError, WeightsError, one_line
 from oodbench.models.facts import unknown_name
 
 # torchvision's builders switch these on only while they download weights themselves.
@@ -48,7 +48,7 @@ def timm_network(*, architecture: str, weights_file: str | None = None) -> nn.Mo
     try:
         network = timm.create_model(architecture, pretrained=True, pretrained_cfg_overlay=overlay)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = one_line(error, 300)
         raise WeightsError(
             f"{weights_file}: does not fit timm's {architecture}: {reason}"
         ) from None
@@ -116,7 +116,7 @@ def function_network(*, function: str) -> nn.Module:
     try:
         found = get_object(function)
     except Exception as error:  # whatever the user's module raises while it is imported
-        reason = " ".join(str(error.__cause__ or error).split())
+        reason = one_line(error.__cause__ or error)
         raise ConfigError(
             f"model.network.function={function}: cannot be imported: {reason}"
         ) from error

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.errors import ConfigError, WeightsError, one_line
 
 
 def onnx_network(*, weights_file: str | None = None) -> nn.Module:
@@ -129,5 +129,5 @@ def _only_input(session: Any, path: Path) -> tuple[str, list[int | str | None]]:
 
 
 def _unreadable(path: Path, error: Exception) -> WeightsError:
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    reason = one_line(error, 200)
     return WeightsError(f"{path}: cannot be read as ONNX: {reason}")

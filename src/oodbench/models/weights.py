@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from oodbench.core.cache import remembered_digest
 from oodbench.core.download import download as download_file
-from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.errors import ConfigError, WeightsError, one_line
 from oodbench.core.files import digest
 from oodbench.core.schema import WeightsConfig
 from oodbench.models.hub import hub_file
@@ -215,8 +215,7 @@ def _fetch(name: str, weights: WeightsConfig, directory: Path, download: bool) -
             download_file(weights.url, target, check=check)
             return WeightsFile(target, weights.url, weights.hash)
         except OSError as error:
-            said = " ".join(str(error).split()) or type(error).__name__
-            reasons.append(f"{weights.url}: {said}")
+            reasons.append(f"{weights.url}: {one_line(error)}")
     raise _missing(name, weights, directory, "; ".join(reasons))
 
 

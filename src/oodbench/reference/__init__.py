@@ -5,6 +5,9 @@ import json
 from functools import cache
 from importlib.resources import files
 
+SEVERITIES = (1, 2, 3, 4, 5)
+"""Of every corruption of ImageNet-C (Hendrycks & Dietterich 2019)."""
+
 ALEXNET_CLEAN_ERROR = 0.43478
 """Top-1 error of the AlexNet that normalises ImageNet-C, on clean ImageNet (Hendrycks 2019)."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from oodbench.core.errors import DataError
+from oodbench.core.errors import DataError, one_line
 from oodbench.metrics import corruption, perturbation
 from oodbench.metrics.intervals import NO_INTERVAL
 from oodbench.metrics.score import Score
@@ -80,9 +80,8 @@ def read_normaliser(path: Path) -> Normaliser:
         table = pd.read_csv(path, dtype={"perturbation": str, **columns})
         rows = table.set_index("perturbation")[list(columns)]
     except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())
         raise DataError(
-            f"{path}: no normaliser ({reason}); it needs the columns perturbation, "
+            f"{path}: no normaliser ({one_line(error)}); it needs the columns perturbation, "
             "flip_probability and top5_distance"
         ) from error
     return {

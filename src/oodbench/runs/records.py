@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from oodbench.core.errors import DataError
+from oodbench.core.errors import DataError, one_line
 from oodbench.core.files import atomic_path
 
 METADATA_KEY = b"oodbench"
@@ -133,8 +133,7 @@ def _read_table(path: Path, columns: Sequence[str] | None) -> pa.Table:
             return pa.table({})
         return pq.read_table(path, columns=columns, page_checksum_verification=True)
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: damaged ({reason}); remove it and run again") from error
+        raise DataError(f"{path}: damaged ({one_line(error)}); remove it and run again") from error
 
 
 def _arrow(values: NDArray[Any]) -> pa.Array:

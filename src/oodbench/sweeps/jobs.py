@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from oodbench.core.errors import ConfigError
+from oodbench.core.errors import ConfigError, one_line
 from oodbench.sweeps.composing import CONFIG_PATH, register_all
 
 CONFIG_NAME = "config"
@@ -65,7 +65,7 @@ class Launch:
             self._master = self._composed(given) if self.multirun else None
             self.jobs = _expanded(self._loader, self._master) if self._master else [given]
         except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(_one_line(error)) from None
+            raise ConfigError(one_line(error)) from None
 
     def config(self, job: Sequence[str]) -> DictConfig:
         """The config that the job's task gets, for `oodbench.core.schema.validate`.
@@ -82,7 +82,7 @@ class Launch:
             else:
                 config = self._loader.load_sweep_config(self._master, list(job))
         except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(_one_line(error)) from None
+            raise ConfigError(one_line(error)) from None
         with open_dict(config):
             del config["hydra"]
         return config
@@ -151,7 +151,3 @@ def _expanded(loader: ConfigLoaderImpl, master: DictConfig) -> list[list[str]]:
     parsed = parser.parse_overrides([*sweeper._parse_config(), *map(str, of_task)])
     batches = sweeper.split_arguments(parsed, sweeper.max_batch_size)
     return [list(job) for batch in batches for job in batch]
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

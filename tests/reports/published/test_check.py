@@ -271,7 +271,7 @@ def test_quiet_and_verbose_exclude_each_other(capsys: pytest.CaptureFixture[str]
 def test_torch_is_not_imported(tmp_path: Path) -> None:
     store(resnet50(0.7613), tmp_path)
     code = (
-        "import sys; from oodbench.reports.published.check import main; "
+        "import sys; from oodbench.cli.check import main; "
         f"assert main(['--output-root', {str(tmp_path)!r}]) == 0; "
         "sys.exit('torch' in sys.modules)"
     )

@@ -11,8 +11,7 @@ from numpy.random import PCG64, Generator
 
 from oodbench.core.errors import ConfigError
 from oodbench.data.corruptions.parameter_table import ParameterTable
-
-SEVERITIES = (1, 2, 3, 4, 5)
+from oodbench.reference import SEVERITIES
 
 _TABLE = ParameterTable("oodbench.data.corruptions", "severities.yaml", "corruption")
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from oodbench.core.columns import aligned
 from oodbench.core.errors import DataError
 from oodbench.metrics.score import SCALE, Score
 from oodbench.reports.derived import Derived, derive
@@ -30,7 +31,7 @@ _COLUMNS = (
     "tol.",
     "reason",
 )
-_RIGHT = {"measured", "theirs", "diff.", "tol."}
+_RIGHT = {_COLUMNS.index(name) for name in ("measured", "theirs", "diff.", "tol.")}
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def text_of(check: CheckedRuns, *, verbose: bool = False) -> str:
     parts = []
     if check.comparisons:
         rows = [_row(comparison, verbose=verbose) for comparison in check.comparisons]
-        parts.append(_aligned([_COLUMNS, *rows]))
+        parts.append("\n".join(aligned([_COLUMNS, *rows], right=_RIGHT)))
     left_out = [*check.not_checked, *(check.without_reference if verbose else ())]
     if left_out:
         parts.append("\n".join(_line(row) for row in left_out))
@@ -228,18 +229,6 @@ def _row(comparison: Comparison, *, verbose: bool) -> tuple[str, ...]:
         "–" if comparison.tolerance is None else f"{comparison.tolerance:.2f}",
         comparison.reason if said else "",
     )
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(len(row[index]) for row in rows) for index in range(len(_COLUMNS))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.rjust(width) if column in _RIGHT else cell.ljust(width)
-            for cell, width, column in zip(row, widths, _COLUMNS, strict=True)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
 
 
 def _line(row: NotChecked) -> str:

@@ -1,11 +1,13 @@
 """Write the tables of all runs on disk."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from oodbench.core.columns import aligned
 from oodbench.core.errors import DataError
 from oodbench.core.files import write_text
 from oodbench.reports.attacks.text import report_text
@@ -87,11 +89,8 @@ def markdown(table: WideTable) -> str:
     """The table in Markdown, its columns aligned so that it reads well as plain text too."""
     rows = [list(table.frame.columns), *table.frame.to_numpy().tolist()]
     cells = pd.DataFrame(rows).map(lambda cell: str(cell).replace("|", r"\|"))
-    widths = [int(cells[column].str.len().max()) for column in cells]
-    lines = [
-        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
-        for row in cells.to_numpy().tolist()
-    ]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    bordered = [["", *row, ""] for row in cells.to_numpy().tolist()]
+    lines = [line.strip() for line in aligned(bordered, between=" | ")]
+    rule = re.sub(r"\\\||[^|]", lambda found: "-" * len(found[0]), lines[0])
     body = "\n".join([lines[0], rule, *lines[1:]])
     return "\n\n".join(filter(None, [table.warning, body, table.caption])) + "\n"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from oodbench.core.building import build
-from oodbench.core.errors import ConfigError, OodbenchError, WeightsError
+from oodbench.core.errors import ConfigError, OodbenchError, WeightsError, one_line
 from oodbench.core.schema import RunConfig, source_model, validate
 from oodbench.engines.settings import default_batch_size
 from oodbench.models.weights import missing_head, stored, wanted
@@ -210,10 +210,9 @@ class Needs:
             try:
                 return network_cost(network, *shape)
             except (RuntimeError, ValueError, TypeError, AssertionError) as error:
-                said = " ".join(str(error).split())[:200]
                 raise ConfigError(
                     f"model.network._target_={network.get('_target_')}: fails on pictures of "
-                    f"{shape[0]} x {shape[1]} pixels: {said}"
+                    f"{shape[0]} x {shape[1]} pixels: {one_line(error, 200)}"
                 ) from None
 
         return self._once(("cost", network, shape), look)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from oodbench.core.columns import aligned
 from oodbench.sweeps.forecast.needs import Need, all_problems
 from oodbench.sweeps.forecast.times import Times
 
@@ -135,18 +136,13 @@ def _shown(value: Any, text: Callable[[Any], str]) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns two spaces apart, names to the left, the longest names cut until a line fits."""
+    """Names to the left, numbers to the right, the longest names cut until a line fits."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     while sum(widths) + 2 * (len(widths) - 1) > WIDTH:
         widest = max(range(_TEXTS), key=lambda column: widths[column])
         widths[widest] -= 1
-    return [
-        "  ".join(
-            _cut(cell, width).ljust(width) if place < _TEXTS else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    cut = [[*map(_cut, row[:_TEXTS], widths[:_TEXTS]), *row[_TEXTS:]] for row in rows]
+    return aligned(cut, right=range(_TEXTS, len(widths)))
 
 
 def _cut(name: str, width: int) -> str:

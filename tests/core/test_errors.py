@@ -1,0 +1,22 @@
+from oodbench.core.errors import DataError, failure_line, first_line, one_line
+
+
+def test_everything_on_one_line() -> None:
+    assert one_line(ValueError("a\n  b\tc")) == "a b c"
+    assert one_line(ValueError()) == "ValueError"
+
+
+def test_what_is_too_long_is_cut_and_shows_it() -> None:
+    assert one_line(ValueError("abcdef"), 4) == "abc…"
+    assert one_line(ValueError("abcd"), 4) == "abcd"
+
+
+def test_only_the_first_line() -> None:
+    assert first_line(ValueError("\n a\nb")) == "a"
+    assert first_line(KeyboardInterrupt()) == "KeyboardInterrupt"
+
+
+def test_a_failure_names_its_class_unless_the_message_was_written_for_users() -> None:
+    assert failure_line(DataError("x: missing\nmore")) == "x: missing"
+    assert failure_line(ValueError("bad")) == "ValueError: bad"
+    assert failure_line(RuntimeError()) == "RuntimeError"
