@@ -125,7 +125,7 @@ def theirs(arguments: argparse.Namespace, loop: Loop) -> dict[str, Any]:
 
     from oodbench.models.build import build_classifier
     from oodbench.models.weights import find_weights
-    from oodbench.sweeps.composing import load_model
+    from oodbench.sweeps.catalogue import load_model
 
     random = ["model.weights={random_seed: 0}"] if arguments.model == "resnet50" else []
     model = load_model(arguments.model, random)

@@ -23,7 +23,7 @@ from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
 from oodbench.preprocessing import Preprocessing
 from oodbench.reference import imagenet_wnids
-from oodbench.sweeps.composing import load_model
+from oodbench.sweeps.catalogue import load_model
 
 DATA = os.environ.get("OODBENCH_TEST_DATA")
 COUNT = 32

@@ -21,7 +21,7 @@ from oodbench.engines.base import Forward
 from oodbench.engines.choose import prepared
 from oodbench.models.build import build_classifier
 from oodbench.models.onnx_network import onnx_network
-from oodbench.sweeps.composing import load_model
+from oodbench.sweeps.catalogue import load_model
 
 TARGETS = {
     "auto": "oodbench.engines.auto.AutoEngine",

@@ -11,7 +11,7 @@ from oodbench.core.schema import RunConfig
 from oodbench.models.inventory import check_model, describe, find_stored, size_text
 from oodbench.models.weights import WeightsFile, locate, verify
 from oodbench.reference import published_models
-from oodbench.sweeps.composing import GENERIC, load_run, model_names
+from oodbench.sweeps.catalogue import GENERIC, load_runs, model_names
 
 Command = Callable[[list[RunConfig], argparse.Namespace], int]
 
@@ -91,7 +91,7 @@ def _models(chosen: argparse.Namespace) -> list[RunConfig]:
         names = [*published_models(), *names]
     if chosen.weights_dir is not None:
         overrides.append(f"weights.dir='{chosen.weights_dir}'")
-    return [load_run(name, overrides, chosen.config_dir) for name in names or model_names()]
+    return load_runs(names or model_names(), overrides, chosen.config_dir)
 
 
 def _stored(run: RunConfig) -> tuple[list[WeightsFile], str]:
