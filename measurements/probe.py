@@ -21,27 +21,25 @@ from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
 from oodbench.core.files import write_json
-from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.probe.backbone import build_backbone
-from oodbench.probe.features import Computed, Stored
-from oodbench.probe.listing import Pictures, find_data
-from oodbench.probe.pixels import centre_crop
+from oodbench.probe.features import ComputedFeatures, StoredFeatures
+from oodbench.probe.listing import Pictures, find_pictures
+from oodbench.probe.pixels import centre_crop_transform
 from oodbench.probe.processes import Processes
 from oodbench.probe.recipe import epoch_order
-from oodbench.probe.schema import RecipeConfig, register_schema, validate
-from oodbench.probe.training import State, Trainer, evaluate, initial_state
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.probe.schema import RecipeConfig, register_probe_schema, validate_probe
+from oodbench.probe.training import Trainer, TrainingState, initial_state, loss_and_correct
+from oodbench.sweeps.composing import register_all
 
 CPU = torch.device("cpu")
 PENALTY = 0.01
 BACKBONE_BATCH = 64
 
 
-def real_features(data: Path) -> tuple[Stored, Stored]:
+def real_features(data: Path) -> tuple[StoredFeatures, StoredFeatures]:
     """Training and test features of efficientnet_lite0."""
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
+    register_probe_schema()
     with (
         tempfile.TemporaryDirectory() as name,
         initialize_config_module("oodbench.conf", version_base="1.3"),
@@ -54,7 +52,7 @@ def real_features(data: Path) -> tuple[Stored, Stored]:
                 target.symlink_to(path.resolve())
         roots = [f"data.train_root={root}/train", f"data.val_root={root}/val"]
         overrides = ["model=efficientnet_lite0", "data.classes=folders", *roots]
-        probe = validate(compose("probe", overrides))
+        probe = validate_probe(compose("probe", overrides))
         backbone = build_backbone(
             probe.model,
             root,
@@ -62,17 +60,21 @@ def real_features(data: Path) -> tuple[Stored, Stored]:
             precision="fp32",
             forward_batch_size=BACKBONE_BATCH,
         )
-        classes, train, val = find_data(probe.data)
+        classes, train, val = find_pictures(probe.data)
 
-        def of(pictures: Pictures) -> Stored:
-            source = Computed(backbone, pictures, centre_crop(probe.preprocessing), 0, 0)
+        def of(pictures: Pictures) -> StoredFeatures:
+            source = ComputedFeatures(
+                backbone, pictures, centre_crop_transform(probe.preprocessing), 0, 0
+            )
             ((inputs, _),) = source.batches([np.arange(len(pictures))], epoch=0)
-            return Stored(inputs.numpy(), pictures.labels, CPU)
+            return StoredFeatures(inputs.numpy(), pictures.labels, CPU)
 
         return of(train.pictures(classes)), of(val.pictures(classes))
 
 
-def trained(recipe: RecipeConfig, known: Stored, val: Stored, n_classes: int) -> State:
+def trained(
+    recipe: RecipeConfig, known: StoredFeatures, val: StoredFeatures, n_classes: int
+) -> TrainingState:
     state = initial_state(known.features.shape[1], n_classes, recipe, seed=0, device=CPU)
     Trainer(
         recipe=recipe,
@@ -106,7 +108,7 @@ def row(work: str, ours: float, theirs: float, unit: str, agree: bool) -> dict[s
     }
 
 
-def against_scikit_learn(train: Stored, test: Stored) -> list[dict[str, Any]]:
+def against_scikit_learn(train: StoredFeatures, test: StoredFeatures) -> list[dict[str, Any]]:
     n, n_classes = len(train.labels), len(set(train.labels))
     recipe = RecipeConfig(
         name="l2", epochs=600, milestones=[450], lr=0.2, weight_decay=PENALTY, augment="none"
@@ -120,10 +122,12 @@ def against_scikit_learn(train: Stored, test: Stored) -> list[dict[str, Any]]:
         peer.bias.copy_(torch.from_numpy(model.intercept_))
 
     def objective(head: torch.nn.Linear) -> float:
-        return evaluate(head, train)[0] + PENALTY / 2 * float(head.weight.detach().square().sum())
+        return loss_and_correct(head, train)[0] + PENALTY / 2 * float(
+            head.weight.detach().square().sum()
+        )
 
     losses = objective(state.head), objective(peer)
-    accuracies = [evaluate(head, test)[1] / len(test.labels) for head in (state.head, peer)]
+    accuracies = [loss_and_correct(head, test)[1] / len(test.labels) for head in (state.head, peer)]
     same = abs(losses[0] / losses[1] - 1) < 0.01
     return [
         row(
@@ -140,10 +144,10 @@ def against_scikit_learn(train: Stored, test: Stored) -> list[dict[str, Any]]:
 
 def against_plain_torch(n: int = 256 * 40) -> dict[str, Any]:
     rng = np.random.default_rng(0)
-    known = Stored(
+    known = StoredFeatures(
         rng.standard_normal((n, 2048), dtype=np.float32), rng.integers(1000, size=n), CPU
     )
-    few = Stored(known.features[:256], known.labels[:256], CPU)
+    few = StoredFeatures(known.features[:256], known.labels[:256], CPU)
     recipe = RecipeConfig(name="published", epochs=1)
     initial = initial_state(2048, 1000, recipe, seed=0, device=CPU).head
 

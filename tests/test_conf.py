@@ -9,12 +9,11 @@ from hydra import compose, initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 
 from oodbench.core.building import build, check_arguments
-from oodbench.core.schema import RunConfig, register_schema, validate
-from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.core.schema import RunConfig, validate
 from oodbench.preprocessing import Preprocessing
 from oodbench.reference import read_table
 from oodbench.runs.difference import difference
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.sweeps.composing import register_all
 
 GROUPS = ("attack", "benchmark", "engine", "experiment", "model", "preprocessing")
 GENERIC = {
@@ -91,9 +90,7 @@ def own(group: str, name: str) -> dict[str, Any]:
 
 
 def raw(*overrides: str) -> DictConfig:
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
     with initialize_config_module("oodbench.conf", version_base="1.3"):
         return compose("config", overrides=list(overrides))
 

@@ -14,12 +14,11 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from oodbench.core.building import build, check_arguments
-from oodbench.core.schema import RunConfig, register_schema, validate
-from oodbench.models import facts
+from oodbench.core.schema import RunConfig, validate
 from oodbench.models.build import build_classifier
 from oodbench.models.class_lists import NAMES, class_list, missing_classes
 from oodbench.models.weights import find_weights
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.sweeps.composing import register_all
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(?:yaml|python) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -51,9 +50,7 @@ def config(work: Path) -> RunConfig:
 
 
 def composed(work: Path, *overrides: str) -> RunConfig:
-    register_schema()
-    register_resolvers()
-    facts.register_resolvers()
+    register_all()
     GlobalHydra.instance().clear()
     search = f"hydra.searchpath=[file://{work / 'my_conf'}]"
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

@@ -11,10 +11,9 @@ from torchvision.transforms import InterpolationMode, v2
 
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError
-from oodbench.core.schema import register_schema, validate
-from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.core.schema import validate
 from oodbench.preprocessing import Preprocessing, centre_crop, resized_size
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.sweeps.composing import register_all
 
 SIZES = [
     (1, 1),
@@ -229,9 +228,7 @@ def test_the_backends_differ_by_few_grey_levels(interpolation: str, most: int) -
 
 @pytest.mark.parametrize("name", ["published", "timm", "square", "squash", "resize256_crop224"])
 def test_the_tensor_backend_is_chosen_on_the_command_line(name: str) -> None:
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
     chosen = [f"preprocessing={name}", "preprocessing.backend=tensor", "model=efficientnet_lite0"]
     with initialize_config_module("oodbench.conf", version_base="1.3"):
         run = validate(compose("config", overrides=[*chosen, "benchmark=imagenet"]))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from oodbench.attacks.foolbox import FoolboxAttack
 from oodbench.core.building import build
 from oodbench.core.errors import AttackError, ConfigError
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.sweeps.composing import register_all
 
 with warnings.catch_warnings():
     # foolbox 3.3.4 imports a name that SciPy will remove.
@@ -150,7 +150,7 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_shipped_config() -> None:
-    register_resolvers()
+    register_all()
     node = OmegaConf.load(Path(__file__).parents[2] / "conf" / "attack" / "foolbox.yaml")
     built = build(OmegaConf.to_container(node, resolve=True), "attack")  # type: ignore[arg-type]
     assert built.eps == pytest.approx(8 / 255)

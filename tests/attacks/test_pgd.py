@@ -21,7 +21,7 @@ from oodbench.attacks.pgd import FGSM, PGD
 from oodbench.core.building import build
 from oodbench.core.errors import AttackError, ConfigError
 from oodbench.metrics.intervals import rate
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.sweeps.composing import register_all
 
 COUNT = 40
 ITERATIONS = 6
@@ -447,7 +447,7 @@ def test_leaves_no_gradients(context: Any) -> None:
     [("pgd_linf", "linf", 8 / 255), ("pgd_l2", "l2", 0.5), ("fgsm", "linf", 8 / 255)],
 )
 def test_configs(name: str, norm: str, eps: float) -> None:
-    register_resolvers()
+    register_all()
     node: Any = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"), resolve=True)
     built = build(node, "attack")
     assert (built.name, built.norm, built.eps) == (name, norm, eps)

@@ -341,9 +341,9 @@ def test_config_holds_the_published_parameters() -> None:
     from omegaconf import OmegaConf
 
     from oodbench.core.building import build
-    from oodbench.sweeps.composing import register_resolvers
+    from oodbench.sweeps.composing import register_all
 
-    register_resolvers()
+    register_all()
     file = Path(__file__).parents[2] / "conf" / "attack" / "pgd_targeted.yaml"
     node: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
     built = build(node, "attack")

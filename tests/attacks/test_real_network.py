@@ -16,13 +16,12 @@ from oodbench.attacks.base import generator_of
 from oodbench.attacks.checks import check_result
 from oodbench.attacks.pgd import PGD
 from oodbench.core.building import build
-from oodbench.core.schema import register_schema, validate
+from oodbench.core.schema import validate
 from oodbench.metrics.intervals import rate
 from oodbench.models.build import build_classifier
-from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.models.folding import FoldedNetworks
 from oodbench.models.weights import find_weights
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.sweeps.composing import register_all
 
 DATA = os.environ.get("OODBENCH_TEST_DATA")
 pytestmark = [
@@ -40,9 +39,7 @@ Case = tuple[nn.Module, Tensor, Tensor]
 @pytest.fixture(scope="module")
 def case() -> Case:
     """The classifier, pictures of different classes, and its predictions as labels."""
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
     with initialize_config_module("oodbench.conf", version_base="1.3"):
         overrides = ["model=efficientnet_lite0", "preprocessing=resize256_crop224"]
         run = validate(compose("config", overrides))

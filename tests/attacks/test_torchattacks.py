@@ -15,7 +15,7 @@ from oodbench.attacks.pgd import PGD as PgdOfOurs
 from oodbench.attacks.torchattacks import TorchAttack
 from oodbench.core.building import build
 from oodbench.core.errors import AttackError, ConfigError
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.sweeps.composing import register_all
 
 EPS, ALPHA, STEPS = 8 / 255, 2 / 255, 5
 COUNT, CLASSES = 24, 5
@@ -349,7 +349,7 @@ def test_steps_of_the_library_count_where_none_are_given() -> None:
 
 @pytest.mark.parametrize("override", [None, 0.03])
 def test_config(override: float | None) -> None:
-    register_resolvers()
+    register_all()
     file = Path(__file__).parents[2] / "conf" / "attack" / "torchattacks.yaml"
     config = OmegaConf.create({"attack": OmegaConf.load(file)})
     if override is not None:

@@ -15,13 +15,12 @@ from oodbench.benchmarks.generated import ImageNetCGenerated
 from oodbench.benchmarks.trees import ImageNetC
 from oodbench.cli import data as cli
 from oodbench.core.errors import ConfigError, DataError
-from oodbench.core.schema import register_schema, validate
+from oodbench.core.schema import validate
 from oodbench.data.clips import write_clip
 from oodbench.data.manifest import notice
 from oodbench.metrics.corruption import TEST_CORRUPTIONS
-from oodbench.models.facts import register_resolvers as register_model_facts
 from oodbench.runs.plan import Plan, make_plan
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.sweeps.composing import register_all
 
 TENCH, GOLDFISH = "n01440764", "n01443537"
 QUICK = ["gaussian_noise", "contrast"]
@@ -117,9 +116,7 @@ def test_wrong_options(val: Path, options: dict[str, object], message: str) -> N
 
 
 def plan(toy: Path, *overrides: str) -> Plan:
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
     GlobalHydra.instance().clear()
     search = f"hydra.searchpath=[file://{toy / 'my_conf'}]"
     usual = [search, "model=toy", "data.allow_partial=true"]

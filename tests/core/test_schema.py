@@ -8,15 +8,12 @@ from hydra.errors import ConfigCompositionException
 
 from oodbench.core.building import bound_arguments, build
 from oodbench.core.errors import ConfigError
-from oodbench.core.schema import RunConfig, register_schema, validate
-from oodbench.models.facts import register_resolvers as register_model_facts
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.core.schema import RunConfig, validate
+from oodbench.sweeps.composing import register_all
 
 
 def composed(*overrides: str) -> RunConfig:
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
     with initialize_config_module("oodbench.conf", version_base="1.3"):
         return validate(compose("config", overrides=list(overrides)))
 

@@ -19,7 +19,7 @@ from oodbench.evaluation.pixel_cache import (
     GIB,
     HEADER,
     MARK,
-    SUFFIX,
+    PIXELS_SUFFIX,
     DiskCache,
     MemoryCache,
     MemoryStore,
@@ -56,12 +56,12 @@ def taken(directory: Path) -> int:
 
 
 def the_file(directory: Path) -> Path:
-    (path,) = directory.glob(f"*{SUFFIX}")
+    (path,) = directory.glob(f"*{PIXELS_SUFFIX}")
     return path
 
 
 def names(directory: Path) -> set[Path]:
-    return set(directory.glob(f"*{SUFFIX}"))
+    return set(directory.glob(f"*{PIXELS_SUFFIX}"))
 
 
 @pytest.mark.parametrize("kind", ["memory", "disk"])
@@ -123,7 +123,7 @@ def test_a_picture_of_another_size_is_not_kept(
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     """Killed between making the file and giving it its name; other files stay."""
-    left, other = tmp_path / f".abc{SUFFIX}.x1.part", tmp_path / ".other.part"
+    left, other = tmp_path / f".abc{PIXELS_SUFFIX}.x1.part", tmp_path / ".other.part"
     left.touch()
     other.touch()
     cache(tmp_path).put(0, picture(0))

@@ -13,12 +13,11 @@ from hydra import compose, initialize_config_module
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
-from oodbench.models.facts import register_resolvers as register_model_facts
-from oodbench.probe.features import Source, Stored
+from oodbench.probe.features import FeatureSource, StoredFeatures
 from oodbench.probe.processes import Processes
-from oodbench.probe.schema import ProbeConfig, RecipeConfig, register_schema, validate
-from oodbench.probe.training import State, Trainer, initial_state
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.probe.schema import ProbeConfig, RecipeConfig, register_probe_schema, validate_probe
+from oodbench.probe.training import Trainer, TrainingState, initial_state
+from oodbench.sweeps.composing import register_all
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
@@ -34,7 +33,7 @@ def recipe(name: str, **changed: Any) -> RecipeConfig:
     return made
 
 
-def synthetic(n: int, dimension: int, n_classes: int, seed: int = 0) -> Stored:
+def synthetic(n: int, dimension: int, n_classes: int, seed: int = 0) -> StoredFeatures:
     """Clusters that overlap."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(n_classes, size=n)
@@ -42,20 +41,20 @@ def synthetic(n: int, dimension: int, n_classes: int, seed: int = 0) -> Stored:
     features: NDArray[np.float32] = (centres[labels] + rng.normal(size=(n, dimension))).astype(
         np.float32
     )
-    return Stored(features, labels, CPU)
+    return StoredFeatures(features, labels, CPU)
 
 
-def fresh(known: Stored, used: RecipeConfig, n_classes: int) -> State:
+def fresh(known: StoredFeatures, used: RecipeConfig, n_classes: int) -> TrainingState:
     return initial_state(known.features.shape[1], n_classes, used, seed=0, device=CPU)
 
 
 def trainer(
     used: RecipeConfig,
-    source: Source,
+    source: FeatureSource,
     n: int,
-    val: Stored,
+    val: StoredFeatures,
     *,
-    after_step: Callable[[State], None] = lambda state: None,
+    after_step: Callable[[TrainingState], None] = lambda state: None,
     stop_asked: Callable[[], bool] = lambda: False,
 ) -> Trainer:
     return Trainer(
@@ -72,11 +71,10 @@ def trainer(
 
 
 def composed(*overrides: str) -> ProbeConfig:
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
+    register_probe_schema()
     with initialize_config_module("oodbench.conf", version_base="1.3"):
-        return validate(compose("probe", overrides=list(overrides)))
+        return validate_probe(compose("probe", overrides=list(overrides)))
 
 
 def command(folder: Path, *arguments: str, launcher: tuple[str, ...] = ()) -> tuple[Any, ...]:

@@ -11,7 +11,12 @@ from torchvision import models
 
 from oodbench.core.errors import ConfigError
 from oodbench.models.class_lists import class_list
-from oodbench.models.facts import bare_name_notice, register_resolvers, timm_fact, torchvision_fact
+from oodbench.models.facts import (
+    bare_name_notice,
+    register_model_facts,
+    timm_fact,
+    torchvision_fact,
+)
 
 
 def test_timm_facts_are_those_of_its_own_evaluation() -> None:
@@ -130,7 +135,7 @@ def test_facts_come_from_the_cache_the_second_time(cache_folder: Path) -> None:
 
 
 def test_resolvers() -> None:
-    register_resolvers()
+    register_model_facts()
     config = OmegaConf.create(
         {"a": "${timm_fact:resnet18.tv_in1k,std}", "b": "${torchvision_fact:resnet18,crop_pct}"}
     )
@@ -144,10 +149,10 @@ def test_cached_facts_and_known_hashes_need_no_torch(tmp_path: Path) -> None:
     program = f"""
 import sys
 from pathlib import Path
-from oodbench.models.facts import register_resolvers, timm_fact, torchvision_fact
+from oodbench.models.facts import register_model_facts, timm_fact, torchvision_fact
 from oodbench.models.weights import identity
 from oodbench.core.schema import WeightsConfig
-register_resolvers()
+register_model_facts()
 timm_fact("resnet18.tv_in1k", "crop_pct"), torchvision_fact("resnet18", "crop_pct")
 assert identity("m", WeightsConfig(url="http://x/w.pth"), Path({str(tmp_path)!r}), download=True)
 print(sorted({{"torch", "timm", "torchvision"}} & set(sys.modules)))

@@ -15,7 +15,7 @@ from torchvision import models
 
 from oodbench.core.building import build
 from oodbench.core.schema import ModelConfig, RunConfig
-from oodbench.models.facts import register_resolvers
+from oodbench.models.facts import register_model_facts
 from oodbench.reference import read_table
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -43,7 +43,7 @@ def shipped(name: str) -> ModelConfig:
 
 
 def composed(*overrides: str) -> dict[str, Any]:
-    register_resolvers()
+    register_model_facts()
     store = ConfigStore.instance()
     store.store(name="model_test_schema", node=RunConfig)
     defaults = ["model_test_schema", {"model": "???"}, "_self_"]

@@ -17,9 +17,9 @@ from oodbench.models.build import build_classifier
 from oodbench.models.loading import read_state_dict
 from oodbench.models.weights import find_weights
 from oodbench.probe import pixels
-from oodbench.probe.execute import describe, execute, stop_flag
+from oodbench.probe.execute import describe_probe, stop_flag, train_probe
 from oodbench.probe.log import TensorBoard, check_tensorboard
-from oodbench.probe.plan import make_plan
+from oodbench.probe.plan import make_probe_plan
 from oodbench.probe.processes import join
 from oodbench.probe.schema import ProbeConfig
 
@@ -43,7 +43,7 @@ def base(probe_toy: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
 
 
 def key(probe: ProbeConfig) -> str:
-    return make_plan(probe).key
+    return make_probe_plan(probe).key
 
 
 def test_key_follows_what_changes_the_weights_and_nothing_else(base: tuple[str, ...]) -> None:
@@ -92,8 +92,8 @@ def test_moco_head_is_read_by_the_evaluation(base: tuple[str, ...], tmp_path: Pa
         "model.input_size=32",
         "recipe.augment=none",
     )
-    plan = make_plan(probe)
-    assert not execute(plan, ALONE)
+    plan = make_probe_plan(probe)
+    assert not train_probe(plan, ALONE)
     assert plan.head_file == tmp_path / "w" / "moco_v2_head.pth.tar"
     files = find_weights(probe.model.name, probe.model.weights, tmp_path, download=False)
     classifier = build_classifier(probe.model, weights_files=files)
@@ -108,7 +108,7 @@ def test_moco_head_is_read_by_the_evaluation(base: tuple[str, ...], tmp_path: Pa
     content = torch.load(plan.head_file, weights_only=True)
     assert content["recipe"]["lr"] == 1.0
     assert content["backbone"]["model"] == "moco_v2"
-    assert str(plan.head_file) in describe(plan)
+    assert str(plan.head_file) in describe_probe(plan)
 
 
 def test_an_unfinished_epoch_is_read_from_the_same_pixels_whatever_the_workers(
@@ -120,7 +120,7 @@ def test_an_unfinished_epoch_is_read_from_the_same_pixels_whatever_the_workers(
         probe = composed(
             *base, f"data.workers={workers}", f"output_root=out{workers}", f"head_file={name}"
         )
-        execute(make_plan(probe), ALONE)
+        train_probe(make_probe_plan(probe), ALONE)
         heads.append(Path(name).read_bytes())
     assert heads[0] == heads[1]
 
@@ -133,33 +133,33 @@ def test_features_are_computed_once_without_augmentation(
     monkeypatch.setattr(
         pixels, "load_picture", lambda path: (loaded.append(path), original(path))[1]
     )
-    execute(make_plan(composed(*base, "recipe.augment=none", "recipe.epochs=5")), ALONE)
+    train_probe(make_probe_plan(composed(*base, "recipe.augment=none", "recipe.epochs=5")), ALONE)
     assert len(loaded) == len(set(loaded)) == 120
 
 
 def test_another_head_is_refused_before_the_training(base: tuple[str, ...]) -> None:
-    execute(make_plan(composed(*base, "head_file=head.pth")), ALONE)
+    train_probe(make_probe_plan(composed(*base, "head_file=head.pth")), ALONE)
     before = Path("head.pth").read_bytes()
-    make_plan(composed(*base, "head_file=head.pth"))
+    make_probe_plan(composed(*base, "head_file=head.pth"))
     other = (*base, "head_file=head.pth", "seed=1")
     with pytest.raises(ConfigError, match=r"head.pth: exists and .*overwrite=true to replace it"):
-        make_plan(composed(*other))
-    execute(make_plan(composed(*other, "overwrite=true")), ALONE)
+        make_probe_plan(composed(*other))
+    train_probe(make_probe_plan(composed(*other, "overwrite=true")), ALONE)
     assert Path("head.pth").read_bytes() != before
     # The first training is done already; its head is written again where it is missing.
     Path("head.pth").unlink()
-    assert execute(make_plan(composed(*base, "head_file=head.pth")), ALONE)
+    assert train_probe(make_probe_plan(composed(*base, "head_file=head.pth")), ALONE)
     assert Path("head.pth").read_bytes() == before
 
 
 def test_target_that_is_a_folder(base: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError, match="data: is a folder; set head_file=PATH to a file"):
-        make_plan(composed(*base, "head_file=data"))
+        make_probe_plan(composed(*base, "head_file=data"))
 
 
 def test_unknown_weights_are_refused(base: tuple[str, ...]) -> None:
     with pytest.raises(WeightsError, match="its weights are unknown: set model.weights.identity"):
-        make_plan(composed(*base, "model.weights.identity=null"))
+        make_probe_plan(composed(*base, "model.weights.identity=null"))
 
 
 def test_cuda_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,15 +175,15 @@ def test_unreadable_picture_names_the_file(base: tuple[str, ...]) -> None:
     broken = Path("data/imagenet/train/n01440764/n01440764_003.JPEG")
     broken.write_bytes(b"no picture")
     with pytest.raises(DataError, match=f"{broken}: cannot be read as a picture"):
-        execute(make_plan(composed(*base)), ALONE)
+        train_probe(make_probe_plan(composed(*base)), ALONE)
 
 
 def test_features_of_another_size_are_refused(base: tuple[str, ...]) -> None:
-    plan = make_plan(composed(*base))
+    plan = make_probe_plan(composed(*base))
     plan.paths.features.mkdir(parents=True)
     np.save(plan.paths.features / "val.npy", np.zeros((3, 48), dtype=np.float32))
     with pytest.raises(DataError, match=r"val.npy: \(3, 48\), expected \(60, 48\): remove the"):
-        execute(plan, ALONE)
+        train_probe(plan, ALONE)
 
 
 def test_tensorboard_holds_every_epoch_once_after_going_on(tmp_path: Path) -> None:
@@ -232,8 +232,8 @@ def test_the_second_ctrl_c_interrupts_at_once() -> None:
 
 
 def test_head_of_the_toy_has_the_names_of_moco(base: tuple[str, ...]) -> None:
-    plan = make_plan(composed(*base, "data.classes=folders"))
-    execute(plan, ALONE)
+    plan = make_probe_plan(composed(*base, "data.classes=folders"))
+    train_probe(plan, ALONE)
     assert {name: tuple(t.shape) for name, t in read_head(plan.paths.head).items()} == {
         "fc.weight": (5, 48),
         "fc.bias": (5,),

@@ -13,8 +13,8 @@ from oodbench.probe.listing import Pictures
 from oodbench.probe.pixels import (
     PictureSet,
     RandomCropAndFlip,
-    centre_crop,
-    load_batches,
+    centre_crop_transform,
+    load_pixels,
     picture_seed,
 )
 from oodbench.probe.schema import ProbePreprocessingConfig
@@ -47,7 +47,7 @@ def test_training_transform_is_torchvisions_published_one(pictures: Pictures) ->
 def test_validation_is_resize_and_centre_crop(pictures: Pictures) -> None:
     picture = Image.open(pictures.path(0)).convert("RGB")
     wanted = reference.Compose([reference.Resize(256), reference.CenterCrop(224)])(picture)
-    made = centre_crop(ProbePreprocessingConfig(resize=256, crop=224))(picture)
+    made = centre_crop_transform(ProbePreprocessingConfig(resize=256, crop=224))(picture)
     assert (made == np.array(wanted)).all()
 
 
@@ -56,7 +56,7 @@ def test_pixels_do_not_depend_on_workers_batches_or_what_came_before(pictures: P
     pieces = [np.array([4, 1]), np.array([0, 5, 3]), np.array([2])]
     in_order = {}
     for workers in (0, 2):
-        found = list(load_batches(dataset, pieces, workers=workers, pin=False))
+        found = list(load_pixels(dataset, pieces, workers=workers, pin=False))
         assert [tuple(batch.shape) for batch in found] == [(m, 3, 24, 24) for m in (2, 3, 1)]
         in_order[workers] = torch.cat(found)
     assert torch.equal(in_order[0], in_order[2])
@@ -83,7 +83,7 @@ def test_seed_is_a_hash() -> None:
 
 def test_a_process_without_a_picture_gets_an_empty_batch(pictures: Pictures) -> None:
     dataset = PictureSet(pictures, RandomCropAndFlip(24, "bilinear"))
-    (batch,) = load_batches(dataset, [np.array([], dtype=np.int64)], workers=0, pin=False)
+    (batch,) = load_pixels(dataset, [np.array([], dtype=np.int64)], workers=0, pin=False)
     assert len(batch) == 0
 
 
@@ -93,6 +93,6 @@ def test_unreadable_picture_is_named_in_one_line(pictures: Pictures, workers: in
     broken.write_bytes(b"no picture")
     dataset = PictureSet(pictures, RandomCropAndFlip(24, "bilinear"))
     with pytest.raises(DataError) as caught:
-        list(load_batches(dataset, [np.array([0, 1])], workers=workers, pin=False))
+        list(load_pixels(dataset, [np.array([0, 1])], workers=workers, pin=False))
     assert str(caught.value).startswith(f"{broken}: cannot be read as a picture: ")
     assert "\n" not in str(caught.value)

@@ -18,11 +18,11 @@ from scipy.stats import binomtest, norm
 from sklearn.linear_model import LogisticRegression
 
 from oodbench.probe.backbone import build_backbone
-from oodbench.probe.execute import execute
-from oodbench.probe.features import Computed
-from oodbench.probe.listing import Pictures, find_data
-from oodbench.probe.pixels import centre_crop
-from oodbench.probe.plan import make_plan
+from oodbench.probe.execute import train_probe
+from oodbench.probe.features import ComputedFeatures
+from oodbench.probe.listing import Pictures, find_pictures
+from oodbench.probe.pixels import centre_crop_transform
+from oodbench.probe.plan import make_probe_plan
 from oodbench.probe.schema import ProbeConfig
 
 DATA = os.environ.get("OODBENCH_TEST_DATA")
@@ -62,14 +62,16 @@ def probe(tmp_path: Path) -> ProbeConfig:
 
 def features(probe: ProbeConfig) -> tuple[Floats, Floats, Floats, Floats]:
     """Training features and labels, test features and labels."""
-    classes, train, val = find_data(probe.data)
+    classes, train, val = find_pictures(probe.data)
     assert len(classes) == 16
     backbone = build_backbone(
         probe.model, Path("unused"), download=False, precision="fp32", forward_batch_size=64
     )
 
     def of(pictures: Pictures) -> tuple[Floats, Floats]:
-        source = Computed(backbone, pictures, centre_crop(probe.preprocessing), 0, 0)
+        source = ComputedFeatures(
+            backbone, pictures, centre_crop_transform(probe.preprocessing), 0, 0
+        )
         ((inputs, labels),) = source.batches([np.arange(len(pictures))], epoch=0)
         return inputs.numpy().astype(np.float64), labels.numpy()
 
@@ -84,8 +86,8 @@ def objective(inputs: Floats, labels: Floats, weight: Floats, bias: Floats) -> t
 
 
 def test_same_loss_and_accuracy_as_scikit_learn(probe: ProbeConfig) -> None:
-    plan = make_plan(probe)
-    execute(plan, ALONE)
+    plan = make_probe_plan(probe)
+    train_probe(plan, ALONE)
     head = read_head(plan.paths.head)
     weight, bias = (head[f"fc.{name}"].double().numpy() for name in ("weight", "bias"))
     train, train_labels, test, test_labels = features(probe)

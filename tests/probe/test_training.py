@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.probe.checkpoint import read_checkpoint, restore, write_checkpoint
-from oodbench.probe.features import Stored
+from oodbench.probe.features import StoredFeatures
 from oodbench.probe.recipe import epoch_order
-from oodbench.probe.training import Interrupted, State, evaluate, initial_state
+from oodbench.probe.training import Interrupted, TrainingState, initial_state, loss_and_correct
 
 Snapshot = list[torch.Tensor]
 
@@ -31,7 +31,7 @@ def test_published_recipe_step_by_step_against_plain_torch() -> None:
     ours: list[Snapshot] = []
     rates: list[float] = []
 
-    def remember(state: State) -> None:
+    def remember(state: TrainingState) -> None:
         ours.append(snapshot(state.head, state.optimizer))
         rates.append(state.optimizer.param_groups[0]["lr"])
 
@@ -94,7 +94,7 @@ def test_initial_weights_are_those_of_main_lincls() -> None:
 
 def test_rows_hold_the_epochs_figures() -> None:
     features = np.eye(2, dtype=np.float32)[[0, 1, 0, 0]]
-    known = Stored(features, np.array([0, 1, 0, 1]), CPU)
+    known = StoredFeatures(features, np.array([0, 1, 0, 1]), CPU)
     used = recipe("published_15_epochs", epochs=1, milestones=[], lr=1e-9)
     state = initial_state(2, 2, used, seed=0, device=CPU)
     with torch.no_grad():
@@ -107,7 +107,7 @@ def test_rows_hold_the_epochs_figures() -> None:
     assert (row["train_top1"], row["val_top1"]) == (0.75, 0.75)
     assert row["train_loss"] == pytest.approx(loss, rel=1e-6)
     assert row["val_loss"] == pytest.approx(loss, rel=1e-6)
-    assert evaluate(state.head, known)[1] == 3
+    assert loss_and_correct(state.head, known)[1] == 3
 
 
 def test_a_loss_that_is_no_number_is_refused() -> None:
@@ -128,7 +128,7 @@ def test_going_on_equals_no_interruption(stop_at: int, tmp_path: Path) -> None:
     path, steps = tmp_path / "checkpoint.pt", []
     state = fresh(known, used, 4)
 
-    def count(state: State) -> None:
+    def count(state: TrainingState) -> None:
         steps.append(state.step)
 
     with pytest.raises(Interrupted):

@@ -3,10 +3,9 @@
 import pytest
 from hydra import compose, initialize_config_module
 
-from oodbench.core.schema import register_schema, validate
-from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.core.schema import validate
 from oodbench.runs.difference import difference
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.sweeps.composing import register_all
 
 BENCHMARKS = (
     "imagenet",
@@ -20,9 +19,7 @@ BENCHMARKS = (
 
 
 def difference_of(*overrides: str) -> str:
-    register_schema()
-    register_resolvers()
-    register_model_facts()
+    register_all()
     with initialize_config_module("oodbench.conf", version_base="1.3"):
         return difference(validate(compose("config", overrides=list(overrides))))
 

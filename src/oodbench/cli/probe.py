@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from oodbench.core.errors import OodbenchError, failure_line
-from oodbench.probe.schema import ProbeConfig, register_schema, validate
+from oodbench.probe.schema import ProbeConfig, register_probe_schema, validate_probe
 from oodbench.sweeps.composing import CONFIG_PATH, register_all
 from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
 
@@ -23,19 +23,19 @@ log = logging.getLogger("oodbench")
 
 def run_probe(probe: ProbeConfig) -> Outcome:
     """Train one classifier, or find that it is done already."""
-    from oodbench.probe.execute import describe, execute
-    from oodbench.probe.plan import make_plan
+    from oodbench.probe.execute import describe_probe, train_probe
+    from oodbench.probe.plan import make_probe_plan
     from oodbench.probe.processes import join
 
     processes = join(probe.device)
     # The first process downloads, hashes and lists; the others find what it has found.
     if not processes.writes:
         processes.wait()
-    plan = make_plan(probe)
+    plan = make_probe_plan(probe)
     if processes.writes:
         processes.wait()
-    done_already = execute(plan, processes)
-    message = describe(plan)
+    done_already = train_probe(plan, processes)
+    message = describe_probe(plan)
     if probe.model.weights.layout == "moco_v2" and probe.data.classes == "imagenet_1k":
         message += f"\n  use   {_command(probe)}"
     return Outcome("skipped" if done_already else "done", probe.model.name, message)
@@ -56,7 +56,7 @@ def task(config: DictConfig) -> None:
         logging.getLogger("oodbench").setLevel(logging.WARNING)
     name = "config"
     try:
-        probe = validate(config)
+        probe = validate_probe(config)
         name = probe.model.name
         outcome = run_probe(probe)
     except Exception as error:
@@ -76,7 +76,7 @@ def _rank() -> int:
 def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 130 Ctrl-C."""
     register_all()
-    register_schema()
+    register_probe_schema()
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="probe")(task)
     try:
         launch()

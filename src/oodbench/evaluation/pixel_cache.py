@@ -30,15 +30,16 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
+from oodbench.attacks.memory import GIB
 from oodbench.core.files import atomic_path
 
 log = logging.getLogger(__name__)
 
-GIB = 2**30
+
 HEADER = 4096
 MARK = struct.Struct("<II")
 """Of a position: 1 where the slot is filled, and its CRC-32."""
-SUFFIX = ".pixels"
+PIXELS_SUFFIX = ".pixels"
 
 Shape = tuple[int, ...]
 
@@ -211,7 +212,7 @@ class DiskCache:
     def __init__(
         self, directory: Path, text: str, n_items: int, n_planned: int, limit: int
     ) -> None:
-        self._path = directory / f"{sha256(text.encode()).hexdigest()[:24]}{SUFFIX}"
+        self._path = directory / f"{sha256(text.encode()).hexdigest()[:24]}{PIXELS_SUFFIX}"
         self._text = text
         self._n_items = n_items
         self._n_planned = n_planned
@@ -302,7 +303,7 @@ class DiskCache:
             size = self._slot(self._n_planned)
             if not self._has_room(size):
                 return
-            for left in self._path.parent.glob(f".*{SUFFIX}.*.part"):
+            for left in self._path.parent.glob(f".*{PIXELS_SUFFIX}.*.part"):
                 left.unlink()  # by a process that was killed here
             header = json.dumps({"shape": shape, "sha256": _digest(self._text, shape)}).encode()
             with atomic_path(self._path) as part, part.open("wb") as file:
@@ -381,7 +382,7 @@ def _make_room(directory: Path, size: int, limit: int) -> bool:
     if size > limit:
         return False
     files = sorted(
-        ((path, path.stat()) for path in directory.glob(f"*{SUFFIX}")),
+        ((path, path.stat()) for path in directory.glob(f"*{PIXELS_SUFFIX}")),
         key=lambda entry: entry[1].st_mtime,
     )
     taken = sum(stat.st_size for _, stat in files)

@@ -6,8 +6,8 @@ from typing import Literal
 
 Unit = Literal["fraction", "percent", "distance"]
 
-SCALE = {"fraction": 100.0, "percent": 1.0, "distance": 1.0}
-SUFFIX = {"fraction": " %", "percent": " %", "distance": ""}
+TO_POINTS = {"fraction": 100.0, "percent": 1.0, "distance": 1.0}
+UNIT_SUFFIX = {"fraction": " %", "percent": " %", "distance": ""}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Score:
 
 def format_score(score: Score) -> str:
     """Value, interval and count, such as `76.1 % [75.8, 76.5]  n=50000`."""
-    scale, suffix = SCALE[score.unit], SUFFIX[score.unit]
+    scale, suffix = TO_POINTS[score.unit], UNIT_SUFFIX[score.unit]
     digits = 1 if suffix else 2
     if math.isnan(score.value):
         return f"–  ({score.note})" if score.note else "–"

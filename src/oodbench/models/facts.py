@@ -25,7 +25,7 @@ _FOLDER = "facts-2"
 """Of the stored facts; another one whenever a fact is added or changes its meaning."""
 
 
-def register_resolvers() -> None:
+def register_model_facts() -> None:
     """Make the resolvers known to OmegaConf. May be called again."""
     OmegaConf.register_new_resolver("timm_fact", timm_fact, replace=True)
     OmegaConf.register_new_resolver("torchvision_fact", torchvision_fact, replace=True)

@@ -9,10 +9,10 @@ import torch
 
 from oodbench.core.errors import DataError
 from oodbench.core.files import atomic_path
-from oodbench.probe.training import State
+from oodbench.probe.training import TrainingState
 
 
-def write_checkpoint(path: Path, state: State, *, key: str) -> None:
+def write_checkpoint(path: Path, state: TrainingState, *, key: str) -> None:
     """Keep a state, atomically."""
     content = {
         "key": key,
@@ -40,7 +40,7 @@ def read_checkpoint(path: Path, *, key: str) -> dict[str, Any] | None:
     return content
 
 
-def restore(state: State, content: dict[str, Any]) -> None:
+def restore(state: TrainingState, content: dict[str, Any]) -> None:
     """Bring a fresh state to where a checkpoint was."""
     state.head.load_state_dict(content["head"])
     state.optimizer.load_state_dict(content["optimizer"])

@@ -17,18 +17,24 @@ from oodbench.metrics.score import Score, format_score
 from oodbench.preprocessing import Transform
 from oodbench.probe.backbone import build_backbone
 from oodbench.probe.checkpoint import read_checkpoint, restore, write_checkpoint, write_head
-from oodbench.probe.features import Computed, Source, Stored, progress_of, store
-from oodbench.probe.listing import PictureSet
+from oodbench.probe.features import (
+    ComputedFeatures,
+    FeatureSource,
+    StoredFeatures,
+    progress_of,
+    store,
+)
+from oodbench.probe.listing import ListedPictures
 from oodbench.probe.log import TensorBoard, write_csv
-from oodbench.probe.pixels import RandomCropAndFlip, centre_crop
+from oodbench.probe.pixels import RandomCropAndFlip, centre_crop_transform
 from oodbench.probe.plan import ProbePlan
 from oodbench.probe.processes import Processes
-from oodbench.probe.training import Interrupted, Row, State, Trainer, initial_state
+from oodbench.probe.training import Interrupted, Row, Trainer, TrainingState, initial_state
 
 log = logging.getLogger(__name__)
 
 
-def execute(plan: ProbePlan, processes: Processes) -> bool:
+def train_probe(plan: ProbePlan, processes: Processes) -> bool:
     """Train, or find that it is done; write the classifier where it is missing.
 
     Returns:
@@ -50,7 +56,7 @@ def execute(plan: ProbePlan, processes: Processes) -> bool:
     return done
 
 
-def describe(plan: ProbePlan) -> str:
+def describe_probe(plan: ProbePlan) -> str:
     """The result of a finished training, for the terminal."""
     content = read_checkpoint(plan.paths.checkpoint, key=plan.key)
     row: Row = content["rows"][-1] if content else {}
@@ -97,17 +103,17 @@ def _train(plan: ProbePlan, kept: dict[str, Any] | None, processes: Processes) -
         write_json(plan.paths.key_document, plan.document)
         log.info("%s: training in %s", probe.model.name, plan.paths.directory)
 
-    def computed(split: PictureSet, transform: Transform) -> Computed:
+    def computed(split: ListedPictures, transform: Transform) -> ComputedFeatures:
         pictures = split.pictures(plan.classes)
-        return Computed(backbone, pictures, transform, probe.data.workers, probe.seed)
+        return ComputedFeatures(backbone, pictures, transform, probe.data.workers, probe.seed)
 
-    def stored(split: PictureSet, name: str) -> Stored:
-        source = computed(split, centre_crop(probe.preprocessing))
+    def stored(split: ListedPictures, name: str) -> StoredFeatures:
+        source = computed(split, centre_crop_transform(probe.preprocessing))
         return store(plan.paths.features / f"{name}.npy", source, processes, f"{name} features")
 
     val = stored(plan.val, "val")
     if probe.recipe.augment == "none":
-        source: Source = stored(plan.train, "train")
+        source: FeatureSource = stored(plan.train, "train")
     else:
         size, interpolation = probe.preprocessing.crop, probe.preprocessing.interpolation
         source = computed(plan.train, RandomCropAndFlip(size, interpolation))
@@ -115,7 +121,11 @@ def _train(plan: ProbePlan, kept: dict[str, Any] | None, processes: Processes) -
 
 
 def _run_epochs(
-    plan: ProbePlan, state: State, source: Source, val: Stored, processes: Processes
+    plan: ProbePlan,
+    state: TrainingState,
+    source: FeatureSource,
+    val: StoredFeatures,
+    processes: Processes,
 ) -> None:
     recipe, n = plan.probe.recipe, plan.train.summary.n_files
     left = (recipe.epochs - state.epoch) * n - min(n, state.step * recipe.batch_size)
@@ -123,7 +133,7 @@ def _run_epochs(
     label = f"{plan.probe.model.name}, {recipe.epochs} epochs"
     with stop_flag() as stop, progress_of(left, label, processes) as progress:
 
-        def after_step(state: State, size: int) -> None:
+        def after_step(state: TrainingState, size: int) -> None:
             progress.advance(size)
             keeper.after_step(state)
 
@@ -156,7 +166,7 @@ class Keeper:
         writes: whether this process is the one.
     """
 
-    def __init__(self, plan: ProbePlan, state: State, *, writes: bool) -> None:
+    def __init__(self, plan: ProbePlan, state: TrainingState, *, writes: bool) -> None:
         self._plan = plan
         self._writes = writes
         self._seconds = plan.probe.checkpoint_minutes * 60
@@ -172,18 +182,18 @@ class Keeper:
         if self._board is not None:
             self._board.close()
 
-    def keep(self, state: State) -> None:
+    def keep(self, state: TrainingState) -> None:
         """Write the checkpoint now."""
         if self._writes:
             write_checkpoint(self._plan.paths.checkpoint, state, key=self._plan.key)
         self._last = time.monotonic()
 
-    def after_step(self, state: State) -> None:
+    def after_step(self, state: TrainingState) -> None:
         """Write the checkpoint if it is time."""
         if time.monotonic() - self._last >= self._seconds:
             self.keep(state)
 
-    def after_epoch(self, state: State) -> None:
+    def after_epoch(self, state: TrainingState) -> None:
         """Write the checkpoint and the log."""
         self.keep(state)
         if not self._writes:

@@ -15,24 +15,24 @@ from oodbench.core.progress import Progress
 from oodbench.preprocessing import Transform
 from oodbench.probe.backbone import Backbone
 from oodbench.probe.listing import Pictures
-from oodbench.probe.pixels import PictureSet, load_batches
+from oodbench.probe.pixels import PictureSet, load_pixels
 from oodbench.probe.processes import Processes
 from oodbench.probe.recipe import Indices, batches, share
 
-Batch = tuple[Tensor, Tensor]
+FeatureBatch = tuple[Tensor, Tensor]
 """Features float32 `(m, d)` and labels int64 `(m,)`, on one device."""
 
 
-class Source(Protocol):
+class FeatureSource(Protocol):
     """Features of given pictures."""
 
-    def batches(self, pieces: list[Indices], epoch: int) -> Iterator[Batch]:
+    def batches(self, pieces: list[Indices], epoch: int) -> Iterator[FeatureBatch]:
         """One batch for each of `pieces`, indices int64 `(m,)`; m may be 0."""
         ...
 
 
 @dataclass(frozen=True)
-class Computed:
+class ComputedFeatures:
     """Decodes, augments and passes through the backbone whatever is asked for.
 
     Attributes:
@@ -46,7 +46,7 @@ class Computed:
     workers: int
     seed: int
 
-    def batches(self, pieces: list[Indices], epoch: int) -> Iterator[Batch]:
+    def batches(self, pieces: list[Indices], epoch: int) -> Iterator[FeatureBatch]:
         """One batch for each of `pieces`.
 
         Raises:
@@ -54,14 +54,14 @@ class Computed:
         """
         dataset = PictureSet(self.pictures, self.transform, seed=self.seed, epoch=epoch)
         device = self.backbone.mean.device
-        images = load_batches(dataset, pieces, workers=self.workers, pin=device.type == "cuda")
+        images = load_pixels(dataset, pieces, workers=self.workers, pin=device.type == "cuda")
         for piece, pixels in zip(pieces, images, strict=True):
             labels = torch.from_numpy(self.pictures.labels[piece]).to(device)
             yield self.backbone(pixels), labels
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredFeatures:
     """Features that are known: the same in every epoch.
 
     Attributes:
@@ -73,7 +73,7 @@ class Stored:
     labels: NDArray[np.int64]
     device: torch.device
 
-    def batches(self, pieces: list[Indices], epoch: int) -> Iterator[Batch]:
+    def batches(self, pieces: list[Indices], epoch: int) -> Iterator[FeatureBatch]:
         """One batch for each of `pieces`."""
         del epoch
         for piece in pieces:
@@ -81,7 +81,7 @@ class Stored:
             yield features, torch.from_numpy(self.labels[piece]).to(self.device)
 
 
-def store(path: Path, source: Computed, processes: Processes, label: str) -> Stored:
+def store(path: Path, source: ComputedFeatures, processes: Processes, label: str) -> StoredFeatures:
     """Compute the features of all pictures once and keep them in a file.
 
     Every process writes its share, so with several machines the file's folder has to be shared
@@ -105,11 +105,11 @@ def store(path: Path, source: Computed, processes: Processes, label: str) -> Sto
     features = np.load(path, mmap_mode="r")
     if features.shape != (n, dimension):
         raise DataError(f"{path}: {features.shape}, expected {(n, dimension)}: remove the file")
-    return Stored(features, source.pictures.labels, source.backbone.mean.device)
+    return StoredFeatures(features, source.pictures.labels, source.backbone.mean.device)
 
 
 def _fill(
-    part: Path, shape: tuple[int, int], source: Computed, processes: Processes, label: str
+    part: Path, shape: tuple[int, int], source: ComputedFeatures, processes: Processes, label: str
 ) -> None:
     if processes.writes:
         part.parent.mkdir(parents=True, exist_ok=True)

@@ -45,7 +45,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class PictureSet:
+class ListedPictures:
     """One of the two trees, checked but not yet listed."""
 
     root: Path
@@ -64,7 +64,7 @@ class PictureSet:
         return Pictures(self.root, np.array(paths, dtype=np.bytes_), labels.astype(np.int64))
 
 
-def find_data(data: ProbeDataConfig) -> tuple[list[str], PictureSet, PictureSet]:
+def find_pictures(data: ProbeDataConfig) -> tuple[list[str], ListedPictures, ListedPictures]:
     """The classes, the training tree and the validation tree.
 
     Raises:
@@ -106,14 +106,14 @@ def _check_known(
         )
 
 
-def _split(root: Path, names: Sequence[str]) -> PictureSet:
+def _split(root: Path, names: Sequence[str]) -> ListedPictures:
     def compute() -> Summary:
         return summarise(list_folders(root, PICTURE_SUFFIXES, among=frozenset(names)))
 
-    return PictureSet(root, names, cached_summary(root, names, "linear probe", compute))
+    return ListedPictures(root, names, cached_summary(root, names, "linear probe", compute))
 
 
-def _check_complete(split: PictureSet, classes: Sequence[str], expected: int) -> None:
+def _check_complete(split: ListedPictures, classes: Sequence[str], expected: int) -> None:
     mend = "complete the data, or set data.allow_partial=true"
     missing = sorted(set(classes) - set(split.folders))
     if missing:

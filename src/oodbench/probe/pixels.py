@@ -20,7 +20,7 @@ from oodbench.probe.recipe import Indices
 from oodbench.probe.schema import ProbePreprocessingConfig
 
 
-def centre_crop(config: ProbePreprocessingConfig) -> Transform:
+def centre_crop_transform(config: ProbePreprocessingConfig) -> Transform:
     """Resize and centre crop: validation, and training without augmentation."""
     return Preprocessing(resize=config.resize, crop=config.crop, interpolation=config.interpolation)
 
@@ -82,7 +82,7 @@ def picture_seed(seed: int, epoch: int, path: bytes) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def load_batches(
+def load_pixels(
     dataset: PictureSet, pieces: Iterable[Indices], *, workers: int, pin: bool
 ) -> Iterator[Tensor]:
     """Batches uint8 `(m, 3, H, W)` in the order of `pieces`; m may be 0.

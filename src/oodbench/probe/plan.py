@@ -9,7 +9,7 @@ from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.models.weights import weights_identity
 from oodbench.probe.backbone import backbone_weights
 from oodbench.probe.checkpoint import head_key
-from oodbench.probe.listing import PictureSet, find_data
+from oodbench.probe.listing import ListedPictures, find_pictures
 from oodbench.probe.log import check_tensorboard
 from oodbench.probe.schema import ProbeConfig
 from oodbench.runs.key import run_key
@@ -70,8 +70,8 @@ class ProbePlan:
 
     probe: ProbeConfig
     classes: Sequence[str]
-    train: PictureSet
-    val: PictureSet
+    train: ListedPictures
+    val: ListedPictures
     backbone: str
     document: dict[str, Any]
     key: str
@@ -79,7 +79,7 @@ class ProbePlan:
     head_file: Path
 
 
-def make_plan(probe: ProbeConfig) -> ProbePlan:
+def make_probe_plan(probe: ProbeConfig) -> ProbePlan:
     """Find data and weights, compute the key, and see that the result may be written.
 
     Raises:
@@ -89,7 +89,7 @@ def make_plan(probe: ProbeConfig) -> ProbePlan:
     """
     if probe.tensorboard:
         check_tensorboard()
-    classes, train, val = find_data(probe.data)
+    classes, train, val = find_pictures(probe.data)
     model, weights = probe.model, backbone_weights(probe.model.weights)
     backbone = weights_identity(
         model.name, weights, Path(probe.weights.dir), download=probe.weights.download
@@ -117,7 +117,11 @@ def make_plan(probe: ProbeConfig) -> ProbePlan:
 
 
 def _document(
-    probe: ProbeConfig, classes: Sequence[str], train: PictureSet, val: PictureSet, backbone: str
+    probe: ProbeConfig,
+    classes: Sequence[str],
+    train: ListedPictures,
+    val: ListedPictures,
+    backbone: str,
 ) -> dict[str, Any]:
     """Everything that the classifier depends on; neither workers, processes, device nor paths."""
     recipe = asdict(probe.recipe)

@@ -89,12 +89,12 @@ class ProbeConfig:
     overwrite: bool = False
 
 
-def register_schema() -> None:
+def register_probe_schema() -> None:
     """Make the schema known to Hydra under the name that probe.yaml's defaults list uses."""
     ConfigStore.instance().store(name="probe_schema", node=ProbeConfig)
 
 
-def validate(config: DictConfig) -> ProbeConfig:
+def validate_probe(config: DictConfig) -> ProbeConfig:
     """The composed config as a checked ProbeConfig.
 
     Raises:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from oodbench.core.errors import ConfigError
-from oodbench.probe.features import Source, Stored
+from oodbench.probe.features import FeatureSource, StoredFeatures
 from oodbench.probe.processes import Processes
 from oodbench.probe.recipe import batches, epoch_order, learning_rate, share
 from oodbench.probe.schema import RecipeConfig
@@ -24,7 +24,7 @@ Row = dict[str, float]
 
 
 @dataclass
-class State:
+class TrainingState:
     """All that a training has come to; the same in every process.
 
     Attributes:
@@ -50,7 +50,7 @@ class Interrupted(BaseException):
 
 def initial_state(
     dimension: int, n_classes: int, recipe: RecipeConfig, *, seed: int, device: torch.device
-) -> State:
+) -> TrainingState:
     """The state before the first step.
 
     Args:
@@ -71,7 +71,7 @@ def initial_state(
         {"params": [head.weight], "weight_decay": recipe.weight_decay},
         {"params": [head.bias], "weight_decay": 0.0},
     ]
-    return State(head, torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum))
+    return TrainingState(head, torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum))
 
 
 @dataclass(frozen=True)
@@ -91,16 +91,16 @@ class Trainer:
     """
 
     recipe: RecipeConfig
-    source: Source
+    source: FeatureSource
     n: int
-    val: Stored
+    val: StoredFeatures
     seed: int
     processes: Processes
-    after_step: Callable[[State, int], None]
-    after_epoch: Callable[[State], None]
+    after_step: Callable[[TrainingState, int], None]
+    after_epoch: Callable[[TrainingState], None]
     stop_asked: Callable[[], bool]
 
-    def train(self, state: State) -> None:
+    def train(self, state: TrainingState) -> None:
         """Go on from `state` to the end of the recipe.
 
         Raises:
@@ -112,7 +112,7 @@ class Trainer:
             self._train_epoch(state)
             self._end_epoch(state)
 
-    def _train_epoch(self, state: State) -> None:
+    def _train_epoch(self, state: TrainingState) -> None:
         rate = learning_rate(self.recipe, state.epoch)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
@@ -126,7 +126,7 @@ class Trainer:
             if stop:
                 raise Interrupted
 
-    def _step(self, state: State, inputs: Tensor, labels: Tensor, size: int) -> bool:
+    def _step(self, state: TrainingState, inputs: Tensor, labels: Tensor, size: int) -> bool:
         """One step on a batch of `size` pictures over all processes; whether any is to stop."""
         logits = state.head(inputs)
         loss = functional.cross_entropy(logits, labels, reduction="sum")
@@ -149,9 +149,9 @@ class Trainer:
         state.tally += torch.tensor([summed_loss, n_correct, size], dtype=torch.float64)
         return bool(n_asked > 0)
 
-    def _end_epoch(self, state: State) -> None:
+    def _end_epoch(self, state: TrainingState) -> None:
         summed_loss, correct, n = state.tally.tolist()
-        val_loss, val_correct = evaluate(state.head, self.val)
+        val_loss, val_correct = loss_and_correct(state.head, self.val)
         state.rows.append(
             {
                 "epoch": state.epoch + 1,
@@ -169,7 +169,7 @@ class Trainer:
 
 
 @torch.no_grad()
-def evaluate(head: nn.Linear, known: Stored) -> tuple[float, int]:
+def loss_and_correct(head: nn.Linear, known: StoredFeatures) -> tuple[float, int]:
     """Mean cross entropy and number of correct pictures."""
     loss, correct = 0.0, 0
     pieces = batches(np.arange(len(known.labels)), EVALUATION_BATCH)

@@ -7,7 +7,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from oodbench.core.schema import register_schema
-from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.models.facts import register_model_facts
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[3] / "conf"
 """The configs of a checkout whose package is not installed."""
@@ -20,11 +20,11 @@ CONFIG_PATH = "pkg://oodbench.conf" if INSTALLED else str(SHIPPED_FOLDER)
 def register_all() -> None:
     """Make the schema and all resolvers of the shipped configs known to Hydra."""
     register_schema()
-    register_resolvers()
+    _register_resolvers()
     register_model_facts()
 
 
-def register_resolvers() -> None:
+def _register_resolvers() -> None:
     """Make the resolvers known to OmegaConf. May be called again."""
     OmegaConf.register_new_resolver("frac", _fraction, replace=True)
     OmegaConf.register_new_resolver("floor_div", _floor_division, replace=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from oodbench.core.columns import aligned
 from oodbench.core.errors import DataError
-from oodbench.metrics.score import SCALE, Score
+from oodbench.metrics.score import TO_POINTS, Score
 from oodbench.reports.derived import Derived, derive
 from oodbench.reports.published.comparison import Comparison, Measurement, compare_with_sources
 from oodbench.reports.published.pipelines import run_pipeline
@@ -184,7 +184,7 @@ def _measurement(result: RunResult, metric: str, score: Score) -> Measurement:
         metric=metric,
         preprocessing=_preprocessing(result),
         pipeline=run_pipeline(result),
-        value=score.value * SCALE[score.unit],
+        value=score.value * TO_POINTS[score.unit],
         n=score.n,
         key=result.key,
     )

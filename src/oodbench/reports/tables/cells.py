@@ -2,7 +2,7 @@
 
 import math
 
-from oodbench.metrics.score import SCALE, Score
+from oodbench.metrics.score import TO_POINTS, Score
 from oodbench.reports.published.values import PUBLISHED, Published, published_value
 from oodbench.runs.results import RunResult
 
@@ -34,7 +34,7 @@ def comparison(result: RunResult, metric: str) -> Published | None:
 
 
 def _value(score: Score) -> str:
-    scale, decimals = SCALE[score.unit], _DECIMALS[score.unit]
+    scale, decimals = TO_POINTS[score.unit], _DECIMALS[score.unit]
     text = f"{score.value * scale:.{decimals}f}"
     if math.isnan(score.low):
         return text
@@ -44,7 +44,7 @@ def _value(score: Score) -> str:
 def _beside(score: Score, published: Published | None) -> str:
     if published is None:
         return ""
-    scale, decimals = SCALE[score.unit], _DECIMALS[score.unit]
+    scale, decimals = TO_POINTS[score.unit], _DECIMALS[score.unit]
     name = "pub." if published.source == PUBLISHED else "testbed"
     value = f"{published.value * scale:.{decimals}f}"
     if not published.comparable:
