@@ -28,11 +28,11 @@ from torchvision.models.resnet import Bottleneck
 
 from oodbench.attacks.apgd import APGD
 from oodbench.attacks.base import Attack
-from oodbench.attacks.memory import GIB, MemoryPlan
+from oodbench.attacks.memory import MemoryPlan
 from oodbench.attacks.network_access import frozen
 from oodbench.attacks.pgd import PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
-from oodbench.core.files import write_json
+from oodbench.core.files import GIB, write_json
 
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
 EPS, STEP, ITERATIONS = 0.06, 2 / 255, 10

@@ -14,7 +14,6 @@ from oodbench.attacks.apgd import APGD
 from oodbench.attacks.base import Attack, AttackResult
 from oodbench.attacks.cw import CarliniWagnerL2
 from oodbench.attacks.memory import (
-    GIB,
     MemoryPlan,
     Planner,
     check_memory,
@@ -29,6 +28,7 @@ from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.attacks.square import Square
 from oodbench.attacks.torchattacks import TorchAttack
 from oodbench.core.errors import AttackError, ConfigError
+from oodbench.core.files import GIB
 
 CPU = torch.device("cpu")
 MEBIBYTE = 2**20

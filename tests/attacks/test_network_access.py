@@ -14,13 +14,14 @@ from oodbench.attacks.autoattack import AutoAttack
 from oodbench.attacks.base import Attack
 from oodbench.attacks.cw import CarliniWagnerL2
 from oodbench.attacks.foolbox import FoolboxAttack
-from oodbench.attacks.memory import GIB, MemoryPlan, Planner
+from oodbench.attacks.memory import MemoryPlan, Planner
 from oodbench.attacks.network_access import NetworkAccess, Passes, default_micro_batch, frozen
 from oodbench.attacks.pgd import FGSM, PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.attacks.square import Square
 from oodbench.attacks.torchattacks import TorchAttack
 from oodbench.core.errors import AttackError, ConfigError
+from oodbench.core.files import GIB
 
 FOOLBOX_WARNING = pytest.mark.filterwarnings(
     # foolbox 3.3.4 imports gaussian_filter from the namespace that SciPy has moved it out of.

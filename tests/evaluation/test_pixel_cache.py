@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from oodbench.core.files import GIB
 from oodbench.evaluation import pixel_cache
 from oodbench.evaluation.pixel_cache import (
-    GIB,
     HEADER,
     MARK,
     PIXELS_SUFFIX,

@@ -19,8 +19,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from oodbench.attacks.checks import refuse_without_gradients
 from oodbench.attacks.frugal import checkpointed, lean_norms
 from oodbench.core.errors import AttackError, ConfigError
+from oodbench.core.files import GIB
 
-GIB = 2**30
 SHARE = 0.9
 """Of the budget that is planned with: allocators lose some of the rest between tensors."""
 

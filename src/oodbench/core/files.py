@@ -9,6 +9,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+GIB = 2**30
+"""Bytes."""
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:

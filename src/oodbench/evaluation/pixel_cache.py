@@ -30,8 +30,7 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.attacks.memory import GIB
-from oodbench.core.files import atomic_path
+from oodbench.core.files import GIB, atomic_path
 
 log = logging.getLogger(__name__)
 

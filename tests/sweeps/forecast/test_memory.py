@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from oodbench.attacks.memory import GIB
+from oodbench.core.files import GIB
 from oodbench.sweeps.forecast.memory import clean_bytes, gradient_bytes
 from oodbench.sweeps.forecast.network_cost import NetworkCost
 

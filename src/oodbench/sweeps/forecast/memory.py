@@ -7,8 +7,8 @@ import torch
 from hydra.utils import get_object
 
 from oodbench.attacks.library import LibraryAttack
-from oodbench.attacks.memory import GIB
 from oodbench.attacks.network_access import default_micro_batch
+from oodbench.core.files import GIB
 from oodbench.sweeps.forecast.network_cost import BYTES, NetworkCost
 
 PROCESS_BYTES = 1_050_000_000
