@@ -1,11 +1,9 @@
-import argparse
 from pathlib import Path
 
 import pytest
 
 from oodbench.cli import data as cli
 from oodbench.core.errors import DataError
-from oodbench.data.demo import build as demo
 
 
 def test_help_lists_the_subcommands(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,7 +36,7 @@ def test_wrong_arguments_exit_with_2(
 
 def test_demo_builds_in_the_named_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[Path] = []
-    monkeypatch.setattr(demo, "build_demo", built.append)
+    monkeypatch.setattr(cli, "build_demo", built.append)
     assert cli.main(["demo", "--out", "some/where"]) == 0
     assert cli.main(["demo"]) == 0
     assert built == [Path("some/where"), Path("demo-data")]
@@ -58,10 +56,10 @@ def test_errors_are_one_line_on_stderr(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def failing(arguments: argparse.Namespace) -> None:
+    def failing(directory: Path) -> None:
         raise error
 
-    monkeypatch.setattr(demo, "run", failing)
+    monkeypatch.setattr(cli, "build_demo", failing)
     assert cli.main(["demo"]) == code
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", message)

@@ -14,7 +14,6 @@ from source_pictures import write_source
 
 from oodbench.cli import data as cli
 from oodbench.core.files import read_json
-from oodbench.data.generation import imagenet_c as corrupt
 
 needs_opencv = pytest.mark.skipif(find_spec("cv2") is None, reason="OpenCV is not installed")
 
@@ -274,4 +273,4 @@ def test_the_options_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     for option in ("--source VAL", "--out DIR", "--workers N", "--seed", "--on-error"):
         assert option in shown
-    assert corrupt.SUMMARY.split(":")[0] in shown
+    assert cli.COMMANDS["corrupt"].summary.split(":")[0] in shown
