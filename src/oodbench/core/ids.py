@@ -45,7 +45,7 @@ def table() -> dict[str, dict[str, Place]]:
 def is_known(kind: str, name: object) -> bool:
     """Whether a dotted name is an id of this kind, or the place of one."""
     entries = table()[kind]
-    return name in entries or any(name == place.name for place in entries.values())
+    return isinstance(name, str) and name in {*entries, *(p.name for p in entries.values())}
 
 
 def located(value: Any) -> Any:
