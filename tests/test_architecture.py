@@ -1,15 +1,21 @@
 """The house stands: every part on its floor, torch behind its border, one place for each thing.
 
-Read from the import statements alone, without importing anything. How it is meant to be:
+The imports are read from the statements alone, without importing anything. How it is meant to be:
 docs/architecture.md.
 """
 
 import ast
 from collections.abc import Iterator
 from functools import cache
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+
+from oodbench.core import ids
 
 PACKAGE = Path(__file__).parents[1] / "src" / "oodbench"
 FLOORS = [
@@ -32,6 +38,46 @@ WITHOUT_TORCH = (
 """Parts that a skipped run or a table passes through: seconds are lost where torch is imported."""
 
 ENTRIES = {"__init__", "__main__"}
+CONF = PACKAGE.parents[1] / "conf"
+FROZEN = [
+    "oodbench.preprocessing.Preprocessing",
+    "oodbench.readouts.Standard",
+    "oodbench.readouts.ImageNetASubset",
+    "oodbench.readouts.ShapeCategories",
+    "oodbench.benchmarks.folder.FolderBenchmark",
+    "oodbench.benchmarks.trees.ImageNetC",
+    "oodbench.benchmarks.trees.ImageNetP",
+    "oodbench.benchmarks.cue_conflict.CueConflict",
+    "oodbench.benchmarks.generated.ImageNetCGenerated",
+    "oodbench.benchmarks.generated_clips.ImageNetPGenerated",
+    "oodbench.attacks.apgd.APGD",
+    "oodbench.attacks.autoattack.AutoAttack",
+    "oodbench.attacks.cw.CarliniWagnerL2",
+    "oodbench.attacks.foolbox.FoolboxAttack",
+    "oodbench.attacks.pgd.PGD",
+    "oodbench.attacks.pgd.FGSM",
+    "oodbench.attacks.pgd_targeted.TargetedPGD",
+    "oodbench.attacks.square.Square",
+    "oodbench.attacks.torchattacks.TorchAttack",
+    "oodbench.attacks.transfer.Transfer",
+    "oodbench.engines.auto.AutoEngine",
+    "oodbench.engines.compiled.CompiledEngine",
+    "oodbench.engines.eager.EagerEngine",
+    "oodbench.engines.onnxruntime.ONNXRuntimeEngine",
+    "oodbench.engines.openvino.OpenVINOEngine",
+    "oodbench.models.networks.timm_network",
+    "oodbench.models.networks.torchvision_network",
+    "oodbench.models.networks.resnext101_wsl",
+    "oodbench.models.networks.function_network",
+    "oodbench.models.huggingface.transformers_network",
+    "oodbench.models.onnx_network.onnx_network",
+    "oodbench.metrics.accuracy.top1",
+    "oodbench.metrics.accuracy.imagenet_a",
+    "oodbench.metrics.calibration.calibration",
+    "oodbench.metrics.adversarial.adversarial",
+]
+"""Names in keys, caches, results and users' configs from before there was a table of ids."""
+
 LARGEST = 25
 """Files of a package that one still overlooks."""
 
@@ -186,3 +232,58 @@ def test_a_package_can_be_overlooked() -> None:
         if (count := len(list(folder.glob("*.py")))) > LARGEST
     }
     assert crowded == {}
+
+
+def names_in(value: Any, kind: str) -> Iterator[tuple[str, str]]:
+    """(kind, dotted name) of all targets and scores of a config node."""
+    if isinstance(value, list):
+        for item in value:
+            yield from names_in(item, kind)
+    elif isinstance(value, dict):
+        if ids.TARGET in value:
+            yield kind, value[ids.TARGET]
+        for name, item in value.items():
+            if name == ids.SCORES:
+                yield from (("score", score) for score in item)
+            else:
+                yield from names_in(item, "readout" if name == "readout" else kind)
+
+
+def names_in_configs() -> set[tuple[str, str]]:
+    """Those of conf/, without what Hydra itself builds."""
+    found: set[tuple[str, str]] = set()
+    for path in sorted(CONF.rglob("*.yaml")):
+        content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        kind = "network" if path.parent.name == "model" else path.parent.name
+        found |= set(names_in({k: v for k, v in content.items() if k != "hydra"}, kind))
+    return found
+
+
+def all_ids() -> dict[str, ids.Place]:
+    return {name: place for entries in ids.table().values() for name, place in entries.items()}
+
+
+def test_what_the_configs_name_stands_in_the_table_of_ids() -> None:
+    named = names_in_configs()
+    assert {kind for kind, _ in named} == set(ids.table())
+    assert [name for kind, name in sorted(named) if not ids.is_known(kind, name)] == []
+
+
+def test_no_id_is_ever_lost() -> None:
+    assert set(FROZEN) - set(all_ids()) == set()
+
+
+@pytest.mark.parametrize("name", all_ids())
+def test_an_id_leads_to_what_can_be_imported(name: str) -> None:
+    place = all_ids()[name]
+    found = get_object(place.name)
+    assert callable(found)
+    assert set(place.arguments) <= set(signature(found).parameters)
+
+
+def test_an_id_and_what_it_stands_for_are_one_to_one() -> None:
+    places = all_ids()
+    stand_for = [repr((place.name, sorted(place.arguments.items()))) for place in places.values()]
+    assert len(set(stand_for)) == len(places)
+    passed_on = [p.name for p in places.values() if places.get(p.name, p).name != p.name]
+    assert passed_on == []

@@ -1,13 +1,24 @@
 """Columns against torch's softmax and argmax, and against plain loops over class lists."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from oodbench.readouts import ImageNetASubset, ShapeCategories, Standard, cross_entropy, softmax
-from oodbench.reference import geirhos_categories, imagenet_a_wnids, imagenet_wnids
+from oodbench.core.building import build, by_content
+from oodbench.core.errors import ConfigError
+from oodbench.core.ids import frozen
+from oodbench.readouts import (
+    ShapeCategories,
+    Standard,
+    Subset,
+    cross_entropy,
+    softmax,
+    subset_content,
+)
+from oodbench.reference import class_lists, geirhos_categories, imagenet_wnids
 
 
 @pytest.fixture
@@ -49,7 +60,7 @@ def test_standard_columns(logits: np.ndarray) -> None:
 
 
 def test_types_and_shapes(logits: np.ndarray) -> None:
-    columns = {**ImageNetASubset()(logits), **ShapeCategories()(logits)}
+    columns = {**Subset(classes="imagenet_a")(logits), **ShapeCategories()(logits)}
     assert {name: str(values.dtype) for name, values in columns.items()} == {
         "prediction": "int16",
         "confidence": "float32",
@@ -79,11 +90,11 @@ def test_coarse_logits_with_many_ties() -> None:
 
 
 def subset_indices() -> list[int]:
-    return [imagenet_wnids().index(wnid) for wnid in imagenet_a_wnids()]
+    return [imagenet_wnids().index(wnid) for wnid in class_lists()["imagenet_a"]]
 
 
 def test_200way_by_loops(logits: np.ndarray) -> None:
-    columns = ImageNetASubset()(logits)
+    columns = Subset(classes="imagenet_a")(logits)
     subset = subset_indices()
     assert len(set(subset)) == 200
     for row, prediction, confidence in zip(
@@ -100,7 +111,7 @@ def test_200way_ignores_a_better_class_outside() -> None:
     outside = next(k for k in range(1000) if k not in subset)
     logits = np.zeros((1, 1000), np.float32)
     logits[0, outside], logits[0, subset[150]] = 50, 3
-    columns = ImageNetASubset()(logits)
+    columns = Subset(classes="imagenet_a")(logits)
     assert columns["prediction"].tolist() == [outside]
     assert columns["prediction_200way"].tolist() == [subset[150]]
     expected = math.exp(3) / (math.exp(3) + 199)
@@ -109,8 +120,97 @@ def test_200way_ignores_a_better_class_outside() -> None:
 
 def test_200way_ties_go_to_the_lower_class_index() -> None:
     subset = subset_indices()
-    columns = ImageNetASubset()(np.zeros((1, 1000), np.float32))
+    columns = Subset(classes="imagenet_a")(np.zeros((1, 1000), np.float32))
     assert columns["prediction_200way"].tolist() == [min(subset)]
+
+
+def test_the_frozen_name_is_the_subset_of_imagenet_a(logits: np.ndarray) -> None:
+    built = build({"_target_": "oodbench.readouts.ImageNetASubset"}, "readout")
+    assert type(built) is Subset
+    expected = Subset(classes="imagenet_a")(logits)
+    found = built(logits)
+    assert list(found) == list(expected)
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+FEW = ["n02123045", "n01440764", "n15075141"]  # classes 281, 0 and 999
+
+
+def test_a_subset_of_a_file(tmp_path: Path, logits: np.ndarray) -> None:
+    (tmp_path / "few.txt").write_text("\n".join(FEW) + "\n")
+    columns = Subset(classes=str(tmp_path / "few.txt"))(logits)
+    assert list(columns)[3:] == ["prediction_3way", "confidence_3way"]
+    for row, prediction, confidence in zip(
+        logits, columns["prediction_3way"], columns["confidence_3way"], strict=True
+    ):
+        assert prediction == max([0, 281, 999], key=lambda k: row[k])
+        among = loop_softmax([float(row[k]) for k in (0, 281, 999)])
+        assert confidence == pytest.approx(max(among), rel=1e-6)
+
+
+def test_classes_are_counted_by_their_content(tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text("\n".join(FEW))
+    by_file = {"_target_": "oodbench.readouts.Subset", "classes": str(file)}
+    by_ids = {"_target_": "oodbench.readouts.Subset", "classes": FEW[::-1]}
+    assert subset_content(str(file)) == sorted(FEW)
+    assert by_content(by_file) == by_content(by_ids) == {**by_ids, "classes": sorted(FEW)}
+    # printf 'n01440764 n02123045 n15075141' | sha256sum
+    digest = "a2fc332a178278801ac212dd0ce4f69f6fd7cd9d5b9712824df32d1eef4edc89"
+    assert by_content(by_file, checksums=True)["classes"] == f"sha256:{digest}"
+    file.write_text("\n".join(class_lists()["imagenet_a"][::-1]))
+    assert frozen(by_content(by_file)) == {"_target_": "oodbench.readouts.ImageNetASubset"}
+    assert subset_content("imagenet_1k") == "imagenet"
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (
+            "imagenet_b",
+            r"classes=imagenet_b: neither a file nor a class list; available: imagenet, ",
+        ),
+        (["n01440764", "n00004475"], r"classes:2: n00004475 is none of the classes of ImageNet-1k"),
+        (["n01440764", 7], r"classes:2: '7' is no synset id"),
+        ([], r"classes=\[\]: has no classes"),
+    ],
+)
+def test_wrong_classes_are_named(classes: str | list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Subset(classes=classes)
+
+
+def test_a_file_of_other_classes_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "few.txt"
+    file.write_text("n01440764\nn00004475\n")
+    with pytest.raises(ConfigError, match=r"few\.txt:2: n00004475 is none of the classes"):
+        Subset(classes=str(file))
+
+
+def test_a_network_without_any_of_the_classes_is_refused(logits: np.ndarray) -> None:
+    logits[:, [0, 281]] = -np.inf
+    columns = Subset(classes=FEW)(logits)
+    assert set(columns["prediction_3way"]) == {999}
+    assert set(columns["confidence_3way"]) == {1.0}
+    logits[:, 999] = -np.inf
+    with pytest.raises(ConfigError, match=r"no output for any of the 3 classes") as caught:
+        Subset(classes=FEW)(logits)
+    assert "\n" not in str(caught.value)
+
+
+def test_shipped_lists() -> None:
+    lists = class_lists()
+    assert {name: len(wnids) for name, wnids in lists.items()} == {
+        "imagenet": 1000,
+        "imagenet_1k": 1000,
+        "imagenet_a": 200,
+        "imagenet_o": 200,
+        "imagenet_r": 200,
+    }
+    for wnids in lists.values():
+        assert wnids == sorted(set(wnids) & set(imagenet_wnids()))
+    # The authors' counts: 59 classes of ImageNet-O are among those of ImageNet-A.
+    assert len({*lists["imagenet_a"]} & {*lists["imagenet_o"]}) == 59
 
 
 def test_both_shape_rules_by_loops(logits: np.ndarray) -> None:

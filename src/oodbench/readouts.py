@@ -1,11 +1,15 @@
 """Logits -> the columns that a benchmark records. NumPy only."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.reference import geirhos_categories, imagenet_a_indices
+from oodbench.core.errors import ConfigError
+from oodbench.core.synsets import check_synset_ids, read_synset_ids
+from oodbench.reference import class_lists, geirhos_categories, imagenet_wnids
 
 Logits = NDArray[np.float32]
 Columns = dict[str, NDArray[np.generic]]
@@ -44,20 +48,85 @@ class Standard:
         }
 
 
-class ImageNetASubset:
-    """Standard columns, and the same decision among the 200 classes of ImageNet-A alone.
+Classes = str | Sequence[str]
+"""Name of a shipped list (`oodbench.reference.class_lists`), a text file with one synset id a line,
+or the ids themselves; of ImageNet-1k, in any order."""
 
-    The confidence is the softmax over the 200 logits (Hendrycks et al. 2021, eval.py).
+
+def subset_wnids(classes: Classes, key: str = "classes") -> list[str]:
+    """The synset ids of a set of classes, sorted, which is the order of the class indices.
+
+    Args:
+        classes: what the config says.
+        key: where it says so, for messages.
+
+    Raises:
+        ConfigError: neither a name nor a file, or an id that is not one of ImageNet-1k's.
+    """
+    known = frozenset(imagenet_wnids())
+    if not isinstance(classes, str):
+        found = [str(wnid) for wnid in classes]
+        check_synset_ids(found, key, among=known)
+    elif classes in class_lists():
+        found = class_lists()[classes]
+    elif Path(classes).is_file():
+        found = read_synset_ids(Path(classes), key, among=known)
+    else:
+        raise ConfigError(
+            f"{key}={classes}: neither a file nor a class list; available: "
+            f"{', '.join(class_lists())}"
+        )
+    if not found:
+        raise ConfigError(f"{key}={classes}: has no classes; give one synset id a line")
+    return sorted(found)
+
+
+def subset_content(classes: Classes) -> str | list[str]:
+    """The name of the list, also of a file that says the same; else the sorted synset ids."""
+    wnids = subset_wnids(classes)
+    return next((name for name, known in class_lists().items() if known == wnids), wnids)
+
+
+class Subset:
+    """Standard columns, and the same decision among the classes of a subset alone.
+
+    The confidence is the softmax over the subset's logits (Hendrycks et al. 2021, eval.py of
+    ImageNet-A, 200 classes).
+
+    Args:
+        classes: a list's name, a file or synset ids, see `Classes`.
+
+    Raises:
+        ConfigError: there is no such list or file, or an id is not one of ImageNet-1k's.
     """
 
+    counted_by_content: ClassVar[Mapping[str, Callable[[Classes], str | list[str]]]] = {
+        "classes": subset_content
+    }
+
+    def __init__(self, *, classes: Classes) -> None:
+        wnids = set(subset_wnids(classes, "benchmark.protocol.readout.classes"))
+        self.indices = np.array([k for k, wnid in enumerate(imagenet_wnids()) if wnid in wnids])
+
     def __call__(self, logits: Logits) -> Columns:
-        """Adds prediction_200way (ImageNet index, int16) and confidence_200way (float32)."""
-        indices = np.array(imagenet_a_indices())
-        masked = logits[:, indices]
+        """Adds prediction_<n>way (ImageNet index, int16) and confidence_<n>way (float32).
+
+        n is the number of classes in the subset.
+
+        Raises:
+            ConfigError: the network has no output for any class of the subset.
+        """
+        among = logits[:, self.indices]
+        n = len(self.indices)
+        if np.isneginf(among).all(axis=1).any():
+            raise ConfigError(
+                f"model.classes: the network has no output for any of the {n} classes among which "
+                "benchmark.protocol.readout decides: choose another model or benchmark"
+            )
         return {
             **Standard()(logits),
-            "prediction_200way": indices[masked.argmax(axis=1)].astype(np.int16),
-            "confidence_200way": softmax(masked).max(axis=1).astype(np.float32),
+            f"prediction_{n}way": self.indices[among.argmax(axis=1)].astype(np.int16),
+            f"confidence_{n}way": softmax(among).max(axis=1).astype(np.float32),
         }
 
 

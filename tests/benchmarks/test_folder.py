@@ -14,7 +14,7 @@ from oodbench.benchmarks.folder import FolderBenchmark
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.data.listing import Folder, even_positions, list_folders, round_robin, summarise
 from oodbench.data.pictures import load_picture
-from oodbench.reference import imagenet_a_wnids, imagenet_wnids
+from oodbench.reference import class_lists, imagenet_wnids
 
 TOP1 = ["oodbench.metrics.accuracy.top1"]
 # Classes 0, 1, 2 and 999: tench, goldfish, great white shark, toilet tissue.
@@ -152,8 +152,8 @@ def test_suffixes_of_any_case_and_nothing_else(tmp_path: Path, make_picture: Mak
 def test_classes_outside_the_subset_are_left_out(
     tmp_path: Path, make_picture: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
-    inside = imagenet_a_wnids()[7]
-    assert TENCH not in imagenet_a_wnids()
+    inside = class_lists()["imagenet_a"][7]
+    assert TENCH not in class_lists()["imagenet_a"]
     make_picture(tmp_path / "in-a" / TENCH / "a.JPEG")
     make_picture(tmp_path / "in-a" / inside / "b.JPEG")
     with caplog.at_level("INFO"):
@@ -162,6 +162,18 @@ def test_classes_outside_the_subset_are_left_out(
     assert (item.image, item.label) == (f"{inside}/b.JPEG", imagenet_wnids().index(inside))
     assert split.n_items == 1
     assert "1 folders outside" in caplog.text
+
+
+def test_a_subset_of_a_file(tmp_path: Path, make_picture: Make) -> None:
+    file = tmp_path / "two.txt"
+    file.write_text(f"{TISSUE}\n{GOLDFISH}\n")
+    for wnid in (TENCH, GOLDFISH, TISSUE):
+        make_picture(tmp_path / "val" / wnid / "a.JPEG")
+    (split,) = benchmark(tmp_path / "val", classes=str(file)).splits()
+    assert [item.label for item in split.list_items()] == [1, 999]
+    file.write_text(f"{TENCH}\n{GOLDFISH}\n")  # as many: the remembered listing is another's
+    (split,) = benchmark(tmp_path / "val", classes=str(file)).splits()
+    assert [item.label for item in split.list_items()] == [0, 1]
 
 
 def test_no_class_of_the_subset(tmp_path: Path, make_picture: Make) -> None:
@@ -244,9 +256,15 @@ def test_root_one_level_too_high(tree: Path) -> None:
     assert "point benchmark.root at" in text
 
 
-@pytest.mark.parametrize(("key", "value"), [("classes", "imagenet_r"), ("positions", "odd")])
-def test_unknown_settings(tmp_path: Path, key: str, value: str) -> None:
-    with pytest.raises(ConfigError, match=rf"benchmark\.protocol\.{key}={value}: available: "):
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("classes", "imagenet_b", "neither a file nor a class list; available: imagenet, "),
+        ("positions", "odd", "available: all, even"),
+    ],
+)
+def test_unknown_settings(tmp_path: Path, key: str, value: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"benchmark\.protocol\.{key}={value}: {said}"):
         benchmark(tmp_path, **{key: value})  # type: ignore[arg-type]
 
 
@@ -433,9 +451,9 @@ def test_names_that_are_not_utf8(tmp_path: Path, make_picture: Make) -> None:
 def test_an_empty_folder_of_a_class_that_is_left_out_does_not_matter(
     tmp_path: Path, make_picture: Make
 ) -> None:
-    used = imagenet_a_wnids()[0]
+    used = class_lists()["imagenet_a"][0]
     make_picture(tmp_path / used / "a.jpg")
     (tmp_path / TENCH).mkdir()
-    assert TENCH not in imagenet_a_wnids()
+    assert TENCH not in class_lists()["imagenet_a"]
     (split,) = benchmark(tmp_path, classes="imagenet_a").splits()
     assert [item.image for item in split.list_items()] == [f"{used}/a.jpg"]

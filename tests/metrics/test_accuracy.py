@@ -5,7 +5,8 @@ import torch
 from scipy import stats
 from torchmetrics.functional.classification import multiclass_accuracy
 
-from oodbench.metrics.accuracy import error, imagenet_a, top1, top5_classes
+from oodbench.core.errors import ConfigError
+from oodbench.metrics.accuracy import error, subset, top1, top5_classes
 
 
 def records_of(logits: torch.Tensor, labels: torch.Tensor) -> pd.DataFrame:
@@ -56,16 +57,23 @@ def test_error_is_lower_better_and_mirrors_top1() -> None:
     assert (score.low, score.high) == pytest.approx((interval.low, interval.high))
 
 
-def test_imagenet_a_has_both_ways() -> None:
+@pytest.mark.parametrize("n", [200, 30, 1000])
+def test_a_subset_has_both_ways(n: int) -> None:
     records = pd.DataFrame(
         {
             "label": np.array([6, 11, 13, 15], dtype=np.int16),
             "prediction": np.array([6, 0, 1, 2], dtype=np.int16),
-            "prediction_200way": np.array([6, 11, 13, 6], dtype=np.int16),
+            f"prediction_{n}way": np.array([6, 11, 13, 6], dtype=np.int16),
         }
     )
-    scores = imagenet_a(records)
+    scores = subset(records)
     assert (scores["top1"].value, scores["top1_1000way"].value) == (0.75, 0.25)
+
+
+def test_without_a_subset_the_readout_is_named() -> None:
+    records = pd.DataFrame({"label": [6], "prediction": [6]})
+    with pytest.raises(ConfigError, match=r"readout\._target_=oodbench\.readouts\.Subset$"):
+        subset(records)
 
 
 @pytest.mark.parametrize("kind", [list, tuple, lambda row: np.array(row, dtype=np.int16)])

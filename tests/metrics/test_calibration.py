@@ -33,12 +33,12 @@ def sample(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return confidence, generator.random(n) < confidence**3
 
 
-def records_of(confidence: np.ndarray, correct: np.ndarray) -> pd.DataFrame:
+def records_of(confidence: np.ndarray, correct: np.ndarray, n: int = 200) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "label": np.full(len(correct), 6, dtype=np.int16),
-            "prediction_200way": np.where(correct, 6, 11).astype(np.int16),
-            "confidence_200way": confidence,
+            f"prediction_{n}way": np.where(correct, 6, 11).astype(np.int16),
+            f"confidence_{n}way": confidence,
         }
     )
 
@@ -93,6 +93,11 @@ def test_arrays_must_fit() -> None:
         aurra(np.ones(3), np.ones(2, dtype=bool))
     with pytest.raises(ValueError, match="n >= 1"):
         rms_calibration_error(np.ones(0), np.ones(0, dtype=bool), drop_last=True)
+
+
+def test_any_subset_is_scored_alike() -> None:
+    few, many = (calibration(records_of(*sample(300), n=n)) for n in (30, 200))
+    assert few == many
 
 
 def test_a_model_that_is_always_wrong() -> None:

@@ -9,7 +9,7 @@ import pytest
 from configs import composed, split
 
 from oodbench.benchmarks.base import Split
-from oodbench.reference import imagenet_wnids
+from oodbench.reference import class_lists, imagenet_wnids
 from oodbench.runs.key import dataset_fingerprint, key_document, run_key
 
 Overrides = Sequence[str]
@@ -194,6 +194,34 @@ def test_a_class_list_counts_by_its_content(tmp_path: Path) -> None:
     turned = key(f"model.classes={file}")
     assert turned != key()
     assert key(f"model.classes={file.rename(tmp_path / 'other.txt')}") == turned
+
+
+def test_a_subset_counts_by_its_content(tmp_path: Path) -> None:
+    def of(*wnids: str) -> str:
+        file = tmp_path / f"{'-'.join(wnids)[:40]}.txt"
+        file.write_text("\n".join(wnids))
+        return key(f"benchmark.protocol.classes={file}")
+
+    few = imagenet_wnids()[:3]
+    assert of(*few) == of(*few[::-1]) != of(*few[:2])
+    assert key(f"benchmark.protocol.classes=[{','.join(few)}]") == of(*few)
+    assert of(*class_lists()["imagenet_a"][::-1]) == key()
+    assert of(*imagenet_wnids()) == key("benchmark.protocol.classes=imagenet")
+    run = composed(f"benchmark.protocol.classes=[{','.join(few)}]")
+    document = key_document(run, weights=None, splits=[], device_type="cpu")
+    digest = sha256(" ".join(few).encode()).hexdigest()
+    assert document["benchmark"]["protocol"]["classes"] == f"sha256:{digest}"
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "benchmark.protocol.readout={_target_:oodbench.readouts.ImageNetASubset}",
+        "benchmark.protocol.readout={_target_:oodbench.readouts.Subset,classes:imagenet_a}",
+    ],
+)
+def test_both_spellings_of_the_readout_have_one_key(override: str) -> None:
+    assert key(override) == key()
 
 
 def test_the_document_is_json_and_survives_it() -> None:

@@ -1,9 +1,9 @@
 """Benchmarks that are one tree of synset-id folders: ImageNet, ImageNet-A, Sketch, adversarial."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import overload
+from typing import ClassVar, overload
 
 import pandas as pd
 from hydra.utils import get_method
@@ -11,6 +11,7 @@ from PIL import Image
 
 from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
 from oodbench.core.errors import ConfigError, DataError
+from oodbench.core.ids import located_name
 from oodbench.data.listing import (
     PICTURE_SUFFIXES,
     Folder,
@@ -23,15 +24,10 @@ from oodbench.data.listing import (
     summarise,
 )
 from oodbench.data.pictures import load_picture
-from oodbench.readouts import Standard
-from oodbench.reference import imagenet_a_wnids, imagenet_wnids
+from oodbench.readouts import Classes, Standard, subset_content, subset_wnids
+from oodbench.reference import imagenet_wnids
 
 log = logging.getLogger(__name__)
-
-CLASS_LISTS: dict[str, Callable[[], list[str]]] = {
-    "imagenet": imagenet_wnids,
-    "imagenet_a": imagenet_a_wnids,
-}
 
 
 class FolderBenchmark:
@@ -41,13 +37,20 @@ class FolderBenchmark:
         root: folder that holds the class folders, or one of `inside` that does.
         n_expected: official number of pictures.
         scores: dotted names of functions records -> dict of Score.
-        classes: imagenet (1000) or imagenet_a (200); other ImageNet classes are left out, with a
-            notice.
+        classes: name of a list (imagenet is all 1000), a text file with one synset id a line, or
+            the ids; other ImageNet classes are left out, with a notice.
         positions: all, or even: every second picture of the folder order (published attack run).
         inside: folders below root where archives put the class folders.
         headline: metric that stands for the benchmark in the wide table.
         readout: columns to record; the standard ones unless named.
+
+    Raises:
+        ConfigError: an unknown list, a file that is no class list, or other positions.
     """
+
+    counted_by_content: ClassVar[Mapping[str, Callable[[Classes], str | list[str]]]] = {
+        "classes": subset_content
+    }
 
     def __init__(
         self,
@@ -55,26 +58,22 @@ class FolderBenchmark:
         root: str,
         n_expected: int,
         scores: Sequence[str],
-        classes: str = "imagenet",
+        classes: Classes = "imagenet",
         positions: str = "all",
         inside: Sequence[str] = (),
         headline: str = "top1",
         readout: Readout | None = None,
     ) -> None:
-        if classes not in CLASS_LISTS:
-            raise ConfigError(
-                f"benchmark.protocol.classes={classes}: available: {', '.join(CLASS_LISTS)}"
-            )
         if positions not in ("all", "even"):
             raise ConfigError(f"benchmark.protocol.positions={positions}: available: all, even")
         self.root = Path(root)
         self.n_expected = n_expected
-        self.classes = CLASS_LISTS[classes]()
+        self.classes = subset_wnids(classes, "benchmark.protocol.classes")
         self.positions = positions
         self.inside = inside
         self.headline = headline
         self.readout: Readout = readout or Standard()
-        self._scores = [get_method(name) for name in scores]
+        self._scores = [get_method(located_name(name)) for name in scores]
 
     def splits(self) -> Sequence[Split]:
         """The one split of the benchmark.

@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         if chosen.rescore:
-            rescore_all(chosen.output_root)
+            rescore_all(chosen.output_root, chosen.allow_target)
         written = write_tables(chosen.output_root, chosen.normaliser)
         report = write_attack_report(chosen.output_root) if chosen.attack_report else None
     except OodbenchError as error:
@@ -42,6 +42,14 @@ def _parser() -> argparse.ArgumentParser:
     add_run_arguments(parser)
     parser.add_argument(
         "--rescore", action="store_true", help="first score all runs again from their records"
+    )
+    parser.add_argument(
+        "--allow-target",
+        action="append",
+        default=[],
+        metavar="DOTTED.NAME",
+        help="with --rescore: a class or score of your own that results may name, exactly so; "
+        "importing it runs its code (may be given several times)",
     )
     parser.add_argument(
         "--attack-report",

@@ -1,24 +1,28 @@
 """Turn a config node with `_target_` into an object, with errors a user can read."""
 
+import hashlib
 import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hydra.utils import get_object, instantiate
 
 from oodbench.core.checking import alternatives
 from oodbench.core.errors import ConfigError, OodbenchError, one_line
+from oodbench.core.ids import TARGET, located, located_name
 
 
 def build(node: dict[str, Any], key: str) -> Any:
     """Instantiate `node` (and nodes within it).
 
     Args:
-        node: a mapping with `_target_`, the dotted name of a class or function.
+        node: a mapping with `_target_`, the dotted name of a class or function, or its frozen id.
         key: where the node stands in the config, for messages.
 
     Raises:
         ConfigError: the target cannot be imported, an argument is unknown, missing or refused.
     """
+    node = located(node)
     check_arguments(node, key)
     try:
         return instantiate(node, _convert_="all")
@@ -35,7 +39,8 @@ def build(node: dict[str, Any], key: str) -> Any:
 
 def check_arguments(node: dict[str, Any], key: str) -> None:
     """Refuse an argument that the target does not take, and a required one that is not given."""
-    target = node.get("_target_")
+    node = located(node)
+    target = node.get(TARGET)
     if not target:
         raise ConfigError(f"{key}._target_ is missing: the dotted name of a class or function")
     try:
@@ -68,11 +73,49 @@ def _refuse_unknown(key: str, given: set[str], names: list[str]) -> None:
 
 def bound_arguments(node: dict[str, Any], key: str) -> dict[str, Any]:
     """Arguments of a node with the target's defaults filled in, so that two spellings are equal."""
+    node = located(node)
     check_arguments(node, key)
-    parameters = inspect.signature(get_object(node["_target_"])).parameters
+    parameters = inspect.signature(get_object(node[TARGET])).parameters
     defaults = {
         name: parameter.default
         for name, parameter in parameters.items()
         if parameter.default is not inspect.Parameter.empty
     }
     return {**defaults, **node}
+
+
+def by_content(value: Any, *, checksums: bool = False) -> Any:
+    """A config node, and the nodes within it, that says what its files say instead of their paths.
+
+    A class lists such arguments as `counted_by_content`: argument -> function of the given value,
+    which returns the name of what is known, or the content as a list of words.
+
+    Args:
+        value: a node whose targets can be imported.
+        checksums: `sha256:<hex>` of the words, joined by spaces, for a list.
+    """
+    if isinstance(value, list):
+        return [by_content(item, checksums=checksums) for item in value]
+    if not isinstance(value, dict):
+        return value
+    node = {name: by_content(item, checksums=checksums) for name, item in value.items()}
+    for name, content_of in _counted_by_content(node).items():
+        if name in node:
+            content = content_of(node[name])
+            node[name] = _checksum(content) if checksums else content
+    return node
+
+
+def _counted_by_content(node: dict[str, Any]) -> Mapping[str, Callable[[Any], str | list[str]]]:
+    if TARGET not in node:
+        return {}
+    found: Mapping[str, Callable[[Any], str | list[str]]] = getattr(
+        get_object(located_name(node[TARGET])), "counted_by_content", {}
+    )
+    return found
+
+
+def _checksum(content: str | list[str]) -> str:
+    if isinstance(content, str):
+        return content
+    return f"sha256:{hashlib.sha256(' '.join(content).encode()).hexdigest()}"

@@ -12,6 +12,7 @@ from torch import nn
 
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError
+from oodbench.core.ids import frozen, located
 from oodbench.core.schema import EngineConfig
 from oodbench.engines.base import Engine, Forward
 from oodbench.engines.parity import gate
@@ -51,7 +52,7 @@ def prepared(
         torch.set_num_threads(config.threads)
     target = engine_target(config.backend, attack=attack)
     engine = _engine(
-        {**config.backend, "_target_": target},
+        located({**frozen(config.backend), "_target_": target}),
         precision=config.precision,
         tolerance=config.tolerance,
         cache_dir=str(cache_dir),

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.core.errors import ConfigError, one_line
+from oodbench.core.ids import frozen
 
 AUTO = "oodbench.engines.auto.AutoEngine"
 
@@ -32,7 +33,7 @@ OF_ATTACK = {"cpu": 16, "cuda": 128}
 
 
 def engine_target(backend: dict[str, Any], *, attack: bool) -> Any:
-    """Dotted name of the engine's class: with an attack, `auto` is eager.
+    """Frozen id of the engine's class: with an attack, `auto` is eager.
 
     An attack needs gradients, which eager computes anyway, and its steps follow the last bits.
 
@@ -40,7 +41,7 @@ def engine_target(backend: dict[str, Any], *, attack: bool) -> Any:
         backend: `engine.backend` of the config.
         attack: whether the pictures are attacked.
     """
-    target = backend.get("_target_")
+    target = frozen(backend).get("_target_")
     return EAGER if attack and target == AUTO else target
 
 

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oodbench.core.budget import budget_note
+from oodbench.core.building import by_content
 from oodbench.core.files import read_json, write_json
+from oodbench.core.ids import frozen
 from oodbench.core.progress import Progress
 from oodbench.core.versions import versions
 from oodbench.data.pictures import clip_decoder
@@ -67,10 +69,13 @@ def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
     published = run.benchmark.published_preprocessing.get(run.model.family)
     config = {
         "model": plan.document["model"],
-        "preprocessing": run.preprocessing,
-        "attack": run.attack,
+        "preprocessing": frozen(run.preprocessing),
+        "attack": frozen(run.attack),
         "seed": run.seed,
-        "benchmark": {"protocol": run.benchmark.protocol, "version": run.benchmark.version},
+        "benchmark": {
+            "protocol": frozen(by_content(run.benchmark.protocol)),
+            "version": run.benchmark.version,
+        },
     }
     return RunResult(
         key=plan.key,

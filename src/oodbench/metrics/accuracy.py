@@ -1,11 +1,16 @@
-"""Top-1 and top-5 accuracy."""
+"""Top-1 and top-5 accuracy, of all classes and of a subset."""
+
+import re
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodbench.core.errors import ConfigError
 from oodbench.metrics.intervals import rate
 from oodbench.metrics.score import Score
+
+_WAY = re.compile(r"prediction_(\d+)way")
 
 
 def top1(records: pd.DataFrame) -> dict[str, Score]:
@@ -29,18 +34,36 @@ def error(records: pd.DataFrame) -> dict[str, Score]:
     return {"error": rate(wrong, higher_is_better=False)}
 
 
-def imagenet_a(records: pd.DataFrame) -> dict[str, Score]:
-    """ImageNet-A (Hendrycks et al. 2021): `top1` among its 200 classes and `top1_1000way`.
+def subset(records: pd.DataFrame) -> dict[str, Score]:
+    """`top1` among the classes of a subset and `top1_1000way`; on ImageNet-A as its authors do.
 
     Args:
-        records: rows with `label`, `prediction` (best of 1000) and `prediction_200way` (best of the
-            200), all as ImageNet class indices.
+        records: rows with `label`, `prediction` (best of 1000) and `prediction_<n>way` (best of the
+            n classes of the subset), all as ImageNet class indices.
+
+    Raises:
+        ConfigError: the records hold no decision among a subset.
     """
     label = records["label"].to_numpy()
     return {
-        "top1": rate(records["prediction_200way"].to_numpy() == label),
+        "top1": rate(records[f"prediction_{subset_size(records)}way"].to_numpy() == label),
         "top1_1000way": rate(records["prediction"].to_numpy() == label),
     }
+
+
+def subset_size(records: pd.DataFrame) -> int:
+    """The n of the column `prediction_<n>way`.
+
+    Raises:
+        ConfigError: there is no such column.
+    """
+    for column in records:
+        if found := _WAY.fullmatch(str(column)):
+            return int(found[1])
+    raise ConfigError(
+        "benchmark.protocol.scores: a score among a subset of the classes needs "
+        "benchmark.protocol.readout._target_=oodbench.readouts.Subset"
+    )
 
 
 def top5_classes(records: pd.DataFrame) -> NDArray[np.int16]:

@@ -1,4 +1,7 @@
-"""Calibration on ImageNet-A: RMS calibration error and AURRA (Hendrycks et al. 2021)."""
+"""Calibration among a subset of the classes: RMS calibration error and AURRA.
+
+Hendrycks et al. 2021, on the 200 classes of ImageNet-A.
+"""
 
 from collections.abc import Callable
 from math import nan
@@ -7,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodbench.metrics.accuracy import subset_size
 from oodbench.metrics.intervals import NO_INTERVAL, bootstrap
 from oodbench.metrics.score import Score
 
@@ -61,20 +65,23 @@ def aurra(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> float
 
 
 def calibration(records: pd.DataFrame) -> dict[str, Score]:
-    """`rms_calibration_error_published`, `rms_calibration_error` and `aurra` among 200 classes.
+    """`rms_calibration_error_published`, `rms_calibration_error` and `aurra` within a subset.
 
     Intervals are bootstrapped over pictures. Resampling adds noise that the RMS error counts as
     miscalibration: that of a nearly calibrated model can lie below its interval, and its note says
     so then.
 
     Args:
-        records: rows of ImageNet-A with `label`, `prediction_200way` and `confidence_200way`.
+        records: rows with `label`, `prediction_<n>way` and `confidence_<n>way`, n the number of
+            classes in the subset, 200 on ImageNet-A.
 
     Raises:
         ValueError: there are no rows.
+        ConfigError: the records hold no decision among a subset.
     """
-    right = records["prediction_200way"].to_numpy() == records["label"].to_numpy()
-    confidence, correct = _ascending(records["confidence_200way"].to_numpy(), right)
+    n = subset_size(records)
+    right = records[f"prediction_{n}way"].to_numpy() == records["label"].to_numpy()
+    confidence, correct = _ascending(records[f"confidence_{n}way"].to_numpy(), right)
     return {
         "rms_calibration_error_published": _published_score(confidence, correct),
         "rms_calibration_error": _standard_score(confidence, correct),

@@ -7,6 +7,7 @@ from torch import nn
 
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.ids import frozen
 from oodbench.core.schema import ModelConfig
 from oodbench.models import loading
 from oodbench.models.classifier import Classifier
@@ -82,7 +83,7 @@ def _library_reads(model: ModelConfig, files: list[Path]) -> bool:
 
 def _allow_no_file(model: ModelConfig) -> None:
     """Only a network of the user's may bring its own weights; ours would be random unseen."""
-    target = str(model.network.get("_target_", ""))
+    target = str(frozen(model.network).get("_target_", ""))
     own = target.startswith(_OWN_NETWORKS) and target != _FUNCTION
     if own and model.weights.random_seed is None:
         raise WeightsError(

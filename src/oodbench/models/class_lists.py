@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from oodbench.core.errors import ConfigError
+from oodbench.core.synsets import read_synset_ids
 from oodbench.reference import imagenet_wnids
 
 DEFAULT = "imagenet_1k"
@@ -34,8 +35,6 @@ TIMM_FILES = {
 """Names of class lists, with the file of timm that holds each."""
 
 NAMES = (DEFAULT, "imagenet_1k_background", *TIMM_FILES)
-
-_ENTRY = re.compile(rf"n\d{{8}}|{BACKGROUND}")
 
 
 def class_list(classes: str) -> Sequence[str]:
@@ -149,22 +148,7 @@ def _read(path: Path) -> list[str]:
         raise ConfigError(
             f"model.classes={path}: neither a file nor a class list; available: {', '.join(NAMES)}"
         )
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError:
-        raise ConfigError(f"model.classes={path}: not a text file") from None
-    ids = [line.strip() for line in lines]
-    while ids and not ids[-1]:
-        ids.pop()
-    seen: set[str] = set()
-    for number, wnid in enumerate(ids, start=1):
-        if not _ENTRY.fullmatch(wnid):
-            raise ConfigError(
-                f"{path}:{number}: '{wnid}' is no synset id (n and eight digits) nor {BACKGROUND}"
-            )
-        if wnid in seen and wnid != BACKGROUND:
-            raise ConfigError(f"{path}:{number}: {wnid} stands there twice")
-        seen.add(wnid)
-    if not seen.intersection(imagenet_wnids()):
+    ids = read_synset_ids(path, "model.classes", also=BACKGROUND)
+    if not set(ids).intersection(imagenet_wnids()):
         raise ConfigError(f"{path}: has none of the 1000 classes of ImageNet")
     return ids

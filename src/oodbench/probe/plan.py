@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.ids import frozen
 from oodbench.models.weights import weights_identity
 from oodbench.probe.backbone import backbone_weights
 from oodbench.probe.checkpoint import head_key
@@ -129,7 +130,7 @@ def _document(
     return {
         "schema": SCHEMA,
         "model": {
-            "network": probe.model.network,
+            "network": frozen(probe.model.network),
             "mean": probe.model.mean,
             "std": probe.model.std,
             "weights": backbone,

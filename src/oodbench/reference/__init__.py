@@ -28,15 +28,17 @@ def imagenet_wnids() -> list[str]:
 
 
 @cache
-def imagenet_a_wnids() -> list[str]:
-    """The 200 synset ids of ImageNet-A, sorted."""
-    return _text("imagenet_a_wnids.txt").split()
+def class_lists() -> dict[str, list[str]]:
+    """Shipped lists of classes of ImageNet-1k by name, each sorted by synset id.
 
-
-@cache
-def imagenet_a_indices() -> list[int]:
-    """ImageNet class indices of the 200 classes of ImageNet-A, ascending."""
-    return [int(index) for index in _text("imagenet_a_indices.txt").split()]
+    `imagenet`, all 1000, and the lists of the files `<name>_wnids.txt`.
+    """
+    suffix = "_wnids.txt"
+    names = sorted(entry.name for entry in files(__package__).iterdir())
+    found = {
+        name.removesuffix(suffix): _text(name).split() for name in names if name.endswith(suffix)
+    }
+    return {"imagenet": imagenet_wnids(), **found}
 
 
 @cache

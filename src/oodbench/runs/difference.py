@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from oodbench.core.building import bound_arguments
+from oodbench.core.ids import frozen
 from oodbench.core.schema import RunConfig
 from oodbench.runs.key import ATTACK_BATCHING, PIL, PIPELINE
 
@@ -25,7 +26,7 @@ def _preprocessing(run: RunConfig) -> list[str]:
     node = run.preprocessing
     name = str(node["name"])
     published = run.benchmark.published_preprocessing.get(run.model.family)
-    if published is None or node["_target_"] != PIPELINE:
+    if published is None or frozen(node)["_target_"] != PIPELINE:
         return [f"preprocessing={name}"]
     arguments = bound_arguments(node, "preprocessing")
     changed = [
@@ -70,7 +71,7 @@ def _attack(run: RunConfig) -> list[str]:
 
 def _changed_fields(attack: dict[str, Any], key: str) -> list[str]:
     """Fields that differ from the shipped config of that name; a second model only by its name."""
-    own = dict(attack)
+    own = dict(frozen(attack))
     second: list[str] = []
     if isinstance(source := own.get("source"), dict):
         del own["source"]
@@ -82,7 +83,7 @@ def _changed_fields(attack: dict[str, Any], key: str) -> list[str]:
     if not shipped.is_file():
         return second
     stock = OmegaConf.to_container(OmegaConf.create(shipped.read_text("utf-8")), resolve=True)
-    usual = dict(_flat(key, stock))
+    usual = dict(_flat(key, frozen(stock)))
     return second + [
         f"{field}={value}"
         for field, value in sorted(_flat(key, own))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from oodbench.benchmarks.base import Split
-from oodbench.core.building import bound_arguments
+from oodbench.core.building import bound_arguments, by_content
+from oodbench.core.ids import frozen
 from oodbench.core.schema import ModelConfig, RunConfig, source_model
 from oodbench.engines.settings import engine_target
 from oodbench.models import class_lists
@@ -32,7 +33,7 @@ def key_document(
     device_type: str,
     source_weights: str | None = None,
 ) -> dict[str, Any]:
-    """Everything that the records depend on.
+    """Everything that the records depend on, classes by their frozen ids.
 
     Not in it: names, batch size, attack.memory, attack.micro_batch, workers, shards, limit, budget,
     paths, and, without an attack, the engine and the device. Adding a field here makes all runs on
@@ -45,14 +46,12 @@ def key_document(
         device_type: cpu, cuda, …
         source_weights: identity of the weights of the source of a transfer attack.
     """
-    arguments = bound_arguments(run.benchmark.protocol, "benchmark.protocol")
-    protocol = {name: value for name, value in arguments.items() if name not in SCORING_ONLY}
     return {
         "schema": SCHEMA,
         "model": _model(run.model, weights),
         "preprocessing": _preprocessing(run.preprocessing),
         "benchmark": {
-            "protocol": protocol,
+            "protocol": _protocol(run.benchmark.protocol),
             "version": run.benchmark.version,
             "chunk_size": run.benchmark.chunk_size,
             "dataset": dataset_fingerprint(splits),
@@ -92,17 +91,24 @@ def run_key(document: dict[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_DIGITS]
 
 
+def _protocol(node: dict[str, Any]) -> dict[str, Any]:
+    arguments = bound_arguments(node, "benchmark.protocol")
+    kept = {name: value for name, value in arguments.items() if name not in SCORING_ONLY}
+    found: dict[str, Any] = frozen(by_content(kept, checksums=True))
+    return found
+
+
 def _preprocessing(node: dict[str, Any]) -> dict[str, Any]:
     """Only a library of its own that resizes is named: PIL's pictures are the usual ones."""
-    arguments = _nameless(bound_arguments(node, "preprocessing"))
-    if node.get("_target_") == PIPELINE and arguments.get("backend") == PIL:
+    arguments = _nameless(frozen(bound_arguments(node, "preprocessing")))
+    if arguments.get("_target_") == PIPELINE and arguments.get("backend") == PIL:
         del arguments["backend"]
     return arguments
 
 
 def _model(model: ModelConfig, weights: str | None) -> dict[str, Any]:
     return {
-        "network": model.network,
+        "network": frozen(model.network),
         "mean": model.mean,
         "std": model.std,
         "weights": weights,
@@ -134,7 +140,9 @@ def _attack(run: RunConfig, device_type: str, source_weights: str | None) -> dic
 
 
 def _attack_node(node: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in _nameless(node).items() if key not in ATTACK_BATCHING}
+    kept = {key: value for key, value in _nameless(node).items() if key not in ATTACK_BATCHING}
+    found: dict[str, Any] = frozen(kept)
+    return found
 
 
 def _nameless(node: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Records on disk -> result.json. Needs no model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from oodbench.metrics.score import Score
 from oodbench.runs.attacked import stored_report
 from oodbench.runs.records import Skipped, chunk_files, read_info, read_split
 from oodbench.runs.results import RunResult, write_result
+from oodbench.runs.stored_protocol import stored_protocol
 
 
 def score_records(
@@ -35,9 +36,17 @@ def skipped_items(records: Path, split: str) -> list[Skipped]:
     return [item for info in infos if info is not None for item in info.skipped]
 
 
-def rescore(result: RunResult) -> None:
-    """Compute the scores of a finished run again, from its records alone, and write them."""
-    benchmark: Benchmark = build(result.config["benchmark"]["protocol"], "benchmark.protocol")
+def rescore(result: RunResult, allowed: Collection[str] = ()) -> None:
+    """Compute the scores of a finished run again, from its records alone, and write them.
+
+    Args:
+        result: read from disk.
+        allowed: dotted names outside oodbench that it may import, see `stored_protocol`.
+
+    Raises:
+        DataError: its config names another one.
+    """
+    benchmark: Benchmark = build(stored_protocol(result, allowed), "benchmark.protocol")
     counts = {name: int(split["n_items"]) for name, split in result.splits.items()}
     scores = score_records(benchmark, result.directory / "records", counts)
     report = stored_report(result.directory / "records", counts, result.config)

@@ -20,7 +20,7 @@ from oodbench.data.demo import build as demo
 from oodbench.data.demo import plan as demo_plan
 from oodbench.data.demo import sources as demo_sources
 from oodbench.data.demo.build import build_demo
-from oodbench.reference import geirhos_categories, imagenet_a_wnids, imagenet_wnids
+from oodbench.reference import class_lists, geirhos_categories, imagenet_wnids
 
 pytestmark = pytest.mark.skipif(
     find_spec("foolbox") is None, reason="the demo data are made from foolbox's pictures"
@@ -80,7 +80,7 @@ def test_imagenet_has_the_20_pictures_unchanged(root: Path) -> None:
 
 def test_imagenet_a_has_the_pictures_of_its_classes_and_variants(root: Path) -> None:
     found = list((root / "imagenet-a").glob("*/*.jpg"))
-    expected = [pair for pair in foolbox_pictures() if pair[0] in imagenet_a_wnids()]
+    expected = [pair for pair in foolbox_pictures() if pair[0] in class_lists()["imagenet_a"]]
     assert len(expected) == 6
     assert len(found) == 18
     assert {path.parent.name for path in found} == {wnid for wnid, _ in expected}

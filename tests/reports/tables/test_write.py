@@ -1,7 +1,6 @@
-import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from run_factory import failure, run_result, score, store
@@ -93,18 +92,18 @@ def test_damaged_normaliser(root: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_rescored_runs_keep_their_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    newest = replace(run_result("m", scores={"top1": score(0.1)}), key="a")
-    oldest = replace(run_result("m", scores={"top1": score(0.2)}), key="b")
+    target = {"_target_": "oodbench.benchmarks.folder.FolderBenchmark"}
+    config = {"benchmark": {"protocol": target}}
+    newest = replace(run_result("m", scores={"top1": score(0.1)}), key="a", config=config)
+    oldest = replace(run_result("m", scores={"top1": score(0.2)}), key="b", config=config)
     store(newest, tmp_path, modified=2_000_000_000)
     store(oldest, tmp_path, modified=1_000_000_000)
 
-    def rescore(result: RunResult) -> None:
+    def rescore(result: RunResult, _: Sequence[str]) -> None:
         rescored = {"": {"top1": replace(result.scores[""]["top1"], low=0.0, high=1.0)}}
         store(replace(result, scores=rescored), tmp_path, modified=3_000_000_000)
 
-    scoring = ModuleType("oodbench.runs.scoring")
-    monkeypatch.setattr(scoring, "rescore", rescore, raising=False)
-    monkeypatch.setitem(sys.modules, "oodbench.runs.scoring", scoring)
+    monkeypatch.setattr("oodbench.reports.tables.write.rescore", rescore)
     assert main(["--output-root", str(tmp_path), "--rescore", "--quiet"]) == 0
     assert "| 10.0 [0.0, 100.0] |" in (tmp_path / "tables" / "table.md").read_text("utf-8")
 

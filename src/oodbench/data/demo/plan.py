@@ -23,7 +23,7 @@ from oodbench.data.demo.pictures import (
     sketch,
 )
 from oodbench.data.demo.sources import SOURCES, Source, open_source
-from oodbench.reference import geirhos_categories, imagenet_a_indices
+from oodbench.reference import class_lists, geirhos_categories
 
 NOTICE = (
     "demo data made by oodbench from 20 pictures: "
@@ -83,7 +83,7 @@ def _imagenet() -> Iterator[DemoFile]:
 
 def _imagenet_a() -> Iterator[DemoFile]:
     for source in SOURCES:
-        if source.label in imagenet_a_indices():
+        if source.wnid in class_lists()["imagenet_a"]:
             stem = f"imagenet-a/{source.wnid}/demo_{source.number:02d}"
             yield DemoFile(f"{stem}.jpg", partial(_write_copy, source))
             for variant in _IMAGENET_A_VARIANTS:

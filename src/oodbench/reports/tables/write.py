@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from oodbench.reports.tables.long import long_table
 from oodbench.reports.tables.wide import WideTable, wide_table
 from oodbench.runs.paths import runs_directory, tables_directory
 from oodbench.runs.results import read_failures, read_results
+from oodbench.runs.scoring import rescore
+from oodbench.runs.stored_protocol import stored_protocol
 
 
 @dataclass(frozen=True)
@@ -71,17 +74,25 @@ def write_attack_report(output_root: Path) -> Written:
     return Written(text, (file,))
 
 
-def rescore_all(output_root: Path) -> None:
-    """Score every finished run again from its records.
+def rescore_all(output_root: Path, allowed: Collection[str] = ()) -> None:
+    """Score every finished run again from its records; none of them where one is refused.
 
     The results keep their times of change: a run does not become the newest by being rescored.
-    """
-    from oodbench.runs.scoring import rescore  # it imports torch, which the tables do without
 
-    for result in read_results(output_root):
+    Args:
+        output_root: holds `runs/`.
+        allowed: dotted names of classes and scores outside oodbench that results may name.
+
+    Raises:
+        DataError: a result names another one, or records are damaged.
+    """
+    results = read_results(output_root)
+    for result in results:
+        stored_protocol(result, allowed)
+    for result in results:
         file = result.directory / "result.json"
         times = file.stat()
-        rescore(result)
+        rescore(result, allowed)
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 

@@ -9,6 +9,7 @@ from hydra.utils import get_object
 from oodbench.attacks.library import LibraryAttack
 from oodbench.attacks.network_access import default_micro_batch
 from oodbench.core.files import GIB
+from oodbench.core.ids import located
 from oodbench.sweeps.forecast.network_cost import BYTES, NetworkCost
 
 PROCESS_BYTES = 1_050_000_000
@@ -46,7 +47,9 @@ def gradient_bytes(cost: NetworkCost, attack: Mapping[str, Any], batch: int, dev
 def _at_once(attack: Mapping[str, Any], batch: int, device: str) -> int:
     """Attacks of other libraries take whole batches where nothing is said."""
     given = attack.get("micro_batch")
-    if given is None and not issubclass(get_object(attack["_target_"]), LibraryAttack):
+    if given is None and not issubclass(
+        get_object(located(dict(attack))["_target_"]), LibraryAttack
+    ):
         given = default_micro_batch(torch.device(device))
     return batch if given is None else min(int(given), batch)
 
