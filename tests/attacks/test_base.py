@@ -1,8 +1,14 @@
 import hashlib
+from typing import Any
 
+import pytest
 import torch
+from configs import composed
 
-from oodbench.attacks.base import image_seed
+from oodbench.attacks.base import image_seed, traits_of
+from oodbench.core.building import build
+from oodbench.core.schema import shipped
+from oodbench.metrics.attack_traits import AttackTraits, traits_before_they_were_stored
 
 
 def test_seed_is_the_masked_start_of_the_hash() -> None:
@@ -21,3 +27,84 @@ def test_seeds_differ_and_fit_a_generator() -> None:
     for seed in seeds:
         assert 0 <= seed < 2**63
     torch.Generator().manual_seed(max(seeds))
+
+
+FOOLBOX_WARNING = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+ATTACKS = [name for name in shipped("attack") if name != "none"]
+GONE = [f"~attack.arguments.{name}" for name in ("eps", "alpha", "steps", "random_start")]
+
+
+def made(name: str, *overrides: str) -> tuple[Any, dict[str, Any]]:
+    """A shipped attack, and its config."""
+    source = ["model@attack.source=efficientnet_lite0"] if name == "transfer" else []
+    node = composed(f"attack={name}", *source, *overrides).attack
+    return build(node, "attack"), node
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "expected"),
+    [
+        ("pgd_linf", "seed=0", {"eps": 8 / 255}),
+        ("pgd_l2", "seed=0", {"eps": 0.5, "norm": "l2"}),
+        ("pgd_all_steps", "seed=0", {"eps": 8 / 255, "judges_last_iterate": True}),
+        ("pgd_linf", "attack.random_start=false", {"eps": 8 / 255, "uses_seed": False}),
+        ("fgsm", "seed=0", {"eps": 8 / 255, "steps_key": "", "uses_seed": False}),
+        ("fgsm", "attack.target=random", {"eps": 8 / 255, "steps_key": ""}),
+        ("pgd_targeted", "seed=0", {"eps": 0.06}),
+        ("cw_l2", "seed=0", {"eps": None, "norm": "l2", "uses_seed": False}),
+        (
+            "square",
+            "seed=0",
+            {"eps": 8 / 255, "needs_gradients": False, "steps_key": "queries"},
+        ),
+        ("autoattack", "seed=0", {"eps": 4 / 255, "gradient_free_part": True}),
+        (
+            "transfer",
+            "seed=0",
+            {
+                "eps": 8 / 255,
+                "needs_gradients": False,
+                "on_scored_network": False,
+                "steps_key": "",
+            },
+        ),
+        (
+            "torchattacks",
+            "seed=0",
+            {"eps": 8 / 255, "judges_last_iterate": True, "steps_key": "arguments.steps"},
+        ),
+    ],
+)
+def test_what_attacks_say_of_themselves(name: str, override: str, expected: dict[str, Any]) -> None:
+    assert traits_of(made(name, override)[0]) == AttackTraits(**expected)
+
+
+@FOOLBOX_WARNING
+@pytest.mark.parametrize("name", ATTACKS)
+def test_the_table_for_old_results_says_the_same(name: str) -> None:
+    attack, node = made(name)
+    assert traits_before_they_were_stored(node) == traits_of(attack)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides"),
+    [
+        ("pgd_linf", ["attack.random_start=false"]),
+        ("pgd_linf", ["attack.random_start=false", "attack.target=random"]),
+        ("pgd_linf", ["+attack.early_stop=false"]),
+        ("fgsm", ["attack.target=random"]),
+        ("torchattacks", ["attack.attack=VANILA", *GONE]),
+        ("square", ["attack.norm=l2", "attack.eps=2"]),
+    ],
+)
+def test_and_where_arguments_decide(name: str, overrides: list[str]) -> None:
+    attack, node = made(name, *overrides)
+    assert traits_before_they_were_stored(node) == traits_of(attack)
+
+
+def test_an_attack_that_says_little_has_the_defaults() -> None:
+    class Mine:
+        name, eps, norm, needs_gradients = "mine", 0.1, "l2", False
+
+    mine: Any = Mine()
+    assert traits_of(mine) == AttackTraits(eps=0.1, norm="l2", needs_gradients=False)

@@ -12,13 +12,14 @@ import engine_toys
 import numpy as np
 import pytest
 import torch
+from configs import composed
 from engine_toys import Bessel, Lite, Softmax, classifier, expected, pictures
 from torch import nn
 
 from oodbench.core.errors import ConfigError
 from oodbench.core.schema import EngineConfig
 from oodbench.engines.base import Forward
-from oodbench.engines.choose import prepared
+from oodbench.engines.choose import computes_gradients, prepared
 from oodbench.models.build import build_classifier
 from oodbench.models.onnx_network import onnx_network
 from oodbench.sweeps.catalogue import load_model
@@ -30,7 +31,9 @@ TARGETS = {
     "onnxruntime": "oodbench.engines.onnxruntime.ONNXRuntimeEngine",
     "openvino": "oodbench.engines.openvino.OpenVINOEngine",
     "failing": "engine_toys.Failing",
+    "logits_only": "engine_toys.LogitsOnly",
     "shifted": "engine_toys.Shifted",
+    "trusted": "engine_toys.Trusted",
 }
 QUICK = ["auto", "eager", "onnxruntime", "openvino"]
 ALL = [*QUICK, pytest.param("compiled", marks=pytest.mark.slow)]
@@ -179,8 +182,43 @@ def test_auto_is_eager_where_openvino_is_not_installed(
 
 
 def test_auto_is_eager_with_an_attack(tmp_path: Path) -> None:
-    forward = engine("auto", classifier(), tmp_path, attack=True)
+    forward = prepared(
+        composed("engine=auto").engine,
+        classifier(),
+        pictures(4),
+        cache_dir=tmp_path,
+        model_identity=None,
+        attack=True,
+    )
     assert (forward.name, forward.note) == ("eager", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "gradients"),
+    [
+        ("auto", False),
+        ("compiled", True),
+        ("eager", True),
+        ("logits_only", False),
+        ("onnxruntime", False),
+        ("openvino", False),
+        ("shifted", True),
+    ],
+)
+def test_an_engine_says_whether_it_has_gradients(name: str, gradients: bool) -> None:
+    node = EngineConfig(name=name, backend={"_target_": TARGETS[name]})
+    assert computes_gradients(node) == gradients
+
+
+def test_gradients_are_asked_of_the_engine_that_computes_under_attack() -> None:
+    assert computes_gradients(composed("engine=auto").engine)
+    missing = EngineConfig(name="mine", backend={"_target_": "no.such.Engine"})
+    assert computes_gradients(missing)
+
+
+def test_an_engine_that_needs_no_gate_is_not_held_against_eager(tmp_path: Path) -> None:
+    found = engine("trusted", model := classifier(), tmp_path).start(pictures(2)).result()
+    np.testing.assert_allclose(found, expected(model, pictures(2)) + 0.01, atol=1e-4)
 
 
 def test_an_engine_with_other_logits_is_refused(tmp_path: Path) -> None:

@@ -109,6 +109,18 @@ class Shifted:
         return EagerEngine().prepare(_Shift(classifier), example)
 
 
+class Trusted(Shifted):
+    """Another that no one holds against the eager engine."""
+
+    needs_gate = False
+
+
+class LogitsOnly(Shifted):
+    """An engine that no gradient comes from."""
+
+    computes_gradients = False
+
+
 class _Shift(nn.Module):
     def __init__(self, classifier: nn.Module) -> None:
         super().__init__()

@@ -16,7 +16,10 @@ from oodbench.metrics.attack_checks import (
     strictly_accurate,
     wrong_after,
 )
+from oodbench.metrics.attack_traits import AttackTraits
 
+ATTACK = AttackTraits(eps=0.06)
+LAST_ALONE = AttackTraits(eps=0.06, judges_last_iterate=True)
 FALLING = "still falling at the last iteration"
 LOSS = "loss moved the wrong way"
 ZERO = "gradient of zero"
@@ -51,7 +54,7 @@ def by_name(report: AttackReport) -> dict[str, Check]:
 
 
 def test_the_two_rules() -> None:
-    report = attack_report(records(), "TargetedPGD")
+    report = attack_report(records(), ATTACK)
     # Published: rows 4, 5, 6, 9 and 10. Strict: 5 and 6, the others were misclassified once.
     assert (report.accuracy.value, report.accuracy.n) == (5 / 10, 10)
     assert (report.strict_accuracy.value, report.strict_accuracy.n) == (2 / 10, 10)
@@ -64,7 +67,7 @@ def test_the_two_rules() -> None:
 
 
 def test_accuracy_after_every_iteration() -> None:
-    report = attack_report(records(), "TargetedPGD")
+    report = attack_report(records(), ATTACK)
     assert report.iterations == list(range(21))
     # Published: 8 right, one lost at 2, 18 and 19 each.
     assert report.accuracy_after == [0.8] * 2 + [0.7] * 16 + [0.6, 0.5, 0.5]
@@ -75,13 +78,13 @@ def test_accuracy_after_every_iteration() -> None:
 
 def test_long_curves_have_a_hundred_steps() -> None:
     rows = [(0, 5, True, 500, 500, 1, 0, False), (0, 0, False, 1000, -1, 1, 0, False)]
-    report = attack_report(records(rows), "PGD")
+    report = attack_report(records(rows), ATTACK)
     assert report.iterations == list(range(0, 1001, 10))
     assert report.accuracy_after == [1.0] * 50 + [0.5] * 51
 
 
 def test_checks_by_hand() -> None:
-    checks = by_name(attack_report(records(), "TargetedPGD"))
+    checks = by_name(attack_report(records(), ATTACK))
     assert list(checks) == [FALLING, LOSS, ZERO, ANYWAY]
     # After iteration 18 of 20: one by the published rule (19), one by the strict one (20).
     assert checks[FALLING].figure == 1 / 10
@@ -102,21 +105,21 @@ def test_the_loss_of_an_untargeted_attack_is_to_rise() -> None:
         (0, 0, False, 9, -1, 0.5, 0.4995, False),
         (0, 0, False, 9, -1, 0.5, 0.6, False),
     ]
-    check = by_name(attack_report(records(rows).drop(columns="target"), "PGD"))[LOSS]
+    check = by_name(attack_report(records(rows).drop(columns="target"), ATTACK))[LOSS]
     assert (check.figure, check.verdict) == (1 / 4, "warn")
     assert "of the label, which is to rise" in check.detail
 
 
 def test_a_converged_attack_passes() -> None:
     rows = [(0, 5, True, 3, 3, 1.0, 0.5, False)] * 5 + [(0, 0, False, 10, -1, 1, 0.5, False)]
-    checks = by_name(attack_report(records(rows), "PGD"))
+    checks = by_name(attack_report(records(rows), ATTACK))
     assert {check.verdict for check in checks.values()} == {"pass"}
     assert {check.figure for check in checks.values()} == {0.0}
 
 
 def test_where_every_picture_is_lost_the_longest_success_is_no_end() -> None:
     rows = [(0, 5, True, count, count, 1.0, 0.5, False) for count in (1, 2, 3)]
-    check = by_name(attack_report(records(rows), "PGD"))[FALLING]
+    check = by_name(attack_report(records(rows), ATTACK))[FALLING]
     assert (check.figure, check.verdict) == (0.0, "pass")
 
 
@@ -127,20 +130,20 @@ def test_an_attack_without_early_stop_has_the_strict_curve_alone() -> None:
         (0, 0, False, 10, -1, 1.0, 0.5, False),
         (0, 0, False, 10, -1, 1.0, 0.5, False),
     ]
-    check = by_name(attack_report(records(rows), "PGD", judges_last_alone=True))[FALLING]
+    check = by_name(attack_report(records(rows), LAST_ALONE))[FALLING]
     assert (check.figure, check.detail) == (
         1 / 4,
         "After iteration 9 of 10: 25.0 % by the strict rule.",
     )
     bare = records(rows).drop(columns="first_error")
-    report = attack_report(bare, "TorchAttack", judges_last_alone=True)
+    report = attack_report(bare, LAST_ALONE)
     assert by_name(report)[FALLING].verdict == "not checked"
     assert (report.iterations, report.accuracy_after) == ([0, 10], [1.0, 0.5])
 
 
 def test_what_an_attack_does_not_record_is_not_checked() -> None:
     few = records().drop(columns=["first_error", "clean_loss", "attack_loss", "zero_gradient"])
-    checks = by_name(attack_report(few, "Square"))
+    checks = by_name(attack_report(few, ATTACK))
     verdicts = {name: check.verdict for name, check in checks.items()}
     assert verdicts == {FALLING: "warn", LOSS: "not checked", ZERO: "not checked", ANYWAY: "warn"}
     # Known is only that row 9 was wrong before the attack.
@@ -148,19 +151,19 @@ def test_what_an_attack_does_not_record_is_not_checked() -> None:
 
 
 def test_nothing_attacked() -> None:
-    checks = by_name(attack_report(records([TARGETED[7]]), "PGD"))
+    checks = by_name(attack_report(records([TARGETED[7]]), ATTACK))
     assert checks[LOSS].verdict == checks[ZERO].verdict == "not checked"
     assert checks[LOSS].detail == "No picture was attacked: all were at the goal before."
 
 
 def test_one_iteration_has_no_curve() -> None:
     rows = [(0, 5, True, 1, 1, 1.0, 0.5, False), (0, 0, False, 1, -1, 1.0, 0.5, False)]
-    assert by_name(attack_report(records(rows), "FGSM"))[FALLING].verdict == "not checked"
+    assert by_name(attack_report(records(rows), ATTACK))[FALLING].verdict == "not checked"
 
 
 def test_checks_that_say_nothing_about_an_attack_are_left_out() -> None:
-    assert by_name(attack_report(records(), "Transfer")) == {}
-    assert FALLING not in by_name(attack_report(records(), "CarliniWagnerL2"))
+    assert by_name(attack_report(records(), AttackTraits(eps=0.06, on_scored_network=False))) == {}
+    assert FALLING not in by_name(attack_report(records(), AttackTraits(eps=None)))
 
 
 @pytest.mark.parametrize(
@@ -173,6 +176,12 @@ def test_above_the_threshold_is_a_warning(figure: float | None, verdict: str) ->
     assert (check.verdict, check.figure, check.threshold) == (verdict, figure, 0.25)
     assert (check.detail, check.command) == ("because", "oodbench x=y")
     assert (check.explanation, check.paper) == (rule.meaning, rule.paper)
+
+
+def test_every_rule_needs_traits_that_there_are() -> None:
+    known = {name for name in dir(AttackTraits()) if not name.startswith("_")}
+    assert {name for rule in rules().values() for name in rule.needs} <= known
+    assert all(rule.applies_to(ATTACK) for rule in rules().values())
 
 
 def test_every_rule_has_a_paper_and_says_what_its_figure_means() -> None:

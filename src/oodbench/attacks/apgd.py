@@ -94,6 +94,7 @@ class APGD:
     """
 
     needs_gradients = True
+    splits_batches = True
 
     def __init__(
         self,

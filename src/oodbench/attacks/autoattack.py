@@ -24,6 +24,8 @@ class AutoAttack:
     """
 
     needs_gradients = True
+    splits_batches = True
+    gradient_free_part = True
 
     def __init__(
         self,

@@ -1,11 +1,13 @@
 """What every attack takes and gives."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
+
+from oodbench.metrics.attack_traits import AttackTraits
 
 _MASK = (1 << 63) - 1  # torch.Generator.manual_seed takes signed 64-bit integers
 
@@ -37,6 +39,10 @@ class Attack(Protocol):
 
     `eps` is the radius in [0, 1] pixel units (None: no such bound) under `norm`, which the caller
     checks. `needs_gradients`: of the attacked classifier, which must then compute in PyTorch.
+
+    An attack may say more of itself: the other attributes of `AttackTraits`, and `splits_batches`
+    of its class (False where it is missing): it sends no more than `micro_batch` pictures through
+    the network at once, by default 8 on a CPU and 64 on CUDA.
     """
 
     name: str
@@ -57,6 +63,12 @@ class Attack(Protocol):
             seeds: one integer an image (`image_seed`); the only source of randomness.
         """
         ...
+
+
+def traits_of(attack: Attack) -> AttackTraits:
+    """What the attack says of itself, with the defaults where it says nothing."""
+    names = (field.name for field in fields(AttackTraits))
+    return AttackTraits(**{name: getattr(attack, name) for name in names if hasattr(attack, name)})
 
 
 def generators_of(images: Tensor, seeds: list[int]) -> list[torch.Generator]:

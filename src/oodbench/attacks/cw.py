@@ -28,6 +28,8 @@ class CarliniWagnerL2:
     """
 
     needs_gradients = True
+    splits_batches = True
+    uses_seed = False
 
     def __init__(
         self,

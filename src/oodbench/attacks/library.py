@@ -38,6 +38,9 @@ class LibraryAttack(ABC):
     give common random numbers is attacked one image at a time instead.
     """
 
+    judges_last_iterate = True
+    steps_key = "arguments.steps"
+
     def __init__(
         self,
         *,

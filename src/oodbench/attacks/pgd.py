@@ -27,6 +27,7 @@ class PGD:
     """
 
     needs_gradients = True
+    splits_batches = True
 
     def __init__(
         self,
@@ -69,6 +70,8 @@ class PGD:
         radius = check_eps(eps, self.norm)
         self.eps: float | None = radius
         self.choice = Choice(target, top_k)
+        self.judges_last_iterate = not early_stop
+        self.uses_seed = random_start or target == "random"
         self.rules = Rules(
             ball=ball(self.norm, radius),
             step_size=check_not_negative("attack.step_size", step_size),
@@ -106,6 +109,8 @@ class PGD:
 
 class FGSM(PGD):
     """The fast gradient sign method (Goodfellow et al., ICLR 2015): one step of length eps."""
+
+    steps_key = ""
 
     def __init__(
         self,

@@ -34,6 +34,8 @@ class Square:
     """
 
     needs_gradients = False
+    splits_batches = True
+    steps_key = "queries"
 
     def __init__(
         self,

@@ -28,6 +28,8 @@ class Transfer:
     """
 
     needs_gradients = False
+    on_scored_network = False
+    steps_key = ""
 
     def __init__(
         self, *, name: str, attack: dict[str, Any], source: dict[str, Any] | None = None

@@ -122,6 +122,8 @@ class EngineConfig:
     cache_dir: str = ".cache/engines"
     """Folder of exported models."""
     backend: dict[str, Any] = field(default_factory=dict)
+    when_attacked: dict[str, str] = field(default_factory=dict)
+    """Class of a backend -> class that computes in its place where pictures are attacked."""
 
 
 @dataclass

@@ -28,6 +28,9 @@ class AutoEngine:
         cache_dir, model_identity: of exported models, see `oodbench.engines.store.ExportStore`.
     """
 
+    computes_gradients = False
+    needs_gate = False
+
     def __init__(
         self,
         *,

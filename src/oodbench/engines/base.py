@@ -46,7 +46,13 @@ class Forward(Protocol):
 
 
 class Engine(Protocol):
-    """A way to compute logits."""
+    """A way to compute logits.
+
+    A class may say more of itself. `computes_gradients`, True where it is missing: whether what
+    computes is PyTorch, so that an attack that needs gradients attacks the same network.
+    `needs_gate`, likewise True: whether its logits are held against the eager engine's before they
+    are used; False for what is the reference, or has a gate of its own.
+    """
 
     def prepare(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
         """A forward pass for pictures of the example's size.

@@ -16,7 +16,7 @@ from oodbench.core.ids import frozen, located
 from oodbench.core.schema import EngineConfig
 from oodbench.engines.base import Engine, Forward
 from oodbench.engines.parity import gate
-from oodbench.engines.settings import AUTO, EAGER, engine_target
+from oodbench.engines.settings import engine_target
 
 
 def prepared(
@@ -37,7 +37,7 @@ def prepared(
         cache_dir: folder of exported models.
         model_identity: everything that the classifier is made of, its weights among it; None where
             that is unknown: then no exported model is kept.
-        attack: whether the pictures are attacked: `auto` is eager then.
+        attack: whether the pictures are attacked, see `engine.when_attacked`.
 
     Raises:
         ConfigError: the engine is not installed, cannot run this network, gives other logits, or
@@ -50,9 +50,8 @@ def prepared(
         )
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    target = engine_target(config.backend, attack=attack)
     engine = _engine(
-        located({**frozen(config.backend), "_target_": target}),
+        located({**frozen(config.backend), "_target_": engine_target(config, attack=attack)}),
         precision=config.precision,
         tolerance=config.tolerance,
         cache_dir=str(cache_dir),
@@ -65,9 +64,14 @@ def prepared(
             f"engine={config.name}: no place for the exported model: {error}: make room, or use "
             "engine=eager"
         ) from error
-    if target not in (EAGER, AUTO):  # the one is the reference, the other has its own gate
+    if getattr(engine, "needs_gate", True):
         gate(forward, classifier, example, tolerance=config.tolerance)
     return forward
+
+
+def computes_gradients(config: EngineConfig) -> bool:
+    """Whether the engine that computes under attack has gradients; yes where it does not say."""
+    return bool(getattr(_class_of(engine_target(config, attack=True)), "computes_gradients", True))
 
 
 def _engine(node: dict[str, Any], *, precision: str, **offered: Any) -> Engine:
@@ -90,6 +94,14 @@ def _engine(node: dict[str, Any], *, precision: str, **offered: Any) -> Engine:
 
 def _parameters(target: Any) -> set[str]:
     try:
-        return set(inspect.signature(get_object(target)).parameters)
-    except Exception:  # building it says what is wrong with it
+        return set(inspect.signature(_class_of(target)).parameters)
+    except (TypeError, ValueError):  # building it says what is wrong with it
         return set()
+
+
+def _class_of(target: Any) -> Any:
+    """None where it cannot be imported: building it says why."""
+    try:
+        return get_object(target)
+    except Exception:  # whatever its module raises
+        return None

@@ -23,6 +23,8 @@ class CompiledEngine:
         precision: fp32, tf32 (CUDA only), bf16 or fp16.
     """
 
+    computes_gradients = True
+
     def __init__(self, *, precision: str = "fp32") -> None:
         self.precision = precision
 

@@ -15,6 +15,9 @@ class EagerEngine:
         precision: fp32, tf32 (CUDA only), bf16 or fp16.
     """
 
+    computes_gradients = True
+    needs_gate = False
+
     def __init__(self, *, precision: str = "fp32") -> None:
         self.precision = precision
 

@@ -34,6 +34,8 @@ class ExportingEngine(ABC):
         libraries: packages that the exported model depends on.
     """
 
+    computes_gradients = False
+
     name: str
     libraries: tuple[str, ...]
 

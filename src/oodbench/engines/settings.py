@@ -5,19 +5,7 @@ from typing import Any
 
 from oodbench.core.errors import ConfigError, one_line
 from oodbench.core.ids import frozen
-
-AUTO = "oodbench.engines.auto.AutoEngine"
-
-
-EAGER = "oodbench.engines.eager.EagerEngine"
-
-
-WITHOUT_GRADIENTS = (
-    "oodbench.engines.openvino.OpenVINOEngine",
-    "oodbench.engines.onnxruntime.ONNXRuntimeEngine",
-)
-"""Engines that compute logits only."""
-
+from oodbench.core.schema import EngineConfig
 
 ON_THE_CPU = 8
 """Measured with efficientnet_lite0 and resnet50 on two cores: the activations of a larger batch
@@ -32,17 +20,15 @@ OF_ATTACK = {"cpu": 16, "cuda": 128}
 """By type of device: an attack refills its own small batches from this."""
 
 
-def engine_target(backend: dict[str, Any], *, attack: bool) -> Any:
-    """Frozen id of the engine's class: with an attack, `auto` is eager.
-
-    An attack needs gradients, which eager computes anyway, and its steps follow the last bits.
+def engine_target(engine: EngineConfig, *, attack: bool) -> Any:
+    """Frozen id of the engine's class.
 
     Args:
-        backend: `engine.backend` of the config.
-        attack: whether the pictures are attacked.
+        engine: the `engine` node.
+        attack: whether the pictures are attacked: then `engine.when_attacked` is asked, too.
     """
-    target = frozen(backend).get("_target_")
-    return EAGER if attack and target == AUTO else target
+    target = frozen(engine.backend).get("_target_")
+    return engine.when_attacked.get(target, target) if attack else target
 
 
 def resolve_device(device: str) -> str:

@@ -8,18 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from oodbench.attacks.base import Attack
-from oodbench.attacks.transfer import Transfer
+from oodbench.attacks.base import Attack, traits_of
+from oodbench.attacks.source import NeedsSource
 from oodbench.attacks.transfer_store import TransferStore
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError
 from oodbench.core.files import write_json
 from oodbench.core.schema import ModelConfig, source_model
 from oodbench.engines.base import Forward
-from oodbench.engines.choose import prepared
-from oodbench.engines.settings import WITHOUT_GRADIENTS, default_batch_size
+from oodbench.engines.choose import computes_gradients, prepared
+from oodbench.engines.settings import default_batch_size
 from oodbench.evaluation.evaluate import Setting
 from oodbench.evaluation.reader import Reader
+from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
 from oodbench.runs.key import run_key, transfer_document
@@ -47,6 +48,12 @@ def setting_of(plan: Plan, read: Reader) -> Setting:
         workers=decoders(run.data),
         skip_unreadable=run.data.on_error == "skip",
     )
+
+
+def attack_traits(plan: Plan) -> AttackTraits | None:
+    """What the run's attack says of itself; None where it has none."""
+    node = plan.run.attack
+    return traits_of(build(node, "attack")) if "_target_" in node else None
 
 
 _last: dict[str, nn.Module] = {}
@@ -81,14 +88,13 @@ def _attack(plan: Plan) -> Attack:
     """
     attack: Attack = build(plan.run.attack, "attack")
     engine = plan.run.engine
-    needs_gradients = getattr(attack, "needs_gradients", True)
-    if needs_gradients and engine.backend.get("_target_") in WITHOUT_GRADIENTS:
+    if traits_of(attack).needs_gradients and not computes_gradients(engine):
         raise ConfigError(
             f"engine={engine.name}: computes no gradients, which attack={attack.name} needs: use "
-            "engine=auto, eager or compiled, or attack=square"
+            "another engine, such as engine=eager, or an attack without, such as attack=square"
         )
     source = source_model(plan.run.attack)
-    if source is not None and isinstance(attack, Transfer):
+    if source is not None and isinstance(attack, NeedsSource):
         document = transfer_document(plan.document)
         directory = transfer_directory(Path(plan.run.output_root), run_key(document))
         write_json(directory / "key.json", document)

@@ -16,7 +16,7 @@ from oodbench.core.ids import frozen
 from oodbench.core.progress import Progress
 from oodbench.core.versions import versions
 from oodbench.data.pictures import clip_decoder
-from oodbench.evaluation.assemble import setting_of
+from oodbench.evaluation.assemble import attack_traits, setting_of
 from oodbench.evaluation.evaluate import evaluate
 from oodbench.evaluation.reader import Reader
 from oodbench.models.class_lists import missing_classes
@@ -64,6 +64,7 @@ def execute(plan: Plan) -> RunResult | None:
 
 def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
     run = plan.run
+    traits = attack_traits(plan)
     expected = {split.name: split.n_expected for split in plan.splits}
     splits = split_counts(plan.paths.records, plan.counts, expected)
     published = run.benchmark.published_preprocessing.get(run.model.family)
@@ -98,7 +99,8 @@ def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
         precision=run.engine.precision,
         dataset_fingerprint=dataset_fingerprint(plan.splits),
         config=config,
-        attack_report=stored_report(plan.paths.records, plan.counts, config),
+        attack_traits=traits,
+        attack_report=stored_report(plan.paths.records, plan.counts, traits),
     )
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodbench.metrics.adversarial import accurate
+from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.metrics.intervals import rate
 from oodbench.metrics.score import Score
 from oodbench.reference import read_table
@@ -39,16 +40,23 @@ class Rule:
 
     Attributes:
         threshold: a fraction; what is above it is a warning.
-        not_for: classes of attacks that it says nothing about.
+        needs: names of `AttackTraits` without which it says nothing about an attack.
+        second_run: command line words of a run to compare with, which `{norm}` and `{eps}` of the
+            attack fill; empty where it needs none, or the run's own words with one changed.
         paper: where it comes from.
         meaning: what the figure is, and what it means above the threshold.
     """
 
     name: str
     threshold: float
-    not_for: tuple[str, ...]
+    needs: tuple[str, ...]
+    second_run: str
     paper: str
     meaning: str
+
+    def applies_to(self, traits: AttackTraits) -> bool:
+        """Whether it says something about such an attack."""
+        return all(getattr(traits, name) for name in self.needs)
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,8 @@ def rules() -> Mapping[str, Rule]:
         row["name"]: Rule(
             row["name"],
             float(row["threshold"]),
-            tuple(row["not_for"].split()),
+            tuple(row["needs"].split()),
+            row["second_run"],
             row["paper"],
             row["meaning"],
         )
@@ -124,23 +133,19 @@ def rules() -> Mapping[str, Rule]:
     }
 
 
-def attack_report(
-    records: pd.DataFrame, attack: str, *, judges_last_alone: bool = False
-) -> AttackReport:
+def attack_report(records: pd.DataFrame, traits: AttackTraits) -> AttackReport:
     """Report on one run.
 
     Args:
         records: rows of an attacked run, at least one, with `label`, `prediction` (under attack),
             `clean_prediction`, `attack_succeeded` and `attack_iterations`, and where the attack
             has them the other ones of `COLUMNS`.
-        attack: name of its class, such as `PGD`.
-        judges_last_alone: it has no stop at the first success, so that `attack_iterations` do not
-            tell when a picture was lost.
+        traits: of the attack.
     """
     published, strict = wrong_after(records), wrong_after(records, strict=True)
     last = _last_iteration(records)
     # Where only the end was judged, the curve has no points between.
-    points = 1 if judges_last_alone and "first_error" not in records else _POINTS
+    points = 1 if traits.judges_last_iterate and "first_error" not in records else _POINTS
     iterations = np.unique(np.linspace(0, last, min(last, points) + 1).round().astype(np.int64))
     # A success can come later than the last failure ends where runs have no fixed length.
     ends = np.where(iterations == last, _NEVER - 1, iterations)
@@ -152,15 +157,15 @@ def attack_report(
         [float((strict > end).mean()) for end in ends],
         [
             judged(rules()[name], finding)
-            for name, finding in _findings(records, judges_last_alone).items()
-            if attack not in rules()[name].not_for
+            for name, finding in _findings(records, traits).items()
+            if rules()[name].applies_to(traits)
         ],
     )
 
 
-def _findings(records: pd.DataFrame, judges_last_alone: bool) -> dict[str, Finding]:
+def _findings(records: pd.DataFrame, traits: AttackTraits) -> dict[str, Finding]:
     return {
-        "still falling at the last iteration": _still_falling(records, judges_last_alone),
+        "still falling at the last iteration": _still_falling(records, traits),
         "loss moved the wrong way": _wrong_way(records),
         "gradient of zero": _zero_gradient(records),
         "failures that are misclassified anyway": _misclassified_anyway(records),
@@ -223,13 +228,13 @@ def _last_iteration(records: pd.DataFrame) -> int:
     return int((failed if len(failed) else iterations).max())
 
 
-def _still_falling(records: pd.DataFrame, judges_last_alone: bool) -> Finding:
+def _still_falling(records: pd.DataFrame, traits: AttackTraits) -> Finding:
     if records["attack_succeeded"].all():
         return Finding(0.0, "The attack succeeded on every picture.")
     last = _last_iteration(records)
     if last < 2:
         return Finding(None, f"The attack has {last} iterations: no curve.")
-    curves = {} if judges_last_alone else {"published": wrong_after(records)}
+    curves = {} if traits.judges_last_iterate else {"published": wrong_after(records)}
     if "first_error" in records:
         curves["strict"] = wrong_after(records, strict=True)
     if not curves:

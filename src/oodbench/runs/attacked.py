@@ -8,21 +8,12 @@ from typing import Any
 import pandas as pd
 
 from oodbench.metrics.attack_checks import COLUMNS, AttackReport, attack_report
+from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.runs.records import read_split
 from oodbench.runs.results import RunResult
 
 ReadRecords = Callable[[Path, tuple[tuple[str, int], ...]], pd.DataFrame]
 """Folder of records and (split, items) pairs -> the records, see `read_attacked`."""
-
-
-_LIBRARIES = ("TorchAttack", "FoolboxAttack")
-"""Attacks that are judged by what the library returns."""
-
-
-def attack_class(config: Mapping[str, Any]) -> str:
-    """Name of the attack's class, such as `PGD`, empty where there is no attack."""
-    target = str(config.get("attack", {}).get("_target_", ""))
-    return target.rpartition(".")[2]
 
 
 def item_counts(result: RunResult) -> dict[str, int]:
@@ -47,31 +38,24 @@ def records_of(result: RunResult, read: ReadRecords) -> pd.DataFrame:
 
 
 def report_of(
-    records: Path, counts: Mapping[str, int], config: Mapping[str, Any]
+    records: Path, counts: Mapping[str, int], traits: AttackTraits | None
 ) -> AttackReport | None:
     """Report on one run's records, None where it has no attack or no records.
 
     Args:
         records: the run's folder of records.
         counts: by split, how many items were scored.
-        config: of the result.
+        traits: of the run's attack.
     """
-    if not attack_class(config):
+    if traits is None:
         return None
-    return _report(read_attacked(records, tuple(counts.items())), config)
-
-
-def _report(frame: pd.DataFrame, config: Mapping[str, Any]) -> AttackReport | None:
-    attack = attack_class(config)
-    last_alone = attack in _LIBRARIES or config["attack"].get("early_stop") is False
-    if frame.empty:
-        return None
-    return attack_report(frame, attack, judges_last_alone=last_alone)
+    frame = read_attacked(records, tuple(counts.items()))
+    return None if frame.empty else attack_report(frame, traits)
 
 
 def stored_report(
-    records: Path, counts: Mapping[str, int], config: Mapping[str, Any]
+    records: Path, counts: Mapping[str, int], traits: AttackTraits | None
 ) -> dict[str, Any] | None:
     """`report_of` as it stands in result.json."""
-    report = report_of(records, counts, config)
+    report = report_of(records, counts, traits)
     return None if report is None else asdict(report)

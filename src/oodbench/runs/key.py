@@ -134,7 +134,7 @@ def _attack(run: RunConfig, device_type: str, source_weights: str | None) -> dic
     return {
         **attack,
         "seed": run.seed,
-        "engine": engine_target(run.engine.backend, attack=True),
+        "engine": engine_target(run.engine, attack=True),
         "device": device_type,
     }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.core.files import read_json, write_json
+from oodbench.metrics.attack_traits import AttackTraits, traits_before_they_were_stored
 from oodbench.metrics.score import Score
 from oodbench.runs.paths import RunPaths, runs_directory
 
@@ -24,6 +25,7 @@ class RunResult:
         scores: by split ("" is the whole benchmark) and metric.
         weights: identity of the weights, None where unknown.
         config: what made the records, and how to score them again.
+        attack_traits: what the attack said of itself; None without attack.
         attack_report: `oodbench.metrics.attack_checks.AttackReport` as JSON; None without attack.
         directory, modified: where and when the file was found; not in it.
     """
@@ -48,6 +50,7 @@ class RunResult:
     precision: str
     dataset_fingerprint: str
     config: dict[str, Any]
+    attack_traits: AttackTraits | None = None
     attack_report: dict[str, Any] | None = None
     directory: Path = field(default=Path(), compare=False)
     modified: float = field(default=0.0, compare=False)
@@ -70,6 +73,7 @@ def read_result(path: Path) -> RunResult | None:
             split: {metric: _score(score) for metric, score in scores.items()}
             for split, scores in content["scores"].items()
         }
+        content["attack_traits"] = _traits(content)
         result = RunResult(**content)
     except (KeyError, TypeError, AttributeError):
         return None
@@ -91,6 +95,13 @@ def read_failures(output_root: Path) -> list[dict[str, str]]:
 def write_failure(paths: RunPaths, failure: dict[str, str]) -> None:
     """Write error.json atomically."""
     write_json(paths.error, failure)
+
+
+def _traits(content: dict[str, Any]) -> AttackTraits | None:
+    stored = content.get("attack_traits")
+    if stored is None:
+        return traits_before_they_were_stored(content["config"].get("attack", {}))
+    return AttackTraits(**stored)
 
 
 def _score(stored: dict[str, Any]) -> Score:

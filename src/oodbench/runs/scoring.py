@@ -49,7 +49,7 @@ def rescore(result: RunResult, allowed: Collection[str] = ()) -> None:
     benchmark: Benchmark = build(stored_protocol(result, allowed), "benchmark.protocol")
     counts = {name: int(split["n_items"]) for name, split in result.splits.items()}
     scores = score_records(benchmark, result.directory / "records", counts)
-    report = stored_report(result.directory / "records", counts, result.config)
+    report = stored_report(result.directory / "records", counts, result.attack_traits)
     write_result(
         result.directory / "result.json", replace(result, scores=scores, attack_report=report)
     )

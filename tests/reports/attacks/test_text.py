@@ -1,5 +1,6 @@
 """The report in result.json and as text, from runs on disk."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from run_factory import run_result, score, store, store_records
 from oodbench.cli.table import main
 from oodbench.core.errors import DataError
 from oodbench.metrics.attack_checks import Check
+from oodbench.metrics.attack_traits import AttackTraits, traits_before_they_were_stored
 from oodbench.reports.attacks.second_runs import compare
 from oodbench.reports.attacks.text import report_text
 from oodbench.runs.attacked import stored_report
@@ -51,6 +53,7 @@ def attacked_run(
             "seed": seed,
             "benchmark": {"protocol": {"root": "data/imagenet/val"}, "version": 1},
         },
+        attack_traits=changed.pop("traits", traits_before_they_were_stored(attack)),
         **changed,
     )
     folder = store(result, root)
@@ -75,7 +78,7 @@ def checks(results: list[RunResult], of: int = 0) -> dict[str, Check]:
 
 def test_result_json_holds_the_report(tmp_path: Path) -> None:
     run = attacked_run(tmp_path, "ABcdE", attack=pgd())
-    report = stored_report(run.directory / "records", {"": 5}, run.config)
+    report = stored_report(run.directory / "records", {"": 5}, run.attack_traits)
     assert report is not None
     assert (report["accuracy"]["value"], report["accuracy"]["n"]) == (3 / 5, 5)
     assert report["accuracy_after"] == [1.0, 1.0] + 9 * [0.6]
@@ -83,24 +86,23 @@ def test_result_json_holds_the_report(tmp_path: Path) -> None:
     found = read_result(tmp_path / "result.json")
     assert found is not None
     assert found.attack_report == report
-    clean = {**run.config, "attack": {"name": "none"}}
-    assert stored_report(run.directory / "records", {"": 5}, clean) is None
-    assert stored_report(tmp_path / "nothing", {"": 5}, run.config) is None
+    assert stored_report(run.directory / "records", {"": 5}, None) is None
+    assert stored_report(tmp_path / "nothing", {"": 5}, run.attack_traits) is None
 
 
 @pytest.mark.parametrize(
     "attack",
     [
         pgd(early_stop=False),
-        {"_target_": "oodbench.attacks.torchattacks.TorchAttack"},
-        {"_target_": "oodbench.attacks.foolbox.FoolboxAttack"},
+        {"_target_": "oodbench.attacks.torchattacks.TorchAttack", "eps": 0.02},
+        {"_target_": "oodbench.attacks.foolbox.FoolboxAttack", "eps": 0.02},
     ],
 )
 def test_attacks_that_judge_the_end_alone_have_no_curve(
     tmp_path: Path, attack: dict[str, Any]
 ) -> None:
     run = attacked_run(tmp_path, "ABcdE", attack=attack)
-    report = stored_report(run.directory / "records", {"": 5}, run.config)
+    report = stored_report(run.directory / "records", {"": 5}, run.attack_traits)
     assert report is not None
     assert report["iterations"] == [0, 10]
     assert report["checks"][0]["verdict"] == "not checked"
@@ -108,12 +110,12 @@ def test_attacks_that_judge_the_end_alone_have_no_curve(
 
 def test_only_the_scored_items_count(tmp_path: Path) -> None:
     run = attacked_run(tmp_path, "ABcdE", attack=pgd())
-    report = stored_report(run.directory / "records", {"": 4}, run.config)
+    report = stored_report(run.directory / "records", {"": 4}, run.attack_traits)
     assert report is not None
     assert (report["accuracy"]["value"], report["accuracy"]["n"]) == (2 / 4, 4)
 
 
-def test_square_is_compared_on_common_pictures(tmp_path: Path) -> None:
+def test_an_attack_without_gradients_is_compared_on_common_pictures(tmp_path: Path) -> None:
     runs = [
         attacked_run(tmp_path, "ABCDef", attack=pgd()),
         # On A to D one less than PGD left; what it did with X and Y does not matter.
@@ -123,7 +125,7 @@ def test_square_is_compared_on_common_pictures(tmp_path: Path) -> None:
     ]
     check = checks(runs)[FREE]
     assert (check.figure, check.verdict, check.command) == (1 / 4, "warn", "")
-    assert check.detail == "100.0 %, under Square 75.0 % on 4 pictures (run 2)."
+    assert check.detail == "100.0 %, under square 75.0 % on 4 pictures (run 2)."
     assert "Croce & Hein 2020" in check.paper
     # None of them is set against Square itself.
     assert FREE not in checks(runs, of=1)
@@ -227,7 +229,7 @@ def test_the_missing_run_is_named_as_a_command(tmp_path: Path) -> None:
     own = f"{start} attack=pgd_linf"
     found = {name: check.command for name, check in checks([run]).items()}
     assert found == {
-        FREE: f"{start} attack=square attack.eps=0.02 {tail}",
+        FREE: f"{start} attack=square attack.norm=linf attack.eps=0.02 {tail}",
         EPS: f"{own} 'attack.x=[1, 2]' attack.eps=0.04 {tail}",
         MORE: f"{own} attack.eps=0.02 'attack.x=[1, 2]' attack.iterations=100 {tail}",
         STABLE: f"{own} attack.eps=0.02 'attack.x=[1, 2]' attack.iterations=100 {tail}",
@@ -235,8 +237,78 @@ def test_the_missing_run_is_named_as_a_command(tmp_path: Path) -> None:
     }
 
 
-def test_l2_attacks_are_not_set_against_square(tmp_path: Path) -> None:
-    assert FREE not in checks([attacked_run(tmp_path, "AB", attack=pgd(norm="l2"))])
+def test_a_radius_is_compared_with_the_same_of_the_same_norm(tmp_path: Path) -> None:
+    run = attacked_run(tmp_path, "AB", attack=pgd(norm="l2"))
+    other = attacked_run(tmp_path, "ab", attack={**SQUARE, "eps": 0.02}, key="2")
+    check = checks([run, other])[FREE]
+    assert check.verdict == "not checked"
+    assert " attack=square attack.norm=l2 attack.eps=0.02 " in check.command
+    same = attacked_run(tmp_path, "Ab", attack={**SQUARE, "norm": "l2", "eps": 0.02}, key="3")
+    assert checks([run, other, same])[FREE].figure == 1 / 2
+
+
+@pytest.mark.parametrize(("needs_gradients", "figure"), [(True, None), (False, 1.0)])
+def test_what_is_called_square_is_not_taken_for_ours(
+    tmp_path: Path, needs_gradients: bool, figure: float | None
+) -> None:
+    runs = [
+        attacked_run(tmp_path, "AB", attack=pgd()),
+        attacked_run(
+            tmp_path,
+            "ab",
+            attack={"_target_": "mypackage.Square", "name": "square", "reach": 0.02},
+            traits=AttackTraits(eps=0.02, needs_gradients=needs_gradients),
+            key="2",
+        ),
+    ]
+    assert checks(runs)[FREE].figure == figure
+    # Nor what is told of it: it may rest on gradients alone itself.
+    assert (FREE in checks(runs, of=1)) == needs_gradients
+    # Its config has no radius that another run could have twice of.
+    assert EPS not in checks(runs, of=1)
+
+
+def test_an_attack_that_tries_something_without_gradients_needs_no_second_run(
+    tmp_path: Path,
+) -> None:
+    target = "oodbench.attacks.autoattack.AutoAttack"
+    attack = {"_target_": target, "name": "autoattack", "eps": 0.02, "iterations": 10, "queries": 5}
+    run = attacked_run(tmp_path, "AB", attack=attack)
+    assert FREE not in checks([run])
+    more = attacked_run(tmp_path, "ab", attack={**attack, "iterations": 20}, key="2")
+    assert checks([run, more])[MORE].figure == 1.0
+    other = attacked_run(tmp_path, "ab", attack={**attack, "queries": 50}, key="3")
+    assert checks([run, other])[MORE].verdict == "not checked"
+
+
+def test_steps_are_looked_for_where_the_attack_says(tmp_path: Path) -> None:
+    def run(rounds: int, kept: str) -> RunResult:
+        return attacked_run(
+            tmp_path,
+            kept,
+            attack={"_target_": "mypackage.Mine", "name": "mine", "deep": {"rounds": rounds}},
+            traits=AttackTraits(steps_key="deep.rounds"),
+            key=str(rounds),
+        )
+
+    runs = [run(3, "AB"), run(6, "Ab")]
+    assert checks(runs)[MORE].figure == 1 / 2
+    assert " attack.deep.rounds=60 " in checks(runs, of=1)[MORE].command
+    assert STARTS not in checks([replace(runs[0], attack_traits=AttackTraits(uses_seed=False))])
+
+
+def test_results_from_before_traits_were_stored(tmp_path: Path) -> None:
+    run = attacked_run(tmp_path, "AB", attack=pgd(early_stop=False))
+    file = run.directory / "result.json"
+    content = json.loads(file.read_text())
+    assert content.pop("attack_traits")["judges_last_iterate"]
+    file.write_text(json.dumps(content))
+    found = read_result(file)
+    assert found is not None
+    assert found.attack_traits == AttackTraits(eps=0.02, judges_last_iterate=True)
+    clean = read_result(store(run_result("clean"), tmp_path) / "result.json")
+    assert clean is not None
+    assert clean.attack_traits is None
 
 
 def test_text(tmp_path: Path) -> None:
@@ -308,6 +380,8 @@ def test_scoring_again_makes_the_report_again(tmp_path: Path) -> None:
     rescore(run)
     found = read_result(run.directory / "result.json")
     assert found is not None
-    assert found.attack_report == stored_report(run.directory / "records", {"": 4}, run.config)
+    assert found.attack_report == stored_report(
+        run.directory / "records", {"": 4}, run.attack_traits
+    )
     assert found.attack_report is not None
     assert found.attack_report["checks"][0]["verdict"] == "pass"

@@ -12,6 +12,11 @@ COST = NetworkCost(macs=1, parameters=1_000, widest=500, kept=10_000)
 PARAMETERS = 4 * 4 * 1_000
 PGD = {"_target_": "oodbench.attacks.pgd.PGD"}
 FOOLBOX = {"_target_": "oodbench.attacks.foolbox.FoolboxAttack"}
+OWN = {"_target_": f"{__name__}.Own"}
+
+
+class Own:
+    """An attack that says nothing of batches."""
 
 
 def test_a_clean_run_holds_one_layer_of_two_batches() -> None:
@@ -28,6 +33,8 @@ def test_a_clean_run_holds_one_layer_of_two_batches() -> None:
         # A library gets the whole batch.
         (FOOLBOX, 16, 16),
         ({**FOOLBOX, "micro_batch": 2}, 16, 2),
+        # As a class of one's own that says nothing.
+        (OWN, 16, 16),
     ],
 )
 def test_gradients_keep_the_layers_of_what_is_attacked_at_once(

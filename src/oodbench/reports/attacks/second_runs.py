@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.metrics.adversarial import accurate
-from oodbench.metrics.attack_checks import Check, Finding, judged, rules, strictly_accurate
-from oodbench.runs.attacked import ReadRecords, attack_class, item_counts, read_attacked, records_of
+from oodbench.metrics.attack_checks import (
+    Check,
+    Finding,
+    Rule,
+    judged,
+    rules,
+    strictly_accurate,
+)
+from oodbench.metrics.attack_traits import AttackTraits
+from oodbench.runs.attacked import ReadRecords, item_counts, read_attacked, records_of
 from oodbench.runs.results import RunResult
 
 _PICTURES = 1000
 """Of a run that is named as missing: enough to compare with."""
-
-_STEPS = ("iterations", "queries", "steps")
-"""What attacks call the number of their steps."""
-
-_GRADIENT_ATTACKS = ("PGD", "FGSM", "TargetedPGD", "APGD", "TorchAttack", "FoolboxAttack")
-_SQUARE = "Square"
 
 Field = tuple[tuple[str, ...], Any]
 """Keys that lead to a value of the attack's config, and the value."""
@@ -60,13 +62,12 @@ class SecondRunCheck:
     Attributes:
         comparable: whether the second run, of the same pictures and model, is such a one.
         find: what the run and the second ones (at least one) say.
-        missing: command line words that turn the run into a second one; none where there cannot be
-            one.
+        missing: command line words of a second run; none where there cannot be one.
     """
 
     comparable: Callable[[RunResult, RunResult], bool]
     find: Callable[[RunResult, Sequence[Beside]], Finding]
-    missing: Callable[[RunResult], list[str]]
+    missing: Callable[[RunResult, Rule], list[str]]
 
 
 def compare(
@@ -88,8 +89,9 @@ def compare(
     """
     checks = []
     for name, comparison in _COMPARISONS.items():
-        rule, words = rules()[name], comparison.missing(result)
-        if attack_class(result.config) in rule.not_for or not words:
+        rule = rules()[name]
+        words = comparison.missing(result, rule) if rule.applies_to(_traits(result)) else []
+        if not words:
             continue
         found = [
             _beside(result, other, read or read_attacked)
@@ -120,7 +122,7 @@ def _beside(result: RunResult, other: RunResult, read: ReadRecords) -> Beside | 
 
 def _same_subject(result: RunResult, other: RunResult) -> bool:
     return (
-        attack_class(other.config) != ""
+        other.attack_traits is not None
         and other.key != result.key
         and other.weights is not None
         and _subject(other) == _subject(result)
@@ -154,22 +156,31 @@ def _same_attack(result: RunResult, other: RunResult, *free: str) -> bool:
     return fixed(result) == fixed(other)
 
 
+def _traits(run: RunResult) -> AttackTraits:
+    """Of an attacked run."""
+    assert run.attack_traits is not None
+    return run.attack_traits
+
+
 def _eps(run: RunResult) -> float:
     """NaN where the attack has none."""
-    eps = run.config["attack"].get("eps")
-    return math.nan if eps is None else float(eps)
+    eps = _traits(run).eps
+    return math.nan if eps is None else eps
 
 
-def _steps(run: RunResult) -> tuple[tuple[str, ...], int] | None:
-    """The key of the number of steps, and the number."""
-    for keys, value in _fields(run.config["attack"]):
-        if keys[-1] in _STEPS:
-            return keys, int(value)
-    return None
+def _steps(run: RunResult) -> int | None:
+    """The number of steps, None where the config has none."""
+    value: Any = run.config["attack"]
+    for key in _traits(run).steps_key.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return None if value is None else int(value)
 
 
-def _square_of_same_eps(result: RunResult, other: RunResult) -> bool:
-    return attack_class(other.config) == _SQUARE and math.isclose(_eps(other), _eps(result))
+def _without_gradients(result: RunResult, other: RunResult) -> bool:
+    """At the same radius."""
+    own, theirs = _traits(result), _traits(other)
+    same = own.norm == theirs.norm and math.isclose(_eps(result), _eps(other))
+    return same and not theirs.needs_gradients
 
 
 def _other_eps(result: RunResult, other: RunResult) -> bool:
@@ -178,20 +189,23 @@ def _other_eps(result: RunResult, other: RunResult) -> bool:
 
 def _more_steps(result: RunResult, other: RunResult) -> bool:
     own, others = _steps(result), _steps(other)
-    more = own is not None and others is not None and others[1] > own[1]
-    return more and _same_attack(result, other, *_STEPS)
+    more = own is not None and others is not None and others > own
+    return more and _same_attack(result, other, _traits(result).steps_key.split(".")[-1])
 
 
 def _other_seed(result: RunResult, other: RunResult) -> bool:
     return _same_attack(result, other, "seed")
 
 
-def _below_square(result: RunResult, others: Sequence[Beside]) -> Finding:
-    square = _most_steps(others)
-    detail = (
-        f"{_percent(square.own_strict)}, under Square {_percent(square.theirs_strict)} {square.on}."
-    )
-    return Finding(square.own_strict - square.theirs_strict, detail)
+def _found_without_gradients(result: RunResult, others: Sequence[Beside]) -> Finding:
+    def finding(other: Beside) -> Finding:
+        detail = (
+            f"{_percent(other.own_strict)}, under {other.run.attack} "
+            f"{_percent(other.theirs_strict)} {other.on}."
+        )
+        return Finding(other.own_strict - other.theirs_strict, detail)
+
+    return _largest(finding(other) for other in others)
 
 
 def _rise_with_eps(result: RunResult, others: Sequence[Beside]) -> Finding:
@@ -231,8 +245,7 @@ def _largest(findings: Iterable[Finding]) -> Finding:
 
 
 def _number_of_steps(run: RunResult) -> int:
-    steps = _steps(run)
-    return 0 if steps is None else steps[1]
+    return _steps(run) or 0
 
 
 def _most_steps(others: Sequence[Beside]) -> Beside:
@@ -246,38 +259,31 @@ def _of_steps(result: RunResult, other: Beside) -> str:
     )
 
 
-def _square_words(result: RunResult) -> list[str]:
-    linf = result.config["attack"].get("norm", "linf") == "linf"
-    if attack_class(result.config) not in _GRADIENT_ATTACKS or not linf or math.isnan(_eps(result)):
-        return []
-    return ["attack=square", f"attack.eps={_eps(result)}"]
+def _other_attack_words(result: RunResult, rule: Rule) -> list[str]:
+    return rule.second_run.format(norm=_traits(result).norm, eps=_eps(result)).split()
 
 
-def _eps_words(result: RunResult) -> list[str]:
-    if not 0 < _eps(result) < 1:
+def _eps_words(result: RunResult, rule: Rule) -> list[str]:
+    if "eps" not in result.config["attack"] or not 0 < _eps(result) < 1:
         return []
     words = [word for word in _attack_words(result) if not word.partition("=")[0].endswith(".eps")]
     return [*words, f"attack.eps={min(2 * _eps(result), 1.0)}"]
 
 
-def _steps_words(result: RunResult) -> list[str]:
+def _steps_words(result: RunResult, rule: Rule) -> list[str]:
     steps = _steps(result)
     if steps is None:
         return []
-    keys, number = steps
-    return [*_attack_words(result), f"attack.{'.'.join(keys)}={10 * number}"]
+    return [*_attack_words(result), f"attack.{_traits(result).steps_key}={10 * steps}"]
 
 
-def _seed_words(result: RunResult) -> list[str]:
-    attack = result.config["attack"]
-    if attack.get("random_start") is False and attack.get("target") != "random":
-        return []
+def _seed_words(result: RunResult, rule: Rule) -> list[str]:
     return [*_attack_words(result), f"seed={result.config['seed'] + 1}"]
 
 
 _COMPARISONS: Mapping[str, SecondRunCheck] = {
     "gradient-free attack finds no more": SecondRunCheck(
-        _square_of_same_eps, _below_square, _square_words
+        _without_gradients, _found_without_gradients, _other_attack_words
     ),
     "larger eps does not raise accuracy": SecondRunCheck(_other_eps, _rise_with_eps, _eps_words),
     "more steps find no more": SecondRunCheck(_more_steps, _found_by_more_steps, _steps_words),

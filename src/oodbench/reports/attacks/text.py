@@ -7,10 +7,10 @@ from textwrap import wrap
 import numpy as np
 
 from oodbench.core.errors import DataError
-from oodbench.metrics.attack_checks import AttackReport, Check
+from oodbench.metrics.attack_checks import AttackReport, Check, attack_report
 from oodbench.metrics.score import format_score
 from oodbench.reports.attacks.second_runs import compare
-from oodbench.runs.attacked import ReadRecords, _report, attack_class, read_attacked, records_of
+from oodbench.runs.attacked import ReadRecords, read_attacked, records_of
 from oodbench.runs.results import RunResult
 
 _CURVE = 10
@@ -30,10 +30,11 @@ def report_text(results: Sequence[RunResult]) -> str:
     read: ReadRecords = lru_cache(maxsize=8)(read_attacked)
     blocks = []
     for result in results:
-        if not attack_class(result.config):
+        if result.attack_traits is None:
             continue
-        report = _report(records_of(result, read), result.config)
-        if report is not None:
+        records = records_of(result, read)
+        if len(records):
+            report = attack_report(records, result.attack_traits)
             blocks.append("\n".join(_lines(result, report, compare(result, results, read))))
     if not blocks:
         raise DataError("no finished run with an attack; run oodbench benchmark=adversarial first")

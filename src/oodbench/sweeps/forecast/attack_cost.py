@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.attacks.base import Attack
-from oodbench.attacks.transfer import Transfer
+from oodbench.attacks.source import NeedsSource
 from oodbench.core.building import build
 
 SIDE = 16
@@ -56,12 +56,12 @@ def attack_passes(attack: Mapping[str, Any]) -> PassCounts:
     if "_target_" not in attack:
         return PassCounts()
     built: Attack = build(dict(attack), "attack")
-    if not isinstance(built, Transfer):
-        forward, backward = _counted(built)
-        # One more to know the clean prediction, one to score the result.
-        return PassCounts(forward + 2, backward)
-    forward, backward = _counted(built.inner)
-    return PassCounts(2, 0, forward, backward)
+    if isinstance(built, NeedsSource):
+        forward, backward = _counted(built.inner)
+        return PassCounts(2, 0, forward, backward)
+    forward, backward = _counted(built)
+    # One more to know the clean prediction, one to score the result.
+    return PassCounts(forward + 2, backward)
 
 
 def _counted(attack: Attack) -> tuple[float, float]:

@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from hydra.utils import get_object
 
-from oodbench.attacks.library import LibraryAttack
 from oodbench.attacks.network_access import default_micro_batch
 from oodbench.core.files import GIB
 from oodbench.core.ids import located
@@ -45,11 +44,10 @@ def gradient_bytes(cost: NetworkCost, attack: Mapping[str, Any], batch: int, dev
 
 
 def _at_once(attack: Mapping[str, Any], batch: int, device: str) -> int:
-    """Attacks of other libraries take whole batches where nothing is said."""
+    """The whole batch where nothing is said and the attack does not split it."""
     given = attack.get("micro_batch")
-    if given is None and not issubclass(
-        get_object(located(dict(attack))["_target_"]), LibraryAttack
-    ):
+    target = get_object(located(dict(attack))["_target_"])
+    if given is None and getattr(target, "splits_batches", False):
         given = default_micro_batch(torch.device(device))
     return batch if given is None else min(int(given), batch)
 
