@@ -207,7 +207,7 @@ def test_a_subset_counts_by_its_content(tmp_path: Path) -> None:
     assert key(f"benchmark.protocol.classes=[{','.join(few)}]") == of(*few)
     assert of(*class_lists()["imagenet_a"][::-1]) == key()
     assert of(*imagenet_wnids()) == key("benchmark.protocol.classes=imagenet")
-    run = composed(f"benchmark.protocol.classes=[{','.join(few)}]")
+    run = composed("benchmark=imagenet_a", f"benchmark.protocol.classes=[{','.join(few)}]")
     document = key_document(run, weights=None, splits=[], device_type="cpu")
     digest = sha256(" ".join(few).encode()).hexdigest()
     assert document["benchmark"]["protocol"]["classes"] == f"sha256:{digest}"
