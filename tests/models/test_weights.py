@@ -1,14 +1,21 @@
+import errno
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import at_once
 
+import oodbench.models.weights_lock
 from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.files import write_json
 from oodbench.core.schema import WeightsConfig
 from oodbench.models.weights import check_hash, find_weights, weights_hash, weights_identity
+from oodbench.models.weights_lock import check_or_record
 
 BYTES = b"not really weights"
 SHA256 = hashlib.sha256(BYTES).hexdigest()
@@ -126,6 +133,75 @@ def test_source_that_gives_another_file_than_before_is_refused(folder: Path, fil
         weights_identity("net", weights, folder, download=True)
     (folder / "weights.lock.json").unlink()
     assert weights_identity("net", weights, folder, download=True) != f"sha256:{SHA256}"
+
+
+RECORD = """
+from pathlib import Path; from oodbench.models.weights_lock import check_or_record
+for number in range(25):
+    source = f"hub:{sys.argv[2]}/{number}"
+    check_or_record(Path(sys.argv[1]).parent, source, Path(sys.argv[1]), f"{number}")
+"""
+
+
+def test_processes_that_record_at_once_lose_no_checksum(file: Path) -> None:
+    at_once(RECORD, *([str(file), name] for name in "abcd"))
+    lock = json.loads((file.parent / "weights.lock.json").read_text())
+    assert lock == {
+        f"hub:{name}/{number}": {"sha256": f"{number}", "size": len(BYTES)}
+        for name in "abcd"
+        for number in range(25)
+    }
+
+
+def test_what_another_process_has_recorded_meanwhile_counts(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It enters its file between our look into the lock and our own entry."""
+
+    @contextmanager
+    def after_the_other(path: Path) -> Iterator[None]:
+        write_json(path, {"hub:a/b": {"sha256": "5", "size": 1}})
+        yield
+
+    monkeypatch.setattr(oodbench.models.weights_lock, "locked", after_the_other)
+    with pytest.raises(WeightsError, match=r"sha256 6, but .* recorded 5 when hub:a/b was first"):
+        check_or_record(file.parent, "hub:a/b", file, "6")
+    check_or_record(file.parent, "hub:a/b", file, "5")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", '{"%s": null}', '{"%s": {}}', '{"%s": {"sha256": 1}}', None],
+)
+def test_a_damaged_lock_is_refused_and_left_alone(
+    folder: Path, file: Path, content: str | None
+) -> None:
+    """Begun anew, it would take any file for the one that was used first."""
+    weights = WeightsConfig(url=file.as_uri())
+    find(weights, folder)
+    lock = folder / "weights.lock.json"
+    if content is None:
+        lock.mkdir()
+    else:
+        content = content.replace("%s", file.as_uri())
+        lock.write_text(content)
+    with pytest.raises(WeightsError) as caught:
+        weights_identity("net", weights, folder, download=False)
+    assert str(lock) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert content is None or lock.read_text() == content
+
+
+def test_a_folder_that_cannot_be_written_is_a_warning(
+    file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(oodbench.models.weights_lock, "locked", refused)
+    check_or_record(file.parent, "hub:a/b", file, "6")
+    assert "sha256 6 could not be recorded" in caplog.messages[0]
+    assert not (file.parent / "weights.lock.json").exists()
 
 
 def test_hub_file_beside_the_url_file_is_not_measured_by_its_hash(folder: Path) -> None:

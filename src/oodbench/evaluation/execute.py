@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from oodbench.core.budget import budget_note
-from oodbench.core.files import read_json, write_json
+from oodbench.core.files import write_json
 from oodbench.core.progress import Progress
 from oodbench.core.versions import versions
 from oodbench.data.pictures import clip_decoder
@@ -25,6 +25,7 @@ from oodbench.runs.key import dataset_fingerprint
 from oodbench.runs.plan import Plan, decoders, unidentified_paths
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.scoring import score_records, split_counts, status_of
+from oodbench.runs.sessions import append_session
 
 log = logging.getLogger(__name__)
 
@@ -121,8 +122,6 @@ def _write_info(plan: Plan, started: datetime, seconds: float, computed: Sequenc
     """Append this session, which has computed these chunks, to run.json."""
     n_items = sum(chunk.stop - chunk.start for chunk in computed)
     info = chunk_info(plan, computed[-1]) if computed else None
-    stored = read_json(plan.paths.info)
-    sessions = stored["sessions"] if isinstance(stored, dict) else []
     session: dict[str, Any] = {
         "started": started.isoformat(timespec="seconds"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -139,7 +138,7 @@ def _write_info(plan: Plan, started: datetime, seconds: float, computed: Sequenc
         "versions": versions(LIBRARIES),
         "clip_decoder": clip_decoder(),
     }
-    write_json(plan.paths.info, {"sessions": [*sessions, session]})
+    append_session(plan.paths.info, session)
 
 
 def _forget_failures(plan: Plan) -> None:
