@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from oodbench.core.files import write_json
 from oodbench.models.facts import register_resolvers as register_model_facts
+from oodbench.models.weights import find_weights
 from oodbench.probe.backbone import build_backbone
 from oodbench.probe.features import Computed, Stored
 from oodbench.probe.listing import Pictures, find_data
@@ -57,8 +58,7 @@ def real_features(data: Path) -> tuple[Stored, Stored]:
         probe = validate(compose("probe", overrides))
         backbone = build_backbone(
             probe.model,
-            root,
-            download=False,
+            find_weights(probe.model.name, probe.model.weights, root, download=False),
             precision="fp32",
             forward_batch_size=BACKBONE_BATCH,
         )

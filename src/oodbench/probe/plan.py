@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.core.errors import ConfigError, WeightsError
-from oodbench.models.weights import weights_identity
+from oodbench.models.weights import identified
 from oodbench.probe.backbone import backbone_weights
 from oodbench.probe.checkpoint import head_key
 from oodbench.probe.listing import PictureSet, find_data
@@ -65,6 +65,7 @@ class ProbePlan:
 
     Attributes:
         backbone: identity of its weights.
+        weights_files: those weights.
         head_file: where the classifier goes.
     """
 
@@ -73,6 +74,7 @@ class ProbePlan:
     train: PictureSet
     val: PictureSet
     backbone: str
+    weights_files: Sequence[Path]
     document: dict[str, Any]
     key: str
     paths: ProbePaths
@@ -91,9 +93,10 @@ def make_plan(probe: ProbeConfig) -> ProbePlan:
         check_tensorboard()
     classes, train, val = find_data(probe.data)
     model, weights = probe.model, backbone_weights(probe.model.weights)
-    backbone = weights_identity(
+    found = identified(
         model.name, weights, Path(probe.weights.dir), download=probe.weights.download
     )
+    backbone = found.identity
     if backbone is None:
         raise WeightsError(
             f"model {model.name}: its weights are unknown: set model.weights.identity=NAME"
@@ -109,6 +112,7 @@ def make_plan(probe: ProbeConfig) -> ProbePlan:
         train=train,
         val=val,
         backbone=backbone,
+        weights_files=found.files,
         document=document,
         key=key,
         paths=paths,

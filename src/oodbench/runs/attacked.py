@@ -30,35 +30,30 @@ def item_counts(result: RunResult) -> dict[str, int]:
     return {name: int(split["n_items"]) for name, split in result.splits.items()}
 
 
+def attack_columns(records: pd.DataFrame) -> pd.DataFrame:
+    """What the report needs of the records of a split, indexed by picture and frame."""
+    known = [column for column in COLUMNS if column in records]
+    return records[known].set_index(["image", "frame"])
+
+
+def all_splits(columns: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """`attack_columns` of the splits by name, indexed by split, picture and frame."""
+    return pd.concat(columns) if columns else pd.DataFrame()
+
+
 def read_attacked(directory: Path, counts: tuple[tuple[str, int], ...]) -> pd.DataFrame:
     """Records of all splits, indexed by split, picture and frame."""
-    frames = {}
+    columns = {}
     for split, n_items in counts:
-        frame = read_split(directory, split, n_items)
-        if len(frame):
-            known = [column for column in COLUMNS if column in frame]
-            frames[split] = frame[known].set_index(["image", "frame"])
-    return pd.concat(frames) if frames else pd.DataFrame()
+        records = read_split(directory, split, n_items)
+        if len(records):
+            columns[split] = attack_columns(records)
+    return all_splits(columns)
 
 
 def records_of(result: RunResult, read: ReadRecords) -> pd.DataFrame:
     """Records of a run's scored items."""
     return read(result.directory / "records", tuple(item_counts(result).items()))
-
-
-def report_of(
-    records: Path, counts: Mapping[str, int], config: Mapping[str, Any]
-) -> AttackReport | None:
-    """Report on one run's records, None where it has no attack or no records.
-
-    Args:
-        records: the run's folder of records.
-        counts: by split, how many items were scored.
-        config: of the result.
-    """
-    if not attack_class(config):
-        return None
-    return _report(read_attacked(records, tuple(counts.items())), config)
 
 
 def _report(frame: pd.DataFrame, config: Mapping[str, Any]) -> AttackReport | None:
@@ -69,9 +64,12 @@ def _report(frame: pd.DataFrame, config: Mapping[str, Any]) -> AttackReport | No
     return attack_report(frame, attack, judges_last_alone=last_alone)
 
 
-def stored_report(
-    records: Path, counts: Mapping[str, int], config: Mapping[str, Any]
-) -> dict[str, Any] | None:
-    """`report_of` as it stands in result.json."""
-    report = report_of(records, counts, config)
+def stored_report(records: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Report on one run as it stands in result.json, None where it has no attack or no records.
+
+    Args:
+        records: those of the scored items, as `read_attacked` gives them.
+        config: of the result.
+    """
+    report = _report(records, config) if attack_class(config) else None
     return None if report is None else asdict(report)
