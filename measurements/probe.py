@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
 from oodbench.core.files import write_json
+from oodbench.models.weights import find_weights
 from oodbench.probe.backbone import build_backbone
 from oodbench.probe.features import ComputedFeatures, StoredFeatures
 from oodbench.probe.listing import Pictures, find_pictures
@@ -55,8 +56,7 @@ def real_features(data: Path) -> tuple[StoredFeatures, StoredFeatures]:
         probe = validate_probe(compose("probe", overrides))
         backbone = build_backbone(
             probe.model,
-            root,
-            download=False,
+            find_weights(probe.model.name, probe.model.weights, root, download=False),
             precision="fp32",
             forward_batch_size=BACKBONE_BATCH,
         )

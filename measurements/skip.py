@@ -49,7 +49,7 @@ def finish(plan: Plan) -> None:
         n_images=0,
         n_expected=0,
         splits=splits,
-        weights=plan.weights,
+        weights=plan.weights.identity,
         precision="fp32",
         dataset_fingerprint="",
         **nothing,

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_module
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from oodbench.core.building import build, check_arguments
-from oodbench.core.schema import RunConfig, validate
+from oodbench.core.schema import EngineConfig, RunConfig, validate
 from oodbench.preprocessing import Preprocessing
+from oodbench.probe.schema import ProbeConfig
 from oodbench.reference import read_table
 from oodbench.runs.difference import difference
 from oodbench.sweeps.composing import register_all
@@ -81,9 +82,9 @@ def names(group: str) -> list[str]:
     )
 
 
-def own(group: str, name: str) -> dict[str, Any]:
-    """Content of one YAML file, nothing resolved."""
-    text = files("oodbench.conf").joinpath(group, f"{name}.yaml").read_text("utf-8")
+def own(*place: str) -> dict[str, Any]:
+    """Content of one YAML file, given by its folders and its name, nothing resolved."""
+    text = files("oodbench.conf").joinpath(*place[:-1], f"{place[-1]}.yaml").read_text("utf-8")
     content = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
     assert isinstance(content, dict)
     return {str(key): value for key, value in content.items()}
@@ -120,6 +121,40 @@ def swept(experiment: str) -> dict[str, list[str]]:
 
 def test_every_group_has_configs() -> None:
     assert all(names(group) for group in GROUPS)
+
+
+def leaves(node: dict[str, Any], above: str = "") -> dict[str, Any]:
+    """Dotted key -> value of everything in a config but the defaults list and Hydra's own keys."""
+    found: dict[str, Any] = {}
+    for name, value in node.items():
+        if above or name not in ("defaults", "hydra"):
+            nested = isinstance(value, dict)
+            found |= leaves(value, f"{above}{name}.") if nested else {f"{above}{name}": value}
+    return found
+
+
+def overridden(yaml: dict[str, Any], schema: type) -> set[str]:
+    """Keys of a YAML file to which it gives another value than the dataclass."""
+    defaults = OmegaConf.to_container(OmegaConf.structured(schema))
+    assert isinstance(defaults, dict)
+    usual = leaves({str(key): value for key, value in defaults.items()})
+    written = leaves(yaml)
+    return {key for key in written if key in usual and usual[key] not in (MISSING, written[key])}
+
+
+FROM_ELSEWHERE = {"data.root", "preprocessing.interpolation"}
+"""Keys that the YAML takes from the environment or from the model."""
+
+
+def test_config_yaml_repeats_the_defaults_of_the_schema() -> None:
+    """Else a rule such as "null: chosen" is documented in the schema and never holds."""
+    assert overridden(own("config"), RunConfig) == FROM_ELSEWHERE - {"preprocessing.interpolation"}
+    assert overridden(own("probe"), ProbeConfig) == FROM_ELSEWHERE
+
+
+@pytest.mark.parametrize("name", names("engine"))
+def test_engines_leave_batch_size_and_threads_to_the_machine(name: str) -> None:
+    assert overridden(own("engine", name), EngineConfig) == set()
 
 
 @pytest.fixture

@@ -63,7 +63,11 @@ def test_a_rerun_is_skipped_without_torch(toy: Path, cli: Cli) -> None:
     assert again.returncode == 0, again.stderr
     assert "done already" in again.stdout
     imported = {entry.rsplit("|", 1)[-1].strip() for entry in again.stderr.splitlines()}
-    assert not imported & {"torch", "torchvision", "timm"}
+    assert "oodbench.runs.plan" in imported
+    assert not imported & {"torch", "torchvision", "timm", "scipy", "sklearn"}
+    # Of all the text and tables of reports, only what the terminal shows of one result.
+    reports = {name for name in imported if name.startswith("oodbench.reports")}
+    assert reports == {"oodbench.reports", "oodbench.reports.text"}
     assert contents(run_folder(toy / "outputs")) == before
 
 

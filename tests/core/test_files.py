@@ -1,14 +1,25 @@
 """Files that are whole or as before, whatever happens while they are written."""
 
 import errno
+import fcntl
 import json
+import logging
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from processes import at_once
 
 from oodbench.core.cache import cached_json
-from oodbench.core.files import atomic_path, read_json, write_json, write_text, write_together
+from oodbench.core.files import (
+    atomic_path,
+    locked,
+    read_json,
+    write_json,
+    write_text,
+    write_together,
+)
 
 
 def test_the_new_file_takes_the_place_of_the_old(tmp_path: Path) -> None:
@@ -153,3 +164,53 @@ def test_cached_json_makes_once_and_again_after_damage(tmp_path: Path) -> None:
 def test_cache_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert cached_json(tmp_path / "file" / "x.json", lambda: 5) == 5
+
+
+COUNT = """
+from pathlib import Path; from oodbench.core.files import locked, read_json, write_json
+path = Path(sys.argv[1])
+for _ in range(25):
+    with locked(path):
+        write_json(path, (read_json(path) or 0) + 1)
+"""
+
+
+def test_processes_take_turns_with_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "count.json"
+    at_once(COUNT, *[[str(path)]] * 4)
+    assert read_json(path) == 100
+
+
+def test_threads_take_turns_too(tmp_path: Path) -> None:
+    path = tmp_path / "count.json"
+
+    def count(_: int) -> None:
+        with locked(path):
+            write_json(path, (read_json(path) or 0) + 1)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(count, range(100)))
+    assert read_json(path) == 100
+
+
+def test_a_lock_is_free_again_after_an_exception(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    with pytest.raises(KeyboardInterrupt), locked(path):
+        raise KeyboardInterrupt
+    with (tmp_path / ".x.json.lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert [file.name for file in tmp_path.iterdir()] == [".x.json.lock"]
+
+
+def test_a_file_system_without_locks_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    path = tmp_path / "x.json"
+    with caplog.at_level(logging.WARNING), locked(path):
+        write_json(path, 1)
+    assert read_json(path) == 1
+    assert "No locks available" in caplog.messages[0]

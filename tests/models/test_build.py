@@ -17,7 +17,7 @@ from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.core.schema import ModelConfig, WeightsConfig
 from oodbench.models.build import build_classifier
 from oodbench.models.class_lists import class_list
-from oodbench.models.weights import find_weights, weights_identity
+from oodbench.models.weights import find_weights, identified
 
 CONF = Path(__file__).parents[2] / "conf" / "model"
 TIMM = "oodbench.models.networks.timm_network"
@@ -40,9 +40,9 @@ def small(architecture: str = "test_resnet", **weights: Any) -> ModelConfig:
 def test_lite_models_recognise_pictures(version: int, tmp_path: Path) -> None:
     """foolbox ships ImageNet pictures, named by their class index."""
     model = shipped(f"efficientnet_lite{version}")
-    files = find_weights(model.name, model.weights, tmp_path, download=False)
-    assert weights_identity(model.name, model.weights, tmp_path, download=False) is not None
-    classifier = build_classifier(model, weights_files=files)
+    weights = identified(model.name, model.weights, tmp_path, download=False)
+    assert weights.identity is not None
+    classifier = build_classifier(model, weights_files=weights.files)
     spec = importlib.util.find_spec("foolbox")
     assert spec is not None
     assert spec.origin is not None

@@ -1,14 +1,21 @@
+import errno
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import at_once
 
+import oodbench.models.weights_lock
 from oodbench.core.errors import ConfigError, WeightsError
+from oodbench.core.files import write_json
 from oodbench.core.schema import WeightsConfig
-from oodbench.models.weights import check_hash, find_weights, weights_hash, weights_identity
+from oodbench.models.weights import WeightsFile, find_weights, identified, verify, weights_hash
+from oodbench.models.weights_lock import check_or_record
 
 BYTES = b"not really weights"
 SHA256 = hashlib.sha256(BYTES).hexdigest()
@@ -26,6 +33,14 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "weights"
+
+
+def identity(weights: WeightsConfig, folder: Path, *, download: bool = False) -> str | None:
+    return identified("net", weights, folder, download=download).identity
+
+
+def check_hash(file: Path, expected: str) -> None:
+    assert verify(WeightsFile(file, None, expected), file.parent) == weights_hash(file)
 
 
 def find(weights: WeightsConfig, folder: Path, download: bool = True) -> list[Path]:
@@ -65,7 +80,7 @@ def test_download_goes_to_the_folder(folder: Path, file: Path) -> None:
     assert find(weights, folder) == [folder / "net.pth"]
     assert (folder / "net.pth").read_bytes() == BYTES
     assert [path.name for path in folder.iterdir()] == ["net.pth"]
-    weights_identity("net", weights, folder, download=False)
+    identity(weights, folder)
     assert json.loads((folder / "weights.lock.json").read_text()) == {
         file.as_uri(): {"sha256": SHA256, "size": len(BYTES)}
     }
@@ -101,13 +116,10 @@ def test_moco_has_two_files(folder: Path, file: Path, tmp_path: Path) -> None:
     head = put(tmp_path / "head.pth")
     weights = WeightsConfig(file=str(file), layout="moco_v2", head_file=str(head))
     assert find(weights, folder) == [file, head]
-    assert (
-        weights_identity("net", weights, folder, download=False)
-        == f"sha256:{SHA256}+sha256:{SHA256}"
-    )
+    assert identity(weights, folder) == f"sha256:{SHA256}+sha256:{SHA256}"
     weights.head_hash = "sha256:0000"
     with pytest.raises(WeightsError, match=r"head.pth: expected sha256 0000"):
-        weights_identity("net", weights, folder, download=False)
+        identity(weights, folder)
 
 
 @pytest.mark.parametrize("head", [None, "nowhere/head.pth"])
@@ -120,22 +132,91 @@ def test_moco_without_a_head_says_how_to_get_one(folder: Path, file: Path, head)
 def test_source_that_gives_another_file_than_before_is_refused(folder: Path, file: Path) -> None:
     """Without a hash from the authors, only the lock can tell."""
     weights = WeightsConfig(url=file.as_uri())
-    assert weights_identity("net", weights, folder, download=True) == f"sha256:{SHA256}"
+    assert identity(weights, folder, download=True) == f"sha256:{SHA256}"
     (folder / "net.pth").write_bytes(BYTES + b"!")
     with pytest.raises(WeightsError, match=rf"weights.lock.json recorded {SHA256} when file:"):
-        weights_identity("net", weights, folder, download=True)
+        identity(weights, folder, download=True)
     (folder / "weights.lock.json").unlink()
-    assert weights_identity("net", weights, folder, download=True) != f"sha256:{SHA256}"
+    assert identity(weights, folder, download=True) != f"sha256:{SHA256}"
+
+
+RECORD = """
+from pathlib import Path; from oodbench.models.weights_lock import check_or_record
+for number in range(25):
+    source = f"hub:{sys.argv[2]}/{number}"
+    check_or_record(Path(sys.argv[1]).parent, source, Path(sys.argv[1]), f"{number}")
+"""
+
+
+def test_processes_that_record_at_once_lose_no_checksum(file: Path) -> None:
+    at_once(RECORD, *([str(file), name] for name in "abcd"))
+    lock = json.loads((file.parent / "weights.lock.json").read_text())
+    assert lock == {
+        f"hub:{name}/{number}": {"sha256": f"{number}", "size": len(BYTES)}
+        for name in "abcd"
+        for number in range(25)
+    }
+
+
+def test_what_another_process_has_recorded_meanwhile_counts(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It enters its file between our look into the lock and our own entry."""
+
+    @contextmanager
+    def after_the_other(path: Path) -> Iterator[None]:
+        write_json(path, {"hub:a/b": {"sha256": "5", "size": 1}})
+        yield
+
+    monkeypatch.setattr(oodbench.models.weights_lock, "locked", after_the_other)
+    with pytest.raises(WeightsError, match=r"sha256 6, but .* recorded 5 when hub:a/b was first"):
+        check_or_record(file.parent, "hub:a/b", file, "6")
+    check_or_record(file.parent, "hub:a/b", file, "5")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", '{"%s": null}', '{"%s": {}}', '{"%s": {"sha256": 1}}', None],
+)
+def test_a_damaged_lock_is_refused_and_left_alone(
+    folder: Path, file: Path, content: str | None
+) -> None:
+    """Begun anew, it would take any file for the one that was used first."""
+    weights = WeightsConfig(url=file.as_uri())
+    find(weights, folder)
+    lock = folder / "weights.lock.json"
+    if content is None:
+        lock.mkdir()
+    else:
+        content = content.replace("%s", file.as_uri())
+        lock.write_text(content)
+    with pytest.raises(WeightsError) as caught:
+        identity(weights, folder)
+    assert str(lock) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert content is None or lock.read_text() == content
+
+
+def test_a_folder_that_cannot_be_written_is_a_warning(
+    file: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(oodbench.models.weights_lock, "locked", refused)
+    check_or_record(file.parent, "hub:a/b", file, "6")
+    assert "sha256 6 could not be recorded" in caplog.messages[0]
+    assert not (file.parent / "weights.lock.json").exists()
 
 
 def test_hub_file_beside_the_url_file_is_not_measured_by_its_hash(folder: Path) -> None:
     put(folder / "net.a_tag.safetensors")
     weights = WeightsConfig(hub="timm/net.a_tag", url=GONE, hash="sha256:12345678")
-    assert weights_identity("net", weights, folder, download=False) == f"sha256:{SHA256}"
+    assert identity(weights, folder) == f"sha256:{SHA256}"
     put(folder / "net-12345678.pth")
     (folder / "net.a_tag.safetensors").unlink()
     with pytest.raises(WeightsError, match="expected sha256 12345678"):
-        weights_identity("net", weights, folder, download=False)
+        identity(weights, folder)
 
 
 def test_missing_file_of_two_sources_names_both(folder: Path) -> None:
@@ -236,7 +317,7 @@ def test_hash_of_another_form(file: Path, expected: str) -> None:
 
 def test_identities(folder: Path, file: Path) -> None:
     def of(**fields: Any) -> str | None:
-        return weights_identity("net", WeightsConfig(**fields), folder, download=False)
+        return identity(WeightsConfig(**fields), folder)
 
     assert of(file=str(file)) == f"sha256:{SHA256}"
     assert of(file=str(file), random_seed=3) == "random:3"

@@ -51,10 +51,7 @@ def model(target: str, **arguments: str) -> ModelConfig:
 
 
 def built(chosen: ModelConfig, precision: str = "fp32", size: int = 2) -> Backbone:
-    folder = Path("unused")
-    return build_backbone(
-        chosen, folder, download=False, precision=precision, forward_batch_size=size
-    )
+    return build_backbone(chosen, [], precision=precision, forward_batch_size=size)
 
 
 def pictures(n: int = 3) -> torch.Tensor:

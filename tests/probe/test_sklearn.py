@@ -17,6 +17,7 @@ from scipy.special import log_softmax
 from scipy.stats import binomtest, norm
 from sklearn.linear_model import LogisticRegression
 
+from oodbench.models.weights import find_weights
 from oodbench.probe.backbone import build_backbone
 from oodbench.probe.execute import train_probe
 from oodbench.probe.features import ComputedFeatures
@@ -65,7 +66,10 @@ def features(probe: ProbeConfig) -> tuple[Floats, Floats, Floats, Floats]:
     classes, train, val = find_pictures(probe.data)
     assert len(classes) == 16
     backbone = build_backbone(
-        probe.model, Path("unused"), download=False, precision="fp32", forward_batch_size=64
+        probe.model,
+        find_weights(probe.model.name, probe.model.weights, Path("unused"), download=False),
+        precision="fp32",
+        forward_batch_size=64,
     )
 
     def of(pictures: Pictures) -> tuple[Floats, Floats]:

@@ -1,16 +1,28 @@
 """Scores from records alone: the same bytes again, skipped items counted."""
 
+import gc
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from oodbench.core.building import build
 from oodbench.runs.records import ChunkInfo, Skipped, chunk_path, write_chunk
 from oodbench.runs.results import RunResult, read_result, write_result
-from oodbench.runs.scoring import rescore, score_records, skipped_items, split_counts, status_of
+from oodbench.runs.scoring import (
+    Scored,
+    rescore,
+    score_records,
+    skipped_items,
+    split_counts,
+    status_of,
+)
 
 PROTOCOL: dict[str, Any] = {
     "_target_": "oodbench.benchmarks.folder.FolderBenchmark",
@@ -23,7 +35,13 @@ PREDICTIONS = [0, 1, 9, 9, 9, 5]
 BROKEN = Skipped("b/6.jpg", "cut short")
 
 
-def chunk(records: Path, number: int, positions: list[int], skipped: tuple[Skipped, ...]) -> None:
+def chunk(
+    records: Path,
+    number: int,
+    positions: list[int],
+    skipped: tuple[Skipped, ...],
+    split: str = "",
+) -> None:
     """Rows of these positions; the fourth best class of the third picture is its label."""
     predictions = np.array([PREDICTIONS[k] for k in positions], dtype=np.int16)
     top5 = np.array([[PREDICTIONS[k], 700, 701, 2, 703] for k in positions], dtype=np.int16)
@@ -35,7 +53,12 @@ def chunk(records: Path, number: int, positions: list[int], skipped: tuple[Skipp
         "top5": top5,
     }
     info = ChunkInfo(len(positions) + len(skipped), skipped, "eager", "cpu", 2)
-    write_chunk(chunk_path(records, "", number), columns, info)
+    write_chunk(chunk_path(records, split, number), columns, info)
+
+
+def scored(records: Path, n_items: int) -> Scored:
+    """What a clean run's records say of its first items."""
+    return score_records(build(PROTOCOL, "protocol"), records, {"": n_items}, {})
 
 
 @pytest.fixture
@@ -43,8 +66,9 @@ def folder(tmp_path: Path) -> Path:
     """Six scored pictures in two chunks, and one that could not be read."""
     chunk(tmp_path / "records", 0, [0, 1, 2, 3], ())
     chunk(tmp_path / "records", 1, [4, 5], (BROKEN,))
-    counts = {"": 7}
-    splits = split_counts(tmp_path / "records", counts, {"": 8})
+    config = {"benchmark": {"protocol": PROTOCOL, "version": 1}}
+    found = scored(tmp_path / "records", 7)
+    splits = split_counts(tmp_path / "records", {"": 7}, {"": 8}, found.n_read)
     result = RunResult(
         key="k",
         model="m",
@@ -61,11 +85,11 @@ def folder(tmp_path: Path) -> Path:
         splits=splits,
         missing_splits=[],
         notes=[],
-        scores=score_records(build(PROTOCOL, "protocol"), tmp_path / "records", counts),
+        scores=found.scores,
         weights="w",
         precision="fp32",
         dataset_fingerprint="f",
-        config={"benchmark": {"protocol": PROTOCOL, "version": 1}},
+        config=config,
     )
     write_result(tmp_path / "result.json", result)
     return tmp_path
@@ -100,14 +124,13 @@ def test_scoring_again_mends_the_scores_and_nothing_else(folder: Path) -> None:
 
 
 def test_only_the_first_items_count(folder: Path) -> None:
-    benchmark = build(PROTOCOL, "protocol")
-    scores = score_records(benchmark, folder / "records", {"": 3})
+    scores = scored(folder / "records", 3).scores
     assert scores[""]["top1"].value == 2 / 3
     assert scores[""]["top5"].value == 1.0
 
 
 def test_a_split_without_records_has_no_scores(tmp_path: Path) -> None:
-    assert score_records(build(PROTOCOL, "protocol"), tmp_path, {"": 3}) == {}
+    assert scored(tmp_path, 3) == Scored({}, {"": 0}, None)
 
 
 def test_skipped_items_are_counted_and_listed(folder: Path) -> None:
@@ -127,22 +150,67 @@ def test_items_skipped_beyond_those_asked_for_do_not_count(tmp_path: Path) -> No
     """Of six items the third and the fifth cannot be read; four are asked for."""
     missing = (Skipped("c.jpg", "cut short"), Skipped("e.jpg", "cut short"))
     chunk(tmp_path, 0, [0, 1, 3, 5], missing)
-    counted = split_counts(tmp_path, {"": 4}, {"": 6})[""]
+    counted = split_counts(tmp_path, {"": 4}, {"": 6}, scored(tmp_path, 4).n_read)[""]
     assert (counted["n_items"], counted["n"]) == (4, 3)
     assert [item["image"] for item in counted["skipped"]] == ["c.jpg"]
 
 
 def test_a_chunk_of_skipped_items_alone(tmp_path: Path) -> None:
     write_chunk(chunk_path(tmp_path, "", 0), {}, ChunkInfo(1, (BROKEN,), "eager", "cpu", 2))
-    assert split_counts(tmp_path, {"": 1}, {"": 1})[""]["n"] == 0
-    assert score_records(build(PROTOCOL, "protocol"), tmp_path, {"": 1}) == {}
+    found = scored(tmp_path, 1)
+    assert found.scores == {}
+    assert split_counts(tmp_path, {"": 1}, {"": 1}, found.n_read)[""]["n"] == 0
 
 
 def test_a_chunk_of_skipped_items_between_others(tmp_path: Path) -> None:
     chunk(tmp_path, 0, [0, 1], ())
     write_chunk(chunk_path(tmp_path, "", 1), {}, ChunkInfo(1, (BROKEN,), "eager", "cpu", 2))
-    scores = score_records(build(PROTOCOL, "protocol"), tmp_path, {"": 3})
+    scores = scored(tmp_path, 3).scores
     assert (scores[""]["top1"].value, scores[""]["top1"].n) == (1.0, 2)
+
+
+class FirstSplitOnly:
+    """A benchmark that looks at one split and leaves the others."""
+
+    def score(self, splits: Iterator[tuple[str, pd.DataFrame]]) -> dict[str, Any]:
+        return {name: {"rows": len(frame)} for name, frame in islice(splits, 1)}
+
+
+class Watching:
+    """A benchmark that notes how many of the frames that it was given are still in memory."""
+
+    def __init__(self) -> None:
+        self.alive: list[int] = []
+
+    def score(self, splits: Iterator[tuple[str, pd.DataFrame]]) -> dict[str, Any]:
+        given = []
+        for _, frame in splits:
+            given.append(ref(frame))
+            gc.collect()
+            self.alive.append(sum(frame() is not None for frame in given))
+        return {}
+
+
+def three_splits(records: Path) -> dict[str, int]:
+    """Two chunks in each of three splits; items by split."""
+    names = ("fog/1", "fog/2", "fog/3")
+    for name in names:
+        chunk(records, 0, [0, 1, 2, 3], (), split=name)
+        chunk(records, 1, [4, 5], (), split=name)
+    return dict.fromkeys(names, 6)
+
+
+def test_one_split_of_a_clean_run_is_in_memory_at_a_time(tmp_path: Path) -> None:
+    benchmark: Any = Watching()
+    score_records(benchmark, tmp_path, three_splits(tmp_path), {})
+    assert benchmark.alive == [1, 1, 1]
+
+
+def test_items_of_splits_that_a_benchmark_leaves_out_are_counted(tmp_path: Path) -> None:
+    benchmark: Any = FirstSplitOnly()
+    found = score_records(benchmark, tmp_path, three_splits(tmp_path), {})
+    assert found.scores == {"fog/1": {"rows": 6}}
+    assert found.n_read == {"fog/1": 6, "fog/2": 6, "fog/3": 6}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
-"""Atomic files: a reader finds the whole of a file or none of it."""
+"""Atomic files: a reader finds the whole of a file or none of it, two writers lose nothing."""
 
+import fcntl
 import hashlib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -9,8 +11,35 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+log = logging.getLogger(__name__)
+
 GIB = 2**30
 """Bytes."""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait until no other process or thread holds the lock of `path`, and hold it in the block.
+
+    For a file that is read, changed and written again. Readers need no lock: the file is replaced
+    atomically. What is locked is `.<name>.lock` beside it, which stays there, empty: were it
+    removed, two processes could hold locks of two files of that name. The kernel frees the lock
+    when its process ends, killed or not.
+
+    Between machines it holds where the file system passes `flock` on: NFS does, Lustre if mounted
+    with `flock`. Where it refuses (NFS mounted without locks), a warning says so and the block goes
+    on without.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            log.warning("%s: no lock (%s): do not let two processes change it", path, error)
+        yield
 
 
 @contextmanager

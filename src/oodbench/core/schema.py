@@ -136,7 +136,7 @@ class DataConfig:
     on_error: str = "stop"
     """What a picture that cannot be read does: stop, or skip (counted and listed)."""
     workers: int | None = None
-    """Threads that decode; null: chosen from the cores."""
+    """Threads that decode; null: one for each core that the process may use."""
     cache: str = "off"
     """Keep decoded pictures: off, memory (of this process), disk (below `cache_dir`)."""
     cache_dir: str = ".cache/pictures"

@@ -22,7 +22,7 @@ from oodbench.evaluation.evaluate import Setting
 from oodbench.evaluation.reader import Reader
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.models.build import build_classifier
-from oodbench.models.weights import find_weights
+from oodbench.models.weights import Weights
 from oodbench.runs.key import run_key, transfer_document
 from oodbench.runs.paths import transfer_directory
 from oodbench.runs.plan import Plan, decoders
@@ -62,9 +62,9 @@ _last: dict[str, nn.Module] = {}
 
 def _classifier(plan: Plan) -> nn.Module:
     label = repr((plan.document["model"], plan.device))
-    if plan.weights is None or label not in _last:
+    if plan.weights.identity is None or label not in _last:
         _last.clear()
-        _last[label] = _built(plan.run.model, plan)
+        _last[label] = _built(plan.run.model, plan.weights, plan.device)
     return _last[label]
 
 
@@ -75,7 +75,7 @@ def _prepared(plan: Plan, classifier: nn.Module, example: NDArray[np.uint8]) -> 
         classifier,
         example,
         cache_dir=Path(engine.cache_dir),
-        model_identity=None if plan.weights is None else run_key(plan.document["model"]),
+        model_identity=None if plan.weights.identity is None else run_key(plan.document["model"]),
         attack="_target_" in plan.run.attack,
     )
 
@@ -94,19 +94,18 @@ def _attack(plan: Plan) -> Attack:
             "another engine, such as engine=eager, or an attack without, such as attack=square"
         )
     source = source_model(plan.run.attack)
-    if source is not None and isinstance(attack, NeedsSource):
+    weights = plan.source_weights
+    if source is not None and weights is not None and isinstance(attack, NeedsSource):
         document = transfer_document(plan.document)
         directory = transfer_directory(Path(plan.run.output_root), run_key(document))
         write_json(directory / "key.json", document)
         log.info("%s: pictures made on %s: %s", plan.cell, source.name, directory)
-        attack.connect(lambda: _built(source, plan), TransferStore(directory))
+        attack.connect(lambda: _built(source, weights, plan.device), TransferStore(directory))
     return attack
 
 
-def _built(model: ModelConfig, plan: Plan) -> nn.Module:
+def _built(model: ModelConfig, weights: Weights, device: str) -> nn.Module:
     """A model with its weights on the run's device."""
-    weights = plan.run.weights
-    files = find_weights(model.name, model.weights, Path(weights.dir), download=weights.download)
-    classifier = build_classifier(model, weights_files=files).to(plan.device)
+    classifier = build_classifier(model, weights_files=weights.files).to(device)
     classifier.check_outputs(model.input_size)
     return classifier

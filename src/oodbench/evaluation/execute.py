@@ -2,16 +2,16 @@
 
 import logging
 import platform
-import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from oodbench.core.budget import budget_note
 from oodbench.core.building import by_content
-from oodbench.core.files import read_json, write_json
+from oodbench.core.files import write_json
 from oodbench.core.ids import frozen
 from oodbench.core.progress import Progress
 from oodbench.core.versions import versions
@@ -20,13 +20,14 @@ from oodbench.evaluation.assemble import attack_traits, setting_of
 from oodbench.evaluation.evaluate import evaluate
 from oodbench.evaluation.reader import Reader
 from oodbench.models.class_lists import missing_classes
-from oodbench.runs.attacked import stored_report
 from oodbench.runs.chunks import Chunk, all_chunks, chunk_info, is_whole, missing_chunks
 from oodbench.runs.difference import difference
 from oodbench.runs.key import dataset_fingerprint
 from oodbench.runs.plan import Plan, decoders, unidentified_paths
+from oodbench.runs.records import chunk_files
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.scoring import score_records, split_counts, status_of
+from oodbench.runs.sessions import append_session
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,8 @@ LIBRARIES = (
 
 def execute(plan: Plan) -> RunResult | None:
     """Evaluate this shard's missing chunks; the result, or None while other shards' are missing."""
-    if plan.weights is None:
-        shutil.rmtree(plan.paths.directory, ignore_errors=True)
+    if plan.weights.identity is None:
+        _begin_anew(plan)
     write_json(plan.paths.key_document, plan.document)
     todo = list(missing_chunks(plan))
     started = datetime.now(UTC)
@@ -62,11 +63,17 @@ def execute(plan: Plan) -> RunResult | None:
     return replace(result, directory=plan.paths.directory)
 
 
+def _begin_anew(plan: Plan) -> None:
+    """Remove what a run before this one wrote, and nothing else that lies in the folder."""
+    paths = plan.paths
+    chunks = [path for split in plan.splits for path in chunk_files(paths.records, split.name)]
+    for path in (paths.result, paths.info, paths.key_document, paths.error, *chunks):
+        path.unlink(missing_ok=True)
+
+
 def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
     run = plan.run
     traits = attack_traits(plan)
-    expected = {split.name: split.n_expected for split in plan.splits}
-    splits = split_counts(plan.paths.records, plan.counts, expected)
     published = run.benchmark.published_preprocessing.get(run.model.family)
     config = {
         "model": plan.document["model"],
@@ -78,6 +85,9 @@ def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
             "version": run.benchmark.version,
         },
     }
+    scored = score_records(plan.benchmark, plan.paths.records, plan.counts, traits)
+    expected = {split.name: split.n_expected for split in plan.splits}
+    splits = split_counts(plan.paths.records, plan.counts, expected, scored.n_read)
     return RunResult(
         key=plan.key,
         model=run.model.name,
@@ -94,13 +104,13 @@ def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
         splits=splits,
         missing_splits=list(plan.missing_splits),
         notes=[*_notes(plan), *engine_notes],
-        scores=score_records(plan.benchmark, plan.paths.records, plan.counts),
-        weights=plan.weights,
+        scores=scored.scores,
+        weights=plan.weights.identity,
         precision=run.engine.precision,
         dataset_fingerprint=dataset_fingerprint(plan.splits),
         config=config,
         attack_traits=traits,
-        attack_report=stored_report(plan.paths.records, plan.counts, traits),
+        attack_report=scored.attack_report,
     )
 
 
@@ -108,9 +118,10 @@ def _notes(plan: Plan) -> list[str]:
     notes = []
     if plan.demo:
         notes.append("demo data: not comparable with published numbers")
-    if plan.weights is None:
+    identity = plan.weights.identity
+    if identity is None:
         notes.append("identity of the weights unknown")
-    if plan.weights is not None and plan.weights.startswith("random:"):
+    elif identity.startswith("random:"):
         notes.append("random weights")
     if missing := missing_classes(plan.run.model.classes):
         named = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
@@ -128,8 +139,6 @@ def _write_info(plan: Plan, started: datetime, seconds: float, computed: Sequenc
     """Append this session, which has computed these chunks, to run.json."""
     n_items = sum(chunk.stop - chunk.start for chunk in computed)
     info = chunk_info(plan, computed[-1]) if computed else None
-    stored = read_json(plan.paths.info)
-    sessions = stored["sessions"] if isinstance(stored, dict) else []
     session: dict[str, Any] = {
         "started": started.isoformat(timespec="seconds"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -146,12 +155,13 @@ def _write_info(plan: Plan, started: datetime, seconds: float, computed: Sequenc
         "versions": versions(LIBRARIES),
         "clip_decoder": clip_decoder(),
     }
-    write_json(plan.paths.info, {"sessions": [*sessions, session]})
+    append_session(plan.paths.info, session)
 
 
 def _forget_failures(plan: Plan) -> None:
     """A good run takes back the failures of the same cell, also those without a key."""
     plan.paths.error.unlink(missing_ok=True)
     unidentified = unidentified_paths(plan.run)
-    if unidentified.directory.is_dir():
-        shutil.rmtree(unidentified.directory)
+    unidentified.error.unlink(missing_ok=True)
+    with suppress(OSError):  # of another shard that was first, or of a user's file in it
+        unidentified.directory.rmdir()

@@ -1,5 +1,6 @@
 """A model's config and weights files into a Classifier."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -19,14 +20,14 @@ _READ_BY_THE_LIBRARY = ("timm", "transformers", "onnx")
 """Layouts whose file the network's constructor reads itself, as `weights_file`."""
 
 
-def build_classifier(model: ModelConfig, *, weights_files: list[Path]) -> Classifier:
+def build_classifier(model: ModelConfig, *, weights_files: Sequence[Path]) -> Classifier:
     """Construct the network, check its size, load its weights, add the normalisation.
 
     PyTorch's global random numbers are left as they were.
 
     Args:
         model: the `model` node of the config.
-        weights_files: what `oodbench.models.weights.find_weights` found.
+        weights_files: those of `oodbench.models.weights.Weights`.
 
     Returns:
         On the CPU, in evaluation mode, float32.
@@ -58,7 +59,7 @@ def count_parameters(network: nn.Module) -> float:
     return sum(parameter.numel() for parameter in network.parameters()) / 1e6
 
 
-def _construct(model: ModelConfig, weights_files: list[Path]) -> nn.Module:
+def _construct(model: ModelConfig, weights_files: Sequence[Path]) -> nn.Module:
     node = dict(model.network)
     if _library_reads(model, weights_files):
         node["weights_file"] = str(weights_files[0])
@@ -71,7 +72,7 @@ def _construct(model: ModelConfig, weights_files: list[Path]) -> nn.Module:
     return network
 
 
-def _library_reads(model: ModelConfig, files: list[Path]) -> bool:
+def _library_reads(model: ModelConfig, files: Sequence[Path]) -> bool:
     """Of timm only safetensors, which cannot hold code; the other readers see to that themselves.
 
     A pickle in timm's place is read by our own loader.
@@ -101,7 +102,7 @@ def _check_parameters(model: ModelConfig, network: nn.Module) -> None:
         )
 
 
-def _load(model: ModelConfig, network: nn.Module, files: list[Path]) -> None:
+def _load(model: ModelConfig, network: nn.Module, files: Sequence[Path]) -> None:
     tensors = loading.read_state_dict(files[0])
     if model.weights.layout == "positional":
         tensors = loading.by_position(network, tensors, path=files[0])

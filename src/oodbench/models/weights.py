@@ -21,6 +21,20 @@ HUB_FILE = "model.safetensors"
 
 
 @dataclass(frozen=True)
+class Weights:
+    """A model's weights: found, checked and named, once a run.
+
+    Attributes:
+        files: to load; none for random weights and for networks that name no source.
+        identity: for the run key: "sha256:<hex>" of the file (two joined by "+" where there is a
+            head file), "random:<seed>", the name that the user gave; None where nothing is known.
+    """
+
+    files: tuple[Path, ...]
+    identity: str | None
+
+
+@dataclass(frozen=True)
 class WeightsFile:
     """A weights file that was found.
 
@@ -35,10 +49,8 @@ class WeightsFile:
     expected: str | None
 
 
-def weights_identity(
-    name: str, weights: WeightsConfig, directory: Path, *, download: bool
-) -> str | None:
-    """What the weights are, for the run key.
+def identified(name: str, weights: WeightsConfig, directory: Path, *, download: bool) -> Weights:
+    """Find the weights, check them and name them; each file is located and hashed once.
 
     Args:
         name: of the model, for messages.
@@ -46,19 +58,14 @@ def weights_identity(
         directory: folder of weights files (`weights.dir`).
         download: whether a missing file may be downloaded.
 
-    Returns:
-        "sha256:<hex>" of the checked file (two joined by "+" where there is a head file),
-        "random:<seed>", the name that the user gave, or None where nothing is known.
-
     Raises:
         WeightsError: a file is missing, has the wrong hash, or is not the one of its first use.
     """
     if weights.random_seed is not None:
-        return f"random:{weights.random_seed}"
+        return Weights((), f"random:{weights.random_seed}")
     files = locate(name, weights, directory, download=download)
-    for file in files:
-        verify(file, directory)
-    return "+".join(f"sha256:{weights_hash(file.path)}" for file in files) or weights.identity
+    named = "+".join(f"sha256:{verify(file, directory)}" for file in files)
+    return Weights(tuple(file.path for file in files), named or weights.identity)
 
 
 def find_weights(
@@ -133,32 +140,31 @@ def wanted(weights: WeightsConfig) -> str:
     return " or ".join(choices)
 
 
-def verify(file: WeightsFile, directory: Path) -> None:
+def verify(file: WeightsFile, directory: Path) -> str:
     """Compare a file with the hash that its authors give, and with what it was at its first use.
+
+    Returns:
+        sha256 of the file, in hex.
 
     Raises:
         WeightsError: it is another file.
         ConfigError: the expected hash is not of the form "sha256:<hex>" or "md5:<hex>".
     """
+    sha256 = weights_hash(file.path)
+
+    def known(path: Path, algorithm: str) -> str:
+        return sha256 if algorithm == "sha256" else remembered_digest(path, algorithm)
+
     if file.expected is not None:
-        check_hash(file.path, file.expected)
+        _check(file.path, file.expected, known, shown=file.path)
     if file.source is not None:
-        check_or_record(directory, file.source, file.path, weights_hash(file.path))
+        check_or_record(directory, file.source, file.path, sha256)
+    return sha256
 
 
 def weights_hash(path: Path) -> str:
     """Full sha256 of a file, in hex; remembered by path, size and time of change."""
     return remembered_digest(path, "sha256")
-
-
-def check_hash(path: Path, expected: str) -> None:
-    """Compare a file with "sha256:<hex>" or "md5:<hex>", whole or a prefix.
-
-    Raises:
-        WeightsError: it is another file.
-        ConfigError: `expected` is not of that form.
-    """
-    _check(path, expected, remembered_digest, shown=path)
 
 
 def missing_head(name: str, looked_for: str | None) -> WeightsError:

@@ -1,7 +1,8 @@
 """weights.lock.json: what a weights file was when it was first used.
 
 Authors give eight digits of a checksum, or none. The whole one is recorded at the first use, beside
-the weights, and every later use must be of the same file.
+the weights, and every later use must be of the same file. What was recorded is never forgotten: a
+damaged lock is refused, and processes that record at once wait for each other.
 """
 
 import logging
@@ -9,18 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.core.errors import WeightsError
-from oodbench.core.files import read_json, write_json
+from oodbench.core.files import locked, read_json, write_json
 
 log = logging.getLogger(__name__)
 
 LOCK_FILE = "weights.lock.json"
-
-
-def recorded(directory: Path, source: str) -> dict[str, Any] | None:
-    """`sha256` (hex) and `size` (bytes) of a source's file as first used, None where unknown."""
-    content = read_json(directory / LOCK_FILE)
-    entry = content.get(source) if isinstance(content, dict) else None
-    return entry if isinstance(entry, dict) else None
 
 
 def check_or_record(directory: Path, source: str, path: Path, sha256: str) -> None:
@@ -33,24 +27,56 @@ def check_or_record(directory: Path, source: str, path: Path, sha256: str) -> No
         sha256: of the file, in hex.
 
     Raises:
-        WeightsError: the lock says that the source gave another file before.
+        WeightsError: the lock says that the source gave another file before, or is damaged.
     """
-    entry = recorded(directory, source)
-    if entry is None:
-        _record(directory, source, {"sha256": sha256, "size": path.stat().st_size})
-    elif entry.get("sha256") != sha256:
-        lock = directory / LOCK_FILE
+    lock = directory / LOCK_FILE
+    recorded = _recorded(lock, source)
+    if recorded is None:
+        recorded = _record(lock, source, {"sha256": sha256, "size": path.stat().st_size})
+    if recorded != sha256:
         raise WeightsError(
-            f"{path}: sha256 {sha256}, but {lock} recorded {entry.get('sha256')} when {source} was "
-            "first used: get the file again, or remove that entry to accept this one"
+            f"{path}: sha256 {sha256}, but {lock} recorded {recorded} when {source} was first "
+            "used: get the file again, or remove that entry to accept this one"
         )
 
 
-def _record(directory: Path, source: str, entry: dict[str, Any]) -> None:
-    lock = directory / LOCK_FILE
-    content = read_json(lock)
-    entries = content if isinstance(content, dict) else {}
+def _record(lock: Path, source: str, entry: dict[str, Any]) -> str:
+    """Enter a source unless another process has done so meanwhile; the sha256 that stands then."""
+    own = str(entry["sha256"])
     try:
-        write_json(lock, dict(sorted({**entries, source: entry}.items())))
+        with locked(lock):
+            recorded = _recorded(lock, source)
+            if recorded is None:
+                write_json(lock, dict(sorted({**_entries(lock), source: entry}.items())))
     except OSError as error:
-        log.warning("%s: sha256 %s could not be recorded: %s", lock, entry["sha256"], error)
+        log.warning("%s: sha256 %s could not be recorded: %s", lock, own, error)
+        return own
+    return recorded or own
+
+
+def _recorded(lock: Path, source: str) -> str | None:
+    """sha256 (hex) of a source's file as first used, None where unknown."""
+    entries = _entries(lock)
+    if source not in entries:
+        return None
+    entry = entries[source]
+    if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+        raise _damaged(lock)
+    return str(entry["sha256"])
+
+
+def _entries(lock: Path) -> dict[str, Any]:
+    try:
+        content = read_json(lock) if lock.exists() else {}
+    except OSError as error:
+        raise WeightsError(f"{lock}: cannot be read: {error.strerror}") from error
+    if not isinstance(content, dict):
+        raise _damaged(lock)
+    return content
+
+
+def _damaged(lock: Path) -> WeightsError:
+    return WeightsError(
+        f"{lock}: damaged, so nobody knows which weights were used first: restore it, or remove it "
+        "to accept the files that are there now"
+    )

@@ -12,7 +12,6 @@ from oodbench.core.errors import ConfigError
 from oodbench.core.schema import ModelConfig, WeightsConfig
 from oodbench.models import loading
 from oodbench.models.build import build_classifier
-from oodbench.models.weights import find_weights
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -25,14 +24,13 @@ def backbone_weights(weights: WeightsConfig) -> WeightsConfig:
 
 
 def build_backbone(
-    model: ModelConfig, directory: Path, *, download: bool, precision: str, forward_batch_size: int
+    model: ModelConfig, files: Sequence[Path], *, precision: str, forward_batch_size: int
 ) -> "Backbone":
     """The model's network with its weights, up to the input of its last linear layer.
 
     Args:
         model: the `model` node of the config.
-        directory: folder of weights files.
-        download: whether a missing file may be downloaded.
+        files: the weights, found for `backbone_weights`.
         precision: fp32, bf16 or fp16.
         forward_batch_size: pictures that the network sees at once.
 
@@ -40,8 +38,6 @@ def build_backbone(
         ConfigError: the network cannot be constructed or does not end in a linear layer.
         WeightsError: weights are missing or do not fit.
     """
-    weights = backbone_weights(model.weights)
-    files = find_weights(model.name, weights, directory, download=download)
     if model.weights.layout == "moco_v2":
         random = replace(model, weights=WeightsConfig(random_seed=0))
         network = build_classifier(random, weights_files=[]).network
@@ -109,7 +105,7 @@ class Backbone(nn.Module):
         return features.float()
 
 
-def _load_moco_encoder(network: nn.Module, files: list[Path]) -> None:
+def _load_moco_encoder(network: nn.Module, files: Sequence[Path]) -> None:
     """The encoder's tensors; zeros for the classifier, which is removed."""
     own = network.state_dict()
     zeros = {k: torch.zeros_like(v) for k, v in own.items() if k in ("fc.weight", "fc.bias")}

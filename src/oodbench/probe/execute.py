@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -85,8 +84,7 @@ def _train(plan: ProbePlan, kept: dict[str, Any] | None, processes: Processes) -
     probe = plan.probe
     backbone = build_backbone(
         probe.model,
-        Path(probe.weights.dir),
-        download=probe.weights.download,
+        plan.weights_files,
         precision=probe.precision,
         forward_batch_size=probe.forward_batch_size,
     ).to(processes.device)

@@ -7,7 +7,7 @@ from typing import Any
 
 from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.core.ids import frozen
-from oodbench.models.weights import weights_identity
+from oodbench.models.weights import identified
 from oodbench.probe.backbone import backbone_weights
 from oodbench.probe.checkpoint import head_key
 from oodbench.probe.listing import ListedPictures, find_pictures
@@ -66,6 +66,7 @@ class ProbePlan:
 
     Attributes:
         backbone: identity of its weights.
+        weights_files: those weights.
         head_file: where the classifier goes.
     """
 
@@ -74,6 +75,7 @@ class ProbePlan:
     train: ListedPictures
     val: ListedPictures
     backbone: str
+    weights_files: Sequence[Path]
     document: dict[str, Any]
     key: str
     paths: ProbePaths
@@ -92,9 +94,10 @@ def make_probe_plan(probe: ProbeConfig) -> ProbePlan:
         check_tensorboard()
     classes, train, val = find_pictures(probe.data)
     model, weights = probe.model, backbone_weights(probe.model.weights)
-    backbone = weights_identity(
+    found = identified(
         model.name, weights, Path(probe.weights.dir), download=probe.weights.download
     )
+    backbone = found.identity
     if backbone is None:
         raise WeightsError(
             f"model {model.name}: its weights are unknown: set model.weights.identity=NAME"
@@ -110,6 +113,7 @@ def make_probe_plan(probe: ProbeConfig) -> ProbePlan:
         train=train,
         val=val,
         backbone=backbone,
+        weights_files=found.files,
         document=document,
         key=key,
         paths=paths,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from oodbench.metrics.attack_checks import COLUMNS, AttackReport, attack_report
+from oodbench.metrics.attack_checks import COLUMNS, attack_report
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.runs.records import read_split
 from oodbench.runs.results import RunResult
@@ -21,15 +21,25 @@ def item_counts(result: RunResult) -> dict[str, int]:
     return {name: int(split["n_items"]) for name, split in result.splits.items()}
 
 
+def attack_columns(records: pd.DataFrame) -> pd.DataFrame:
+    """What the report needs of the records of a split, indexed by picture and frame."""
+    known = [column for column in COLUMNS if column in records]
+    return records[known].set_index(["image", "frame"])
+
+
+def all_splits(columns: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """`attack_columns` of the splits by name, indexed by split, picture and frame."""
+    return pd.concat(columns) if columns else pd.DataFrame()
+
+
 def read_attacked(directory: Path, counts: tuple[tuple[str, int], ...]) -> pd.DataFrame:
     """Records of all splits, indexed by split, picture and frame."""
-    frames = {}
+    columns = {}
     for split, n_items in counts:
-        frame = read_split(directory, split, n_items)
-        if len(frame):
-            known = [column for column in COLUMNS if column in frame]
-            frames[split] = frame[known].set_index(["image", "frame"])
-    return pd.concat(frames) if frames else pd.DataFrame()
+        records = read_split(directory, split, n_items)
+        if len(records):
+            columns[split] = attack_columns(records)
+    return all_splits(columns)
 
 
 def records_of(result: RunResult, read: ReadRecords) -> pd.DataFrame:
@@ -37,25 +47,13 @@ def records_of(result: RunResult, read: ReadRecords) -> pd.DataFrame:
     return read(result.directory / "records", tuple(item_counts(result).items()))
 
 
-def report_of(
-    records: Path, counts: Mapping[str, int], traits: AttackTraits | None
-) -> AttackReport | None:
-    """Report on one run's records, None where it has no attack or no records.
+def stored_report(records: pd.DataFrame, traits: AttackTraits | None) -> dict[str, Any] | None:
+    """Report on one run as it stands in result.json, None where it has no attack or no records.
 
     Args:
-        records: the run's folder of records.
-        counts: by split, how many items were scored.
-        traits: of the run's attack.
+        records: those of the scored items, as `read_attacked` gives them.
+        traits: of the run's attack, None where there is none.
     """
-    if traits is None:
+    if traits is None or records.empty:
         return None
-    frame = read_attacked(records, tuple(counts.items()))
-    return None if frame.empty else attack_report(frame, traits)
-
-
-def stored_report(
-    records: Path, counts: Mapping[str, int], traits: AttackTraits | None
-) -> dict[str, Any] | None:
-    """`report_of` as it stands in result.json."""
-    report = report_of(records, counts, traits)
-    return None if report is None else asdict(report)
+    return asdict(attack_report(records, traits))

@@ -16,7 +16,7 @@ from oodbench.core.schema import DataConfig, RunConfig, source_model
 from oodbench.data.listing import folder_names
 from oodbench.data.manifest import found_notice
 from oodbench.engines.settings import device_type, resolve_device
-from oodbench.models.weights import weights_identity
+from oodbench.models.weights import Weights, identified
 from oodbench.runs.key import key_document, run_key
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.results import RunResult, read_result
@@ -32,7 +32,8 @@ class Plan:
 
     Attributes:
         counts: items to evaluate of every split (after `limit` and `budget`).
-        weights: identity of the weights; None: unknown, so nothing on disk may be reused.
+        weights: those of the model; where their identity is None, nothing on disk may be reused.
+        source_weights: of the source of a transfer attack, None for other attacks.
     """
 
     run: RunConfig
@@ -40,7 +41,8 @@ class Plan:
     splits: Sequence[Split]
     missing_splits: Sequence[str]
     counts: dict[str, int]
-    weights: str | None
+    weights: Weights
+    source_weights: Weights | None
     device: str
     document: dict[str, Any]
     key: str
@@ -82,8 +84,11 @@ def make_plan(run: RunConfig) -> Plan:
     Raises:
         DataError: data are missing or incomplete.
         WeightsError: weights are missing or have the wrong hash.
+        ConfigError: a shard of a run with unknown weights; the machine has no such device.
     """
-    return plan_of(run, find_data(run), identify_weights(run))
+    data, weights = find_data(run), identify_weights(run)
+    refuse_unknown_shards(run, weights)
+    return plan_of(run, data, weights)
 
 
 def find_data(run: RunConfig) -> Data:
@@ -100,18 +105,31 @@ def find_data(run: RunConfig) -> Data:
     return Data(benchmark, splits, missing)
 
 
-def identify_weights(run: RunConfig) -> str | None:
-    """Identity of the model's weights, None where it is unknown.
+def identify_weights(run: RunConfig) -> Weights:
+    """The model's weights, found and checked.
 
     Raises:
         WeightsError: weights are missing or have the wrong hash.
     """
-    return weights_identity(
+    return identified(
         run.model.name, run.model.weights, Path(run.weights.dir), download=run.weights.download
     )
 
 
-def plan_of(run: RunConfig, data: Data, weights: str | None) -> Plan:
+def refuse_unknown_shards(run: RunConfig, weights: Weights) -> None:
+    """A run with unknown weights begins anew: each shard would remove the chunks of the others.
+
+    Raises:
+        ConfigError: it is one of several shards.
+    """
+    if weights.identity is None and run.shard.count > 1:
+        raise ConfigError(
+            f"shard.count={run.shard.count}: the weights of model {run.model.name} are unknown, so "
+            "that no shard may keep what another has computed: set model.weights.identity=NAME"
+        )
+
+
+def plan_of(run: RunConfig, data: Data, weights: Weights) -> Plan:
     """The plan for data and weights that were found.
 
     Raises:
@@ -119,13 +137,14 @@ def plan_of(run: RunConfig, data: Data, weights: str | None) -> Plan:
         WeightsError: those of the source of a transfer attack are missing.
     """
     splits = data.splits
+    source_weights = _source_weights(run)
     device = resolve_device(run.engine.device)
     document = key_document(
         run,
-        weights=weights,
+        weights=weights.identity,
         splits=splits,
         device_type=device_type(device),
-        source_weights=_source_weights(run),
+        source_weights=source_weights.identity if source_weights else None,
     )
     key = run_key(document)
     return Plan(
@@ -137,6 +156,7 @@ def plan_of(run: RunConfig, data: Data, weights: str | None) -> Plan:
             {split.name: split.n_items for split in splits}, parse_budget(run.budget), run.limit
         ),
         weights=weights,
+        source_weights=source_weights,
         device=device,
         document=document,
         key=key,
@@ -147,7 +167,7 @@ def plan_of(run: RunConfig, data: Data, weights: str | None) -> Plan:
 
 def is_done(plan: Plan) -> RunResult | None:
     """The result on disk where it covers what is asked for, else None."""
-    if plan.weights is None:
+    if plan.weights.identity is None:
         log.warning(
             "%s: weights unknown, so nothing is reused; set model.weights.identity=NAME",
             plan.cell,
@@ -171,8 +191,8 @@ def unidentified_paths(run: RunConfig) -> RunPaths:
     return RunPaths.of(Path(run.output_root), run.benchmark.name, run.model.name, name)
 
 
-def _source_weights(run: RunConfig) -> str | None:
-    """Identity of the weights that a transfer attack is made on, None for other attacks.
+def _source_weights(run: RunConfig) -> Weights | None:
+    """The weights that a transfer attack is made on, None for other attacks.
 
     Raises:
         ConfigError: it is unknown, so that the pictures could not be named.
@@ -180,10 +200,10 @@ def _source_weights(run: RunConfig) -> str | None:
     source = source_model(run.attack)
     if source is None:
         return None
-    found = weights_identity(
+    found = identified(
         source.name, source.weights, Path(run.weights.dir), download=run.weights.download
     )
-    if found is None:
+    if found.identity is None:
         raise ConfigError(
             f"attack.source={source.name}: weights unknown, so its pictures cannot be named; set "
             "attack.source.weights.identity=NAME"

@@ -1,4 +1,4 @@
-"""result.json, run.json and error.json: written, read and scanned here alone."""
+"""result.json and error.json: written, read and scanned here alone."""
 
 import math
 from dataclasses import asdict, dataclass, field, replace

@@ -1,7 +1,8 @@
 """Records on disk -> result.json. Needs no model."""
 
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,25 +10,58 @@ import pandas as pd
 
 from oodbench.benchmarks.base import Benchmark
 from oodbench.core.building import build
+from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.metrics.score import Score
-from oodbench.runs.attacked import stored_report
+from oodbench.runs.attacked import all_splits, attack_columns, stored_report
 from oodbench.runs.records import Skipped, chunk_files, read_info, read_split
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.stored_protocol import stored_protocol
 
 
+@dataclass(frozen=True)
+class Scored:
+    """What the records of a run say.
+
+    Attributes:
+        scores: by split and metric.
+        n_read: by split, items that have a row.
+        attack_report: see `oodbench.runs.attacked.stored_report`.
+    """
+
+    scores: dict[str, dict[str, Score]]
+    n_read: dict[str, int]
+    attack_report: dict[str, Any] | None
+
+
 def score_records(
-    benchmark: Benchmark, records: Path, counts: Mapping[str, int]
-) -> dict[str, dict[str, Score]]:
-    """Scores of the first `counts[split]` items of every split, one split in memory at a time."""
+    benchmark: Benchmark, records: Path, counts: Mapping[str, int], traits: AttackTraits | None
+) -> Scored:
+    """Score the first `counts[split]` items of every split; each chunk is read once.
+
+    One split is in memory at a time, of an attacked run besides the columns of its report.
+
+    Args:
+        benchmark: makes the scores.
+        records: the run's folder of records.
+        counts: by split, how many items are scored.
+        traits: of the run's attack, None where there is none.
+    """
+    n_read: dict[str, int] = {}
+    attacked: dict[str, pd.DataFrame] = {}
 
     def splits() -> Iterator[tuple[str, pd.DataFrame]]:
         for name, n_items in counts.items():
             frame = read_split(records, name, n_items)
+            n_read[name] = frame["position"].nunique() if len(frame) else 0
             if len(frame):
+                if traits is not None:
+                    attacked[name] = attack_columns(frame)
                 yield name, frame
 
-    return benchmark.score(splits())
+    stream = splits()
+    scores = benchmark.score(stream)
+    deque(stream, maxlen=0)  # of splits that the benchmark leaves out, the items count too
+    return Scored(scores, n_read, stored_report(all_splits(attacked), traits))
 
 
 def skipped_items(records: Path, split: str) -> list[Skipped]:
@@ -48,24 +82,29 @@ def rescore(result: RunResult, allowed: Collection[str] = ()) -> None:
     """
     benchmark: Benchmark = build(stored_protocol(result, allowed), "benchmark.protocol")
     counts = {name: int(split["n_items"]) for name, split in result.splits.items()}
-    scores = score_records(benchmark, result.directory / "records", counts)
-    report = stored_report(result.directory / "records", counts, result.attack_traits)
-    write_result(
-        result.directory / "result.json", replace(result, scores=scores, attack_report=report)
-    )
+    scored = score_records(benchmark, result.directory / "records", counts, result.attack_traits)
+    again = replace(result, scores=scored.scores, attack_report=scored.attack_report)
+    write_result(result.directory / "result.json", again)
 
 
 def split_counts(
-    records: Path, counts: Mapping[str, int], expected: Mapping[str, int]
+    records: Path,
+    counts: Mapping[str, int],
+    expected: Mapping[str, int],
+    n_read: Mapping[str, int],
 ) -> dict[str, dict[str, Any]]:
-    """By split: items covered, scored and expected, and those skipped."""
+    """By split: items covered, scored and expected, and those skipped.
+
+    Args:
+        records: the run's folder of records.
+        counts: by split, items covered.
+        expected: by split, the official number of items.
+        n_read: by split, items that have a row.
+    """
     found = {}
     for name, n_items in counts.items():
-        skipped = skipped_items(records, name)
-        if skipped:
-            # Files may reach further than n_items; their lists are in the order of the items.
-            scored = read_split(records, name, n_items, columns=()).get("position", pd.Series())
-            skipped = skipped[: n_items - scored.nunique()]
+        # Files may reach further than n_items; their lists are in the order of the items.
+        skipped = skipped_items(records, name)[: n_items - n_read[name]]
         found[name] = {
             "n_items": n_items,
             "n": n_items - len(skipped),

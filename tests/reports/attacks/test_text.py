@@ -14,7 +14,7 @@ from oodbench.metrics.attack_checks import Check
 from oodbench.metrics.attack_traits import AttackTraits, traits_before_they_were_stored
 from oodbench.reports.attacks.second_runs import compare
 from oodbench.reports.attacks.text import report_text
-from oodbench.runs.attacked import stored_report
+from oodbench.runs.attacked import read_attacked, stored_report
 from oodbench.runs.results import RunResult, read_result, read_results, write_result
 from oodbench.runs.scoring import rescore
 
@@ -76,9 +76,16 @@ def checks(results: list[RunResult], of: int = 0) -> dict[str, Check]:
     return {check.name: check for check in compare(results[of], results)}
 
 
+def report_on(run: RunResult, n_items: int) -> dict[str, Any] | None:
+    """The report on the first items of a run, from its records on disk."""
+    return stored_report(
+        read_attacked(run.directory / "records", (("", n_items),)), run.attack_traits
+    )
+
+
 def test_result_json_holds_the_report(tmp_path: Path) -> None:
     run = attacked_run(tmp_path, "ABcdE", attack=pgd())
-    report = stored_report(run.directory / "records", {"": 5}, run.attack_traits)
+    report = report_on(run, 5)
     assert report is not None
     assert (report["accuracy"]["value"], report["accuracy"]["n"]) == (3 / 5, 5)
     assert report["accuracy_after"] == [1.0, 1.0] + 9 * [0.6]
@@ -86,8 +93,8 @@ def test_result_json_holds_the_report(tmp_path: Path) -> None:
     found = read_result(tmp_path / "result.json")
     assert found is not None
     assert found.attack_report == report
-    assert stored_report(run.directory / "records", {"": 5}, None) is None
-    assert stored_report(tmp_path / "nothing", {"": 5}, run.attack_traits) is None
+    assert report_on(replace(run, attack_traits=None), 5) is None
+    assert report_on(replace(run, directory=tmp_path / "nothing"), 5) is None
 
 
 @pytest.mark.parametrize(
@@ -102,7 +109,7 @@ def test_attacks_that_judge_the_end_alone_have_no_curve(
     tmp_path: Path, attack: dict[str, Any]
 ) -> None:
     run = attacked_run(tmp_path, "ABcdE", attack=attack)
-    report = stored_report(run.directory / "records", {"": 5}, run.attack_traits)
+    report = report_on(run, 5)
     assert report is not None
     assert report["iterations"] == [0, 10]
     assert report["checks"][0]["verdict"] == "not checked"
@@ -110,7 +117,7 @@ def test_attacks_that_judge_the_end_alone_have_no_curve(
 
 def test_only_the_scored_items_count(tmp_path: Path) -> None:
     run = attacked_run(tmp_path, "ABcdE", attack=pgd())
-    report = stored_report(run.directory / "records", {"": 4}, run.attack_traits)
+    report = report_on(run, 4)
     assert report is not None
     assert (report["accuracy"]["value"], report["accuracy"]["n"]) == (2 / 4, 4)
 
@@ -380,8 +387,6 @@ def test_scoring_again_makes_the_report_again(tmp_path: Path) -> None:
     rescore(run)
     found = read_result(run.directory / "result.json")
     assert found is not None
-    assert found.attack_report == stored_report(
-        run.directory / "records", {"": 4}, run.attack_traits
-    )
+    assert found.attack_report == report_on(run, 4)
     assert found.attack_report is not None
     assert found.attack_report["checks"][0]["verdict"] == "pass"

@@ -172,6 +172,19 @@ def test_times_come_from_a_calibration(planned: Planned, monkeypatch: pytest.Mon
     assert "GMACs a second by eager" in planned.out
 
 
+def test_shards_that_a_run_would_refuse_are_a_problem(planned: Planned) -> None:
+    runs = planned(
+        *("-m", "model=toy", PIPELINE, "model.weights.identity=null"),
+        *("shard.count=2", "shard.index=0,1"),
+    )
+    assert planned.code == 1
+    for run in runs:
+        (problem,) = run["problems"]
+        assert problem.startswith("shard.count=2: the weights of model toy are unknown")
+    (run,) = planned("model=resnet50", PIPELINE, "shard.count=2")
+    assert [problem.split(":")[0] for problem in run["problems"]] == ["model resnet50"]
+
+
 def test_all_that_is_missing_is_named_once(planned: Planned) -> None:
     runs = planned(
         *("-m", "model=resnet50,moco_v2,toy", "benchmark=imagenet_a,imagenet_sketch,imagenet"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,11 +14,19 @@ from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, OodbenchError, WeightsError, one_line
 from oodbench.core.schema import RunConfig, source_model, validate
 from oodbench.engines.settings import default_batch_size
-from oodbench.models.weights import missing_head, stored, wanted
+from oodbench.models.weights import Weights, missing_head, stored, wanted
 from oodbench.preprocessing import Transform
 from oodbench.runs.chunks import Chunk, missing_chunks, own_chunks
 from oodbench.runs.key import run_key, transfer_document
-from oodbench.runs.plan import Data, Plan, find_data, identify_weights, is_done, plan_of
+from oodbench.runs.plan import (
+    Data,
+    Plan,
+    find_data,
+    identify_weights,
+    is_done,
+    plan_of,
+    refuse_unknown_shards,
+)
 from oodbench.sweeps.forecast.attack_cost import PassCounts, attack_passes
 from oodbench.sweeps.forecast.memory import PROCESS_BYTES, clean_bytes, gradient_bytes
 from oodbench.sweeps.forecast.network_cost import NetworkCost, network_cost
@@ -110,7 +119,9 @@ class Needs:
         data = self._attempt(problems, lambda: self._data(run))
         if data is None:
             return Need(run, tuple(problems))
-        known = None if weights is None else weights[0]
+        if weights is not None:
+            self._attempt(problems, partial(refuse_unknown_shards, run, weights))
+        known = weights or Weights((), None)
         plan = self._attempt(problems, lambda: plan_of(run, data, known))
         found = self._attempt(problems, lambda: self._sample(run, data))
         if plan is None or found is None:
@@ -159,7 +170,7 @@ class Needs:
         """Pictures in all, items to do, pictures to do."""
         own = own_chunks(plan)
         todo = own
-        if plan.weights is not None:
+        if plan.weights.identity is not None:
             todo = [] if is_done(plan) else [self._left(plan, c) for c in missing_chunks(plan)]
         frames = found.frames
         total = sum((chunk.stop - chunk.first) * frames[chunk.split.name] for chunk in own)
@@ -185,10 +196,10 @@ class Needs:
         self._sources.add(made)
         return self._cost(source.network, shape)
 
-    def _weights(self, run: RunConfig, *, download: bool) -> tuple[str | None]:
-        def look() -> tuple[str | None]:
+    def _weights(self, run: RunConfig, *, download: bool) -> Weights:
+        def look() -> Weights:
             try:
-                return (identify_weights(run),)
+                return identify_weights(run)
             except WeightsError as error:
                 raise WeightsError(_missing_weights(run, error, download=download)) from None
 
