@@ -94,6 +94,8 @@ def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
         dataset_fingerprint=dataset_fingerprint(plan.splits),
         config=config,
         attack_report=stored_report(plan.paths.records, plan.counts, config),
+        column=run.benchmark.column,
+        official=run.benchmark.is_official,
     )
 
 

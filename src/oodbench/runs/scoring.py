@@ -11,6 +11,7 @@ from oodbench.benchmarks.base import Benchmark
 from oodbench.core.building import build
 from oodbench.metrics.score import Score
 from oodbench.runs.attacked import stored_report
+from oodbench.runs.paths import RunPaths
 from oodbench.runs.records import Skipped, chunk_files, read_info, read_split
 from oodbench.runs.results import RunResult, write_result
 
@@ -36,7 +37,10 @@ def skipped_items(records: Path, split: str) -> list[Skipped]:
 
 
 def rescore(result: RunResult) -> None:
-    """Compute the scores of a finished run again, from its records alone, and write them."""
+    """Compute the scores of a finished run again, from its records alone, and write them.
+
+    Derived scores that were kept beside them are forgotten.
+    """
     benchmark: Benchmark = build(result.config["benchmark"]["protocol"], "benchmark.protocol")
     counts = {name: int(split["n_items"]) for name, split in result.splits.items()}
     scores = score_records(benchmark, result.directory / "records", counts)
@@ -44,6 +48,7 @@ def rescore(result: RunResult) -> None:
     write_result(
         result.directory / "result.json", replace(result, scores=scores, attack_report=report)
     )
+    RunPaths(result.directory).derived.unlink(missing_ok=True)
 
 
 def split_counts(

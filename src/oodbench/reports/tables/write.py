@@ -1,19 +1,19 @@
 """Write the tables of all runs on disk."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from oodbench.core.errors import DataError
 from oodbench.core.files import write_text
 from oodbench.reports.attacks.text import report_text
 from oodbench.reports.derived import derive
 from oodbench.reports.tables.long import long_table
 from oodbench.reports.tables.wide import WideTable, wide_table
-from oodbench.runs.paths import runs_directory, tables_directory
-from oodbench.runs.results import read_failures, read_results
+from oodbench.runs.paths import tables_directory
+from oodbench.runs.results import no_runs, read_results
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,12 @@ class Written:
     Attributes:
         text: content of table.md, or of attack_report.txt.
         files: results.csv, table.csv, table.md; or attack_report.txt.
+        problems: one line for every file of a run that could not be used.
     """
 
     text: str
     files: tuple[Path, ...]
+    problems: Sequence[str]
 
 
 def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
@@ -34,16 +36,15 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
 
     Args:
         output_root: holds `runs/`.
-        normaliser: AlexNet's scores on ImageNet-P, see `oodbench.reports.derived.read_normaliser`.
+        normaliser: AlexNet's scores on ImageNet-P, see `oodbench.benchmarks.normaliser`.
 
     Raises:
         DataError: there is no run, or the normaliser file is damaged.
     """
-    results, failures = read_results(output_root), read_failures(output_root)
+    stored = read_results(output_root)
+    results, failures = stored.results, stored.failures
     if not results and not failures:
-        raise DataError(
-            f"no finished run below {runs_directory(output_root)}; run oodbench model=… first"
-        )
+        raise no_runs(output_root, stored.problems)
     derived = derive(results, normaliser)
     wide = wide_table(results, failures, derived)
     text = markdown(wide)
@@ -54,7 +55,8 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
     }
     for name, content in contents.items():
         write_text(tables_directory(output_root) / name, content)
-    return Written(text, tuple(tables_directory(output_root) / name for name in contents))
+    files = tuple(tables_directory(output_root) / name for name in contents)
+    return Written(text, files, stored.problems)
 
 
 def write_attack_report(output_root: Path) -> Written:
@@ -63,20 +65,21 @@ def write_attack_report(output_root: Path) -> Written:
     Raises:
         DataError: there is no attacked run, or records are damaged.
     """
-    text = report_text(read_results(output_root))
+    stored = read_results(output_root)
+    text = report_text(stored.results)
     file = tables_directory(output_root) / "attack_report.txt"
     write_text(file, text)
-    return Written(text, (file,))
+    return Written(text, (file,), stored.problems)
 
 
 def rescore_all(output_root: Path) -> None:
-    """Score every finished run again from its records.
+    """Score every finished run again from its records; one that cannot be read is left as it is.
 
     The results keep their times of change: a run does not become the newest by being rescored.
     """
     from oodbench.runs.scoring import rescore  # it imports torch, which the tables do without
 
-    for result in read_results(output_root):
+    for result in read_results(output_root).results:
         file = result.directory / "result.json"
         times = file.stat()
         rescore(result)
