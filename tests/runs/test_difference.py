@@ -5,7 +5,7 @@ from hydra import compose, initialize_config_module
 
 from oodbench.core.schema import register_schema, validate
 from oodbench.models.facts import register_resolvers as register_model_facts
-from oodbench.runs.difference import difference
+from oodbench.runs.difference import difference, difference_text
 from oodbench.sweeps.composing import register_resolvers
 
 BENCHMARKS = (
@@ -24,7 +24,9 @@ def difference_of(*overrides: str) -> str:
     register_resolvers()
     register_model_facts()
     with initialize_config_module("oodbench.conf", version_base="1.3"):
-        return difference(validate(compose("config", overrides=list(overrides))))
+        return difference_text(
+            difference(validate(compose("config", overrides=list(overrides))))
+        )
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
