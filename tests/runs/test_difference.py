@@ -24,9 +24,7 @@ def difference_of(*overrides: str) -> str:
     register_resolvers()
     register_model_facts()
     with initialize_config_module("oodbench.conf", version_base="1.3"):
-        return difference_text(
-            difference(validate(compose("config", overrides=list(overrides))))
-        )
+        return difference_text(difference(validate(compose("config", overrides=list(overrides)))))
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)

@@ -218,7 +218,12 @@ def test_the_missing_run_is_named_as_a_command(tmp_path: Path) -> None:
         "AB",
         attack=pgd(),
         status="partial",
-        difference=["preprocessing=squash", "attack=pgd_linf", "attack.eps=0.02", "attack.x=[1, 2]"],
+        difference=[
+            "preprocessing=squash",
+            "attack=pgd_linf",
+            "attack.eps=0.02",
+            "attack.x=[1, 2]",
+        ],
     )
     tail = (
         f"benchmark.root=data/imagenet/val output_root={tmp_path} data.allow_partial=true limit=2"

@@ -105,7 +105,8 @@ def test_a_point_beyond_the_tolerance_exits_with_1(tmp_path: Path, moved: float)
 def test_timm_under_the_name_published_is_one_pipeline(tmp_path: Path) -> None:
     store(resnet50(0.76130), tmp_path)
     store(
-        resnet50(0.76130, preprocessing="timm", key="2", difference=["preprocessing=timm"]), tmp_path
+        resnet50(0.76130, preprocessing="timm", key="2", difference=["preprocessing=timm"]),
+        tmp_path,
     )
     comparisons = check_runs(tmp_path).comparisons
     assert len(comparisons) == 8
