@@ -1,13 +1,14 @@
 """Scores of runs that need a second run, as the classes of their benchmarks say."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from oodbench.benchmarks.normaliser import read_normaliser
-from oodbench.benchmarks.second_run import DerivesScores, FinishedRun, SecondRun
+from oodbench.benchmarks.second_run import DerivesScores, FinishedRun, Normaliser, SecondRun
 from oodbench.core.files import digest
 from oodbench.metrics.score import Score
 from oodbench.reports.kept_scores import Grounds, kept_scores, result_digest
@@ -18,6 +19,14 @@ from oodbench.runs.stored_class import benchmark_class
 
 Derived = dict[Path, dict[str, Score]]
 """Run folder -> metric -> score."""
+
+
+@dataclass(frozen=True)
+class _File:
+    """A normaliser file's content and checksum."""
+
+    scores: Normaliser
+    sha256: str
 
 
 def derive(
@@ -46,8 +55,11 @@ def derive(
     Raises:
         DataError: the normaliser file is missing or damaged, or records are.
     """
-    given = None if normaliser is None else read_normaliser(normaliser)
-    file_digest = "" if normaliser is None else digest(normaliser, "sha256")
+    given = (
+        None
+        if normaliser is None
+        else _File(read_normaliser(normaliser), digest(normaliser, "sha256"))
+    )
     derived: Derived = {}
     for result in results:
         kind: object = benchmark_class(result)
@@ -56,20 +68,27 @@ def derive(
         need = kind.second_run
         if not any(wanted(result, metric) for metric in need.metrics):
             continue
-        from_file = given if need.or_file and result.official else None
-        others = [] if from_file is not None else second_runs(result, results, need)
-        if not others and from_file is None:
-            continue
-        grounds = Grounds(
-            version=need.version,
-            run=result_digest(result),
-            others=[(other.key, result_digest(other)) for other in others],
-            normaliser="" if from_file is None else file_digest,
-        )
-        runs = [_finished(other) for other in others]
-        make = partial(kind.derived, _finished(result), runs, from_file)
-        derived[result.directory] = kept_scores(result.directory, grounds, make)
+        file = given if need.or_file and result.official else None
+        others = [] if file is not None else second_runs(result, results, need)
+        if others or file is not None:
+            derived[result.directory] = _scores(kind, result, others, file)
     return derived
+
+
+def _scores(
+    kind: DerivesScores, result: RunResult, others: Sequence[RunResult], file: _File | None
+) -> dict[str, Score]:
+    """The scores of one run, kept ones where they rest on the same."""
+    grounds = Grounds(
+        version=kind.second_run.version,
+        run=result_digest(result),
+        others=[(other.key, result_digest(other)) for other in others],
+        normaliser="" if file is None else file.sha256,
+    )
+    runs = [_finished(other) for other in others]
+    given = None if file is None else file.scores
+    make = partial(kind.derived, _finished(result), runs, given)
+    return kept_scores(result.directory, grounds, make)
 
 
 def second_runs(
