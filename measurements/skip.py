@@ -41,7 +41,7 @@ def finish(plan: Plan) -> None:
         benchmark=plan.run.benchmark.name,
         preprocessing="published",
         attack=str(plan.run.attack["name"]),
-        difference="",
+        difference=[],
         status="partial",
         demo=plan.demo,
         extension=False,

@@ -70,7 +70,7 @@ def usual(
 def predictions_of(output: Path) -> dict[tuple[str, str], dict[str, int]]:
     """Top-1 by picture, by model and benchmark."""
     found = {}
-    for result in read_results(output):
+    for result in read_results(output).results:
         assert result.directory is not None
         records = read_split(result.directory / "records", "")
         found[result.model, result.benchmark] = dict(

@@ -255,7 +255,7 @@ def test_every_cell_of_the_published_table(model: str, benchmark: str) -> None:
     assert steps == expected
     assert run.preprocessing["name"] == "published"
     assert run.attack["name"] == ("pgd_targeted" if benchmark == "adversarial" else "none")
-    assert difference(run) == ""
+    assert difference(run) == []
     extension = run.benchmark.published_preprocessing[run.model.family].extension
     extended = ("imagenet_c", "imagenet_c_generated", "imagenet_p", "imagenet_p_generated")
     assert extension == (tensorflow and benchmark in extended)

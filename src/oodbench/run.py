@@ -21,7 +21,7 @@ from oodbench.reports.text import describe
 from oodbench.runs.difference import difference
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, is_done, make_plan, unidentified_paths
-from oodbench.runs.results import write_failure
+from oodbench.runs.results import RunFailure, write_failure
 from oodbench.sweeps.composing import CONFIG_PATH, register_all
 from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
 
@@ -74,27 +74,28 @@ def _say_which_weights(run: RunConfig) -> None:
 
 def _keep_failure(run: RunConfig, paths: RunPaths, message: str) -> None:
     """Leave error.json where the table finds it; a full disk must not hide the reason."""
-    failure = {
-        "model": run.model.name,
-        "benchmark": run.benchmark.name,
-        "preprocessing": str(run.preprocessing["name"]),
-        "attack": str(run.attack["name"]),
-        "difference": _difference(run),
-        "key": paths.directory.name,
-        "error": message,
-    }
+    failure = RunFailure(
+        key=paths.directory.name,
+        model=run.model.name,
+        benchmark=run.benchmark.name,
+        preprocessing=str(run.preprocessing["name"]),
+        attack=str(run.attack["name"]),
+        difference=_difference(run),
+        error=message,
+        column=run.benchmark.column,
+    )
     try:
         write_failure(paths, failure)
     except OSError as error:
         log.warning("error.json could not be written: %s", error)
 
 
-def _difference(run: RunConfig) -> str:
+def _difference(run: RunConfig) -> list[str]:
     """What was done otherwise; unknown where the config itself is what failed."""
     try:
         return difference(run)
     except OodbenchError:
-        return "config"
+        return ["config"]
 
 
 def main() -> None:

@@ -37,6 +37,7 @@ def refusal(*overrides: str) -> str:
         ("shard.cuont=2", "shard.cuont", "count", "index"),
         ("weights.dirr=x", "weights.dirr", "dir", "download"),
         ("benchmark.chunksize=3", "benchmark.chunksize", "chunk_size", "root"),
+        ("benchmark.column.tilte=A", "benchmark.column.tilte", "title", "order"),
         (
             "benchmark.published_preprocessing.default.rsize=3",
             "benchmark.published_preprocessing.default.rsize",

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from oodbench.core.schema import ColumnConfig
+from oodbench.core.shipped import is_official, shipped_column
 from oodbench.metrics.score import Score, Unit
+from oodbench.runs.paths import RunPaths
 from oodbench.runs.records import ChunkInfo, chunk_path, write_chunk
-from oodbench.runs.results import RunResult, write_result
+from oodbench.runs.results import RunFailure, RunResult, write_failure, write_result
 
 
 def score(
@@ -32,7 +35,7 @@ def run_result(
         benchmark=benchmark,
         preprocessing="published",
         attack="none",
-        difference="",
+        difference=[],
         status="complete",
         demo=False,
         extension=False,
@@ -47,6 +50,8 @@ def run_result(
         precision="fp32",
         dataset_fingerprint="0",
         config={},
+        column=shipped_column(benchmark) or ColumnConfig(),
+        official=is_official(benchmark),
     )
     result = replace(result, **changed)
     if result.directory == Path():
@@ -55,24 +60,32 @@ def run_result(
     return result
 
 
-def failure(model: str = "resnet50", benchmark: str = "imagenet", **changed: str) -> dict[str, str]:
-    usual = {"preprocessing": "published", "attack": "none", "difference": ""}
-    return {
-        "model": model,
-        "benchmark": benchmark,
-        **usual,
-        "key": "00000000000f",
-        "error": "no weights",
-        **changed,
-    }
+def failure(model: str = "resnet50", benchmark: str = "imagenet", **changed: Any) -> RunFailure:
+    failed = RunFailure(
+        key="00000000000f",
+        model=model,
+        benchmark=benchmark,
+        preprocessing="published",
+        attack="none",
+        difference=[],
+        error="no weights",
+    )
+    return replace(failed, **changed)
 
 
 def store(result: RunResult, output_root: Path, modified: int = 1_000_000_000) -> Path:
     """Write result.json where a run would; returns the run's folder."""
-    folder = output_root / "runs" / result.benchmark / result.model / result.key
-    write_result(folder / "result.json", result)
-    os.utime(folder / "result.json", (modified, modified))
-    return folder
+    paths = RunPaths.of(output_root, result.benchmark, result.model, result.key)
+    write_result(paths.result, result)
+    os.utime(paths.result, (modified, modified))
+    return paths.directory
+
+
+def store_failure(failed: RunFailure, output_root: Path) -> Path:
+    """Write error.json where a run would; returns the run's folder."""
+    paths = RunPaths.of(output_root, failed.benchmark, failed.model, failed.key)
+    write_failure(paths, failed)
+    return paths.directory
 
 
 def store_records(folder: Path, split: str, columns: dict[str, list[Any]]) -> None:

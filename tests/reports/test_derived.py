@@ -7,10 +7,12 @@ import pytest
 from published_names import PERTURBATIONS
 from run_factory import run_result, score, store_records
 
+from oodbench.benchmarks.normaliser import read_normaliser
 from oodbench.core.errors import DataError
+from oodbench.core.shipped import shipped_benchmark
 from oodbench.metrics.score import Score
 from oodbench.reference import read_table
-from oodbench.reports.derived import derive, read_normaliser
+from oodbench.reports.derived import derive
 from oodbench.runs.results import RunResult
 
 ALEXNET = {
@@ -20,13 +22,25 @@ ALEXNET = {
 }
 
 
+PGD = "oodbench.attacks.pgd.PGD"
+
+
 def split_of(n: int) -> dict[str, Any]:
     return {"n_items": n, "n": n, "n_expected": n, "skipped": []}
+
+
+def config_of(benchmark: str, attack: str = "", **arguments: Any) -> dict[str, Any]:
+    node = shipped_benchmark(benchmark)
+    assert node is not None
+    attacked = {"name": "pgd", "_target_": attack} if attack else {"name": "none"}
+    protocol = {"_target_": node["protocol"]["_target_"], **arguments}
+    return {"benchmark": {"protocol": protocol}, "attack": attacked}
 
 
 def run_of(
     root: Path, benchmark: str, splits: dict[str, int], *, key: str = "1", **changed: Any
 ) -> RunResult:
+    changed.setdefault("config", config_of(benchmark))
     return run_result(
         changed.pop("model", "m"),
         benchmark,
@@ -95,11 +109,11 @@ def test_relative_mce_takes_the_run_without_difference_then_the_newest(tmp_path:
     others = [
         clean_run(tmp_path, bad, key="2", modified=1.0),
         clean_run(tmp_path, good, key="3", modified=2.0),
-        clean_run(tmp_path, bad, key="4", modified=3.0, difference="preprocessing=timm"),
+        clean_run(tmp_path, bad, key="4", modified=3.0, difference=["preprocessing=timm"]),
         clean_run(tmp_path, bad, key="5", modified=4.0, status="partial"),
         clean_run(tmp_path, bad, key="6", modified=4.0, weights="sha256:2"),
         clean_run(tmp_path, bad, key="7", modified=4.0, model="other"),
-        clean_run(tmp_path, bad, key="8", modified=4.0, attack="pgd", difference=""),
+        clean_run(tmp_path, bad, key="8", modified=4.0, config=config_of("imagenet", PGD)),
         clean_run(tmp_path, bad, key="9", modified=4.0, demo=True),
     ]
     assert relative([corrupted, *others]).value == pytest.approx(by_hand(0.0))
@@ -197,9 +211,11 @@ def test_mfr_from_a_run_of_alexnet(tmp_path: Path) -> None:
 
 def test_mfr_of_generated_clips_needs_alexnet_on_the_same_ones(tmp_path: Path) -> None:
     def generated(run: RunResult, seed: int, fingerprint: str = "f") -> RunResult:
-        config = {"benchmark": {"protocol": {"seed": seed}}}
         name = "imagenet_p_generated"
-        return replace(run, benchmark=name, config=config, dataset_fingerprint=fingerprint)
+        config = config_of(name, seed=seed)
+        return replace(
+            run, benchmark=name, config=config, dataset_fingerprint=fingerprint, official=False
+        )
 
     run, alexnet = clip_run(tmp_path, PERTURBATIONS), alexnet_run(tmp_path)
     ours = generated(run, 0)
@@ -247,8 +263,8 @@ def test_missing_perturbations_give_no_number(tmp_path: Path) -> None:
 
 def test_other_benchmarks_and_attacked_runs_have_none(tmp_path: Path) -> None:
     file = normaliser_file(tmp_path, PERTURBATIONS)
-    attacked = clip_run(tmp_path, PERTURBATIONS, attack="pgd", difference="attack=pgd")
-    assert derive([run_result("m", "imagenet"), attacked], file) == {}
+    attacked = clip_run(tmp_path, PERTURBATIONS, config=config_of("imagenet_p", PGD))
+    assert derive([clean_run(tmp_path, {"a": 0}), attacked], file) == {}
 
 
 def test_normaliser_file_is_read(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def result(**changes: Any) -> RunResult:
         "benchmark": "imagenet_a",
         "preprocessing": "published",
         "attack": "none",
-        "difference": "",
+        "difference": [],
         "status": "complete",
         "demo": False,
         "extension": False,
@@ -69,7 +69,7 @@ def test_a_plain_result() -> None:
 def test_everything_that_restricts_a_result_is_said() -> None:
     lines = describe(
         result(
-            difference="attack.eps=0.03",
+            difference=["attack.eps=0.03"],
             status="partial",
             n_expected=7500,
             demo=True,

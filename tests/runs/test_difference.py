@@ -4,7 +4,7 @@ import pytest
 from hydra import compose, initialize_config_module
 
 from oodbench.core.schema import validate
-from oodbench.runs.difference import difference
+from oodbench.runs.difference import difference, difference_text
 from oodbench.sweeps.composing import register_all
 
 BENCHMARKS = (
@@ -21,7 +21,7 @@ BENCHMARKS = (
 def difference_of(*overrides: str) -> str:
     register_all()
     with initialize_config_module("oodbench.conf", version_base="1.3"):
-        return difference(validate(compose("config", overrides=list(overrides))))
+        return difference_text(difference(validate(compose("config", overrides=list(overrides)))))
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)

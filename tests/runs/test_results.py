@@ -1,19 +1,23 @@
-"""result.json and error.json: what is written is read, damage is no result."""
+"""result.json and error.json: what is written is read, damage and newer schemas are named."""
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from math import nan
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from oodbench.core.errors import DataError
+from oodbench.core.schema import ColumnConfig, ColumnMetric
 from oodbench.metrics.score import Score
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.results import (
+    RunFailure,
     RunResult,
-    read_failures,
+    StoredRuns,
+    read_failure,
     read_result,
     read_results,
     write_failure,
@@ -26,7 +30,7 @@ RESULT = RunResult(
     benchmark="imagenet_c",
     preprocessing="published",
     attack="none",
-    difference="",
+    difference=["attack.eps=0.03", "seed=1"],
     status="partial",
     demo=False,
     extension=False,
@@ -54,7 +58,10 @@ RESULT = RunResult(
     precision="fp32",
     dataset_fingerprint="ff",
     config={"benchmark": {"protocol": {"root": "data"}}, "seed": 0},
+    column=ColumnConfig("IN-C", 3, {"mce": ColumnMetric(caption="mCE")}, lower_is_better=True),
+    official=True,
 )
+FAILURE = RunFailure("k", "m", "imagenet", "published", "none", ["seed=1"], "why")
 
 
 def paths(root: Path, benchmark: str, model: str, key: str = "k") -> RunPaths:
@@ -92,48 +99,123 @@ def test_the_file_is_strict_json_without_place_and_time(tmp_path: Path) -> None:
     assert stored["scores"]["fog/3"]["error"]["value"] == 1 / 3
 
 
-def stored() -> dict[str, Any]:
-    content: dict[str, Any] = vars(replace(RESULT, scores={})).copy()
+def stored(**changed: Any) -> dict[str, Any]:
+    """What result.json holds, without scores."""
+    content: dict[str, Any] = asdict(replace(RESULT, scores={}))
     del content["directory"], content["modified"]
-    return content
+    return {"schema": 2, **content, **changed}
+
+
+def without(name: str) -> str:
+    return json.dumps({key: value for key, value in stored().items() if key != name})
 
 
 def test_the_undamaged_content_is_a_result(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text(json.dumps(stored()))
-    assert read_result(tmp_path / "result.json") is not None
+    assert read_result(tmp_path / "result.json") == replace(RESULT, scores={})
 
 
 DAMAGED = {
-    "empty": "",
-    "cut": json.dumps(stored())[:-9],
-    "a list": "[]",
-    "null": "null",
-    "not text": "\x00",
-    "no scores": json.dumps({k: v for k, v in stored().items() if k != "scores"}),
-    "no key": json.dumps({k: v for k, v in stored().items() if k != "key"}),
-    "one key more": json.dumps({**stored(), "colour": "red"}),
-    "scores of another kind": json.dumps({**stored(), "scores": [1]}),
-    "a score without a limit": json.dumps({**stored(), "scores": {"": {"a": {"value": 1}}}}),
-    "a score that is a number": json.dumps({**stored(), "scores": {"": {"a": 1}}}),
+    "empty": ("", "Expecting value"),
+    "cut": (json.dumps(stored())[:-9], "damaged"),
+    "a list": ("[]", "holds no RunResult"),
+    "null": ("null", "holds no RunResult"),
+    "nothing": ("{}", "fields missing: key, model, benchmark"),
+    "not text": ("\x00", "Expecting value"),
+    "no scores": (without("scores"), "fields missing: scores"),
+    "no key": (without("key"), "fields missing: key"),
+    "one key more": (json.dumps(stored(colour="red")), "fields unknown: colour"),
+    "another type": (json.dumps(stored(n_images="3")), "fields of another type: n_images"),
+    "text in a list's place": (json.dumps(stored(difference="a=1")), "another type: difference"),
+    "scores of another kind": (json.dumps(stored(scores=[1])), "another type: scores"),
+    "a score that is a number": (json.dumps(stored(scores={"": {"a": 1}})), "type: scores"),
+    "a score without a limit": (json.dumps(stored(scores={"": {"a": {"value": 1}}})), "unit"),
+    "a split without counts": (json.dumps(stored(splits={"": {"n": 1}})), "n_items"),
+    "a column of nothing": (json.dumps(stored(column={})), "metrics"),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_a_damaged_file_is_no_result(damage: str, tmp_path: Path) -> None:
-    (tmp_path / "result.json").write_text(DAMAGED[damage])
-    assert read_result(tmp_path / "result.json") is None
+def test_a_damaged_file_is_named_with_the_reason(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    text, reason = DAMAGED[damage]
+    path.write_text(text)
+    with pytest.raises(DataError) as caught:
+        read_result(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: not used: damaged (")
+    assert reason in message
+    assert message.endswith("run the same cell again")
+    assert "\n" not in message
 
 
-def test_bytes_that_are_no_text_are_no_result(tmp_path: Path) -> None:
+def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_bytes(b"\xff\xfe{}")
-    assert read_result(tmp_path / "result.json") is None
+    with pytest.raises(DataError, match="not used: damaged"):
+        read_result(tmp_path / "result.json")
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "result.json").mkdir()
+    with pytest.raises(DataError, match=r"result\.json: not used: a folder .*; remove it$"):
+        read_result(tmp_path / "result.json")
+
+
+@pytest.mark.parametrize("schema", [3, 0, "2", None])
+def test_another_schema_is_named(schema: Any, tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text(json.dumps({"schema": schema, "anything": "else"}))
+    with pytest.raises(DataError, match=f"schema {schema}, and this oodbench reads up to 2; up"):
+        read_result(tmp_path / "result.json")
+
+
+def of_schema_1(content: dict[str, Any], difference: str) -> str:
+    """As it was written before results said their schema."""
+    new = ("schema", "column", "official")
+    old = {name: value for name, value in content.items() if name not in new}
+    return json.dumps({**old, "difference": difference})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("config", ["config"]),
+        ("seed=1", ["seed=1"]),
+        (
+            "preprocessing.resize=[256, 256], attack.x={'a': 1, 'b': 2}, attack.eps=0.02",
+            ["preprocessing.resize=[256, 256]", "attack.x={'a': 1, 'b': 2}", "attack.eps=0.02"],
+        ),
+    ],
+)
+def test_schema_1_is_read_as_2(text: str, words: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text(of_schema_1(stored(), text))
+    found = read_result(path)
+    assert found is not None
+    assert found == replace(RESULT, scores={}, difference=words)
+    write_result(path, found)
+    assert json.loads(path.read_text())["schema"] == 2
+    assert read_result(path) == found
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "title", "official"),
+    [("imagenet", "IN", False), ("imagenet_c_generated", "", False), ("mine", "", False)],
+)
+def test_schema_1_takes_the_column_of_the_shipped_benchmark(
+    benchmark: str, title: str, official: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "result.json").write_text(of_schema_1(stored(benchmark=benchmark), ""))
+    found = read_result(tmp_path / "result.json")
+    assert found is not None
+    assert (found.column.title, found.official) == (title, official)
 
 
 def test_a_missing_file_is_no_result(tmp_path: Path) -> None:
     assert read_result(tmp_path / "none" / "result.json") is None
 
 
-def test_a_scan_is_in_order_of_paths_and_leaves_out_the_damaged(tmp_path: Path) -> None:
+def test_a_scan_is_in_order_of_paths_and_names_the_damaged(tmp_path: Path) -> None:
     cells = [("imagenet", "z"), ("cue_conflict", "b"), ("imagenet", "a"), ("imagenet_a", "c")]
     for benchmark, model in cells:
         write_result(
@@ -145,28 +227,38 @@ def test_a_scan_is_in_order_of_paths_and_leaves_out_the_damaged(tmp_path: Path) 
     broken.write_text("{")
     unfinished = paths(tmp_path, "imagenet", "n").records
     unfinished.mkdir(parents=True)
-    found = [(result.benchmark, result.model) for result in read_results(tmp_path)]
-    assert found == [
+    stored_runs = read_results(tmp_path)
+    assert [(result.benchmark, result.model) for result in stored_runs.results] == [
         ("cue_conflict", "b"),
         ("imagenet", "a"),
         ("imagenet", "z"),
         ("imagenet_a", "c"),
     ]
+    (problem,) = stored_runs.problems
+    assert problem.startswith(f"{broken}: not used: damaged (")
 
 
 def test_no_runs_at_all(tmp_path: Path) -> None:
-    assert read_results(tmp_path / "nothing") == []
-    assert read_failures(tmp_path / "nothing") == []
+    assert read_results(tmp_path / "nothing") == StoredRuns([], [], [])
+    assert read_failure(tmp_path / "error.json") is None
 
 
-def test_failures_are_read_in_order(tmp_path: Path) -> None:
+def test_failures_are_read_in_order_and_damaged_ones_named(tmp_path: Path) -> None:
     for model in ("b", "a"):
-        write_failure(paths(tmp_path, "imagenet", model), {"model": model, "error": "why"})
-    damaged = paths(tmp_path, "imagenet", "aa").error
-    damaged.parent.mkdir(parents=True)
-    damaged.write_text("{")
-    assert read_failures(tmp_path) == [
-        {"model": "a", "error": "why"},
-        {"model": "b", "error": "why"},
-    ]
-    assert read_results(tmp_path) == []
+        write_failure(paths(tmp_path, "imagenet", model), replace(FAILURE, model=model))
+    incomplete = paths(tmp_path, "imagenet", "aa").error
+    incomplete.parent.mkdir(parents=True)
+    incomplete.write_text('{"model": "aa"}')
+    found = read_results(tmp_path)
+    assert found.failures == [replace(FAILURE, model="a"), replace(FAILURE, model="b")]
+    assert found.results == []
+    (problem,) = found.problems
+    assert problem.startswith(f"{incomplete}: not used: damaged (fields missing: key, benchmark")
+
+
+def test_a_failure_of_schema_1_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "error.json"
+    path.write_text(of_schema_1(asdict(FAILURE), "preprocessing=timm, seed=1"))
+    found = read_failure(path)
+    assert found is not None
+    assert (found.difference, found.column.title) == (["preprocessing=timm", "seed=1"], "IN")

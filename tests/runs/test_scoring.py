@@ -75,7 +75,7 @@ def folder(tmp_path: Path) -> Path:
         benchmark="imagenet",
         preprocessing="published",
         attack="none",
-        difference="",
+        difference=[],
         status=status_of(splits, []),
         demo=False,
         extension=False,

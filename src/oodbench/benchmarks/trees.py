@@ -8,7 +8,9 @@ import pandas as pd
 from PIL import Image
 
 from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
+from oodbench.benchmarks.derived import normalised_flips, relative_mce
 from oodbench.benchmarks.folder import Labelled, wnid_folders
+from oodbench.benchmarks.second_run import FinishedRun, Normaliser, SecondRun
 from oodbench.core.errors import DataError
 from oodbench.data.listing import (
     CLIP_SUFFIXES,
@@ -22,6 +24,7 @@ from oodbench.data.listing import (
 from oodbench.data.pictures import load_clip, load_picture
 from oodbench.metrics import corruption, perturbation
 from oodbench.metrics.accuracy import error, top1
+from oodbench.metrics.score import Score
 from oodbench.readouts import Standard
 from oodbench.reference import SEVERITIES, alexnet_corruption_errors, imagenet_wnids
 
@@ -75,6 +78,8 @@ class ImageNetC:
     """
 
     headline = "mce"
+    clean_benchmark = "imagenet"
+    second_run = SecondRun(("relative_mce",), benchmark=clean_benchmark)
 
     def __init__(self, *, root: str, n_expected: int) -> None:
         self.root = Path(root)
@@ -131,6 +136,13 @@ class ImageNetC:
             errors[kind, int(severity)] = corruption.errors_of(records)
         return {**corruption.corruption_scores(errors), **scores}
 
+    @classmethod
+    def derived(
+        cls, run: FinishedRun, others: Sequence[FinishedRun], given: Normaliser | None
+    ) -> dict[str, Score]:
+        """Relative mCE, against the model's clean run."""
+        return {"relative_mce": relative_mce(run, others, cls.clean_benchmark)}
+
 
 class ImageNetP:
     """Ten perturbation sequences and the validation ones where present: mp4 clips.
@@ -144,6 +156,8 @@ class ImageNetP:
     """
 
     headline = "flip_probability"
+    normalising_model = "alexnet"
+    second_run = SecondRun(("mfr", "mt5d"), model=normalising_model, or_file=True)
 
     def __init__(self, *, root: str, n_expected: int, validation: Sequence[str] = ()) -> None:
         self.root = Path(root)
@@ -185,3 +199,10 @@ class ImageNetP:
             scores[name] = perturbation.perturbation(records)
             clips[name] = perturbation.clip_scores(records)
         return {"": perturbation.combine(clips), **scores}
+
+    @classmethod
+    def derived(
+        cls, run: FinishedRun, others: Sequence[FinishedRun], given: Normaliser | None
+    ) -> dict[str, Score]:
+        """mFR and mT5D, in percent of AlexNet's scores."""
+        return normalised_flips(run, others, given, cls.normalising_model)

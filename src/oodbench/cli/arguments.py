@@ -1,6 +1,8 @@
-"""Options of the commands that read finished runs."""
+"""What the commands that read finished runs share."""
 
 import argparse
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -19,5 +21,11 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="CSV of AlexNet's scores on ImageNet-P (perturbation, flip_probability, "
-        "top5_distance), for mFR; default: an imagenet_p run of the model alexnet",
+        "top5_distance), for mFR; default: a run of the model alexnet there",
     )
+
+
+def print_problems(problems: Iterable[str]) -> None:
+    """Name the files of runs that could not be used on stderr, one line each."""
+    for problem in problems:
+        print(f"warning: {problem}", file=sys.stderr)

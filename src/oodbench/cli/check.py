@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from oodbench.cli.arguments import add_run_arguments
+from oodbench.cli.arguments import add_run_arguments, print_problems
 from oodbench.core.errors import OodbenchError
 from oodbench.core.files import write_json
 from oodbench.reports.published.check import check_runs, content_of, text_of
@@ -12,6 +12,8 @@ from oodbench.reports.published.check import check_runs, content_of, text_of
 
 def main(arguments: list[str] | None = None) -> int:
     """Compare all finished runs with published, timm's, imagenet-testbed's and other values.
+
+    Files of runs that cannot be used are named on stderr, as by `oodbench-table`.
 
     Args:
         arguments: command line without the program's name; `sys.argv` by default.
@@ -23,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         check = check_runs(chosen.output_root, chosen.normaliser)
+        print_problems(check.problems)
         if chosen.json is not None:
             write_json(chosen.json, content_of(check))
     except (OodbenchError, OSError) as error:

@@ -3,13 +3,16 @@
 import argparse
 import sys
 
-from oodbench.cli.arguments import add_run_arguments
+from oodbench.cli.arguments import add_run_arguments, print_problems
 from oodbench.core.errors import OodbenchError
 from oodbench.reports.tables.write import rescore_all, write_attack_report, write_tables
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write and print the tables.
+
+    A result.json or error.json that is damaged or of a newer schema is named on stderr, also with
+    --quiet, and the tables are made of the others: the exit code stays 0.
 
     Args:
         arguments: command line without the program's name; `sys.argv` by default.
@@ -23,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.rescore:
             rescore_all(chosen.output_root, chosen.allow_target)
         written = write_tables(chosen.output_root, chosen.normaliser)
+        print_problems(written.problems)
         report = write_attack_report(chosen.output_root) if chosen.attack_report else None
     except OodbenchError as error:
         print(error, file=sys.stderr)

@@ -89,10 +89,37 @@ class PipelineConfig:
 
 
 @dataclass
+class ColumnMetric:
+    """A metric that a benchmark's column of the table may show."""
+
+    name: str = ""
+    """Short name where the column may show several; "": the metric's own."""
+    caption: str = ""
+    """What the caption of the table says that the column is; "": nothing."""
+
+
+@dataclass
+class ColumnConfig:
+    """How a benchmark appears in the table. Nothing here changes a number or the run key."""
+
+    title: str = ""
+    """Of the column; "": the benchmark's name."""
+    order: int | None = None
+    """Place among the columns; those of the shipped benchmarks that have one always appear."""
+    metrics: dict[str, ColumnMetric] = field(default_factory=dict)
+    """By name, the preferred one first; a cell shows the first that its run has. Empty: the
+    headline."""
+    lower_is_better: bool = False
+
+
+@dataclass
 class BenchmarkConfig:
     """What is measured."""
 
     name: str = MISSING
+    official_name: str | None = None
+    """Name that is kept for the official files: what `oodbench-data` generated is refused under it.
+    """
     version: int = 1
     """Goes up when records of the same data would differ."""
     root: str = MISSING
@@ -100,8 +127,14 @@ class BenchmarkConfig:
     """Name of the attack that belongs to the benchmark."""
     chunk_size: int = 512
     """Items a Parquet file; what a kill can lose at most."""
+    column: ColumnConfig = field(default_factory=ColumnConfig)
     published_preprocessing: dict[str, PipelineConfig] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_official(self) -> bool:
+        """Whether the pictures are the official files, so that any two runs show the same ones."""
+        return self.name == self.official_name
 
 
 @dataclass

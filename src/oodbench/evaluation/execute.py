@@ -111,6 +111,8 @@ def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
         config=config,
         attack_traits=traits,
         attack_report=scored.attack_report,
+        column=run.benchmark.column,
+        official=run.benchmark.is_official,
     )
 
 

@@ -1,6 +1,7 @@
 """A result as a few lines for the terminal."""
 
 from oodbench.metrics.score import format_score
+from oodbench.runs.difference import difference_text
 from oodbench.runs.results import RunResult
 
 
@@ -10,7 +11,7 @@ def describe(result: RunResult) -> str:
     width = max((len(name) for name in scores), default=0)
     lines = [
         f"{result.model} × {result.benchmark}"
-        + (f" ({result.difference})" if result.difference else "")
+        + (f" ({difference_text(result.difference)})" if result.difference else "")
         + _marks(result)
     ]
     lines += [f"  {name:<{width}}  {format_score(score)}" for name, score in scores.items()]

@@ -1,6 +1,6 @@
 """In which respect a run differs from the published one, in the words of the command line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -14,12 +14,17 @@ from oodbench.runs.key import ATTACK_BATCHING, PIL, PIPELINE
 PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interpolation")
 
 
-def difference(run: RunConfig) -> str:
-    """What was done otherwise, such as `preprocessing.interpolation=bilinear`, joined by commas.
+def difference(run: RunConfig) -> list[str]:
+    """What was done otherwise, as overrides such as `preprocessing.interpolation=bilinear`.
 
     Empty where preprocessing and attack are the benchmark's own, and the precision is fp32.
     """
-    return ", ".join([*_preprocessing(run), *_attack(run), *_precision(run)])
+    return [*_preprocessing(run), *_attack(run), *_precision(run)]
+
+
+def difference_text(words: Iterable[str]) -> str:
+    """A difference as it is shown, joined by commas; "" where there is none."""
+    return ", ".join(words)
 
 
 def _preprocessing(run: RunConfig) -> list[str]:

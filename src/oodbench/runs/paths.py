@@ -26,6 +26,11 @@ class RunPaths:
         return self.directory / "result.json"
 
     @property
+    def derived(self) -> Path:
+        """Scores that need a second run, kept by the tables; safe to delete."""
+        return self.directory / "derived.json"
+
+    @property
     def info(self) -> Path:
         """What differs from run to run: times, host, versions."""
         return self.directory / "run.json"

@@ -166,14 +166,24 @@ def plan_of(run: RunConfig, data: Data, weights: Weights) -> Plan:
 
 
 def is_done(plan: Plan) -> RunResult | None:
-    """The result on disk where it covers what is asked for, else None."""
+    """The result on disk where it covers what is asked for, else None.
+
+    Raises:
+        DataError: there is a folder in the result's place, so that none could be written.
+    """
     if plan.weights.identity is None:
         log.warning(
             "%s: weights unknown, so nothing is reused; set model.weights.identity=NAME",
             plan.cell,
         )
         return None
-    result = read_result(plan.paths.result)
+    try:
+        result = read_result(plan.paths.result)
+    except DataError as error:
+        if plan.paths.result.is_dir():
+            raise
+        log.warning("%s", error)
+        return None
     if result is None or read_json(plan.paths.key_document) != plan.document:
         return None
     for name, count in plan.counts.items():
@@ -217,7 +227,7 @@ def _roots(run: RunConfig, splits: Sequence[Split]) -> set[Path]:
 
 def _refuse_generated(run: RunConfig) -> None:
     """What `oodbench-data` generated is never to stand in the column of the official data set."""
-    if run.benchmark.name not in ("imagenet_c", "imagenet_p"):
+    if not run.benchmark.is_official:
         return
     root = Path(run.benchmark.root)
     for folder in [root, *(root / name for name in folder_names(root))]:  # as find_trees looks

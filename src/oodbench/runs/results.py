@@ -1,14 +1,34 @@
 """result.json and error.json: written, read and scanned here alone."""
 
+import json
 import math
-from dataclasses import asdict, dataclass, field, replace
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from oodbench.core.files import read_json, write_json
+from oodbench.core.errors import DataError
+from oodbench.core.files import write_json
+from oodbench.core.schema import ColumnConfig, ColumnMetric
+from oodbench.core.shipped import is_official, shipped_column
 from oodbench.metrics.attack_traits import AttackTraits, traits_before_they_were_stored
-from oodbench.metrics.score import Score
+from oodbench.metrics.score import TO_POINTS, Score
 from oodbench.runs.paths import RunPaths, runs_directory
+
+SCHEMA = 2
+"""Of result.json and error.json, which did not say theirs before 2; goes up when a field changes.
+
+1: `difference` is text, and `attack_traits`, `column` and `official` are not there.
+"""
+
+FOUND = ("directory", "modified")
+"""Fields of a result that say where and when its file was found, and are not in it."""
+
+_SPLIT_COUNTS = ("n_items", "n", "n_expected")
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -17,7 +37,8 @@ class RunResult:
 
     Attributes:
         key: 12 hex digits, the identity of the records.
-        difference: "" where the run did what the published run did, else what it did otherwise.
+        difference: what the run did otherwise than the published run, as overrides of the command
+            line such as `attack.eps=0.03`; empty where nothing.
         status: complete, or partial where fewer pictures than the official count were scored.
         demo: the data are demo data.
         extension: the published run did not evaluate this model family on this benchmark.
@@ -27,6 +48,8 @@ class RunResult:
         config: what made the records, and how to score them again.
         attack_traits: what the attack said of itself; None without attack.
         attack_report: `oodbench.metrics.attack_checks.AttackReport` as JSON; None without attack.
+        column: how the benchmark appears in the table.
+        official: the benchmark's name is kept for the official files.
         directory, modified: where and when the file was found; not in it.
     """
 
@@ -35,7 +58,7 @@ class RunResult:
     benchmark: str
     preprocessing: str
     attack: str
-    difference: str
+    difference: list[str]
     status: str
     demo: bool
     extension: bool
@@ -52,71 +75,231 @@ class RunResult:
     config: dict[str, Any]
     attack_traits: AttackTraits | None = None
     attack_report: dict[str, Any] | None = None
+    column: ColumnConfig = field(default_factory=ColumnConfig)
+    official: bool = False
     directory: Path = field(default=Path(), compare=False)
     modified: float = field(default=0.0, compare=False)
 
 
+@dataclass(frozen=True)
+class RunFailure:
+    """Why the last attempt at a run failed; the fields are those of `RunResult`.
+
+    Attributes:
+        error: one line.
+    """
+
+    key: str
+    model: str
+    benchmark: str
+    preprocessing: str
+    attack: str
+    difference: list[str]
+    error: str
+    column: ColumnConfig = field(default_factory=ColumnConfig)
+
+
+@dataclass(frozen=True)
+class StoredRuns:
+    """What is on disk below an output root, each sorted by path.
+
+    Attributes:
+        results: of finished runs.
+        failures: of runs whose last attempt failed.
+        problems: one line for every result.json and error.json that cannot be used.
+    """
+
+    results: list[RunResult]
+    failures: list[RunFailure]
+    problems: list[str]
+
+
 def write_result(path: Path, result: RunResult) -> None:
     """Write result.json atomically; NaN becomes null."""
-    content = asdict(result)
-    del content["directory"], content["modified"]
-    write_json(path, _without_nan(content))
+    write_json(path, {"schema": SCHEMA, **result_content(result)})
+
+
+def write_failure(paths: RunPaths, failure: RunFailure) -> None:
+    """Write error.json atomically."""
+    write_json(paths.error, {"schema": SCHEMA, **asdict(failure)})
+
+
+def result_content(result: RunResult) -> dict[str, Any]:
+    """A result as JSON, without its place and time; NaN becomes null."""
+    content = without_nan(asdict(result))
+    return {name: value for name, value in content.items() if name not in FOUND}
 
 
 def read_result(path: Path) -> RunResult | None:
-    """A result, or None where the file is missing, damaged or of another version."""
-    content = read_json(path)
-    if not isinstance(content, dict):
+    """A result of this schema or of an older one; None where there is no file.
+
+    Raises:
+        DataError: the file is damaged, or of a newer schema.
+    """
+    content = _content(path, RunResult)
+    if content is None:
         return None
-    try:
-        content["scores"] = {
-            split: {metric: _score(score) for metric, score in scores.items()}
-            for split, scores in content["scores"].items()
-        }
-        content["attack_traits"] = _traits(content)
-        result = RunResult(**content)
-    except (KeyError, TypeError, AttributeError):
-        return None
-    return replace(result, directory=path.parent, modified=path.stat().st_mtime)
+    return replace(
+        _made(path, RunResult, content), directory=path.parent, modified=path.stat().st_mtime
+    )
 
 
-def read_results(output_root: Path) -> list[RunResult]:
-    """All finished runs below the output root, sorted by path."""
-    paths = sorted(runs_directory(output_root).glob("*/*/*/result.json"))
-    return [result for path in paths if (result := read_result(path)) is not None]
+def read_failure(path: Path) -> RunFailure | None:
+    """As `read_result`, of an error.json."""
+    content = _content(path, RunFailure)
+    return None if content is None else _made(path, RunFailure, content)
 
 
-def read_failures(output_root: Path) -> list[dict[str, str]]:
-    """error.json of all runs whose last attempt failed, sorted by path."""
-    paths = sorted(runs_directory(output_root).glob("*/*/*/error.json"))
-    return [content for path in paths if isinstance(content := read_json(path), dict)]
+def read_results(output_root: Path) -> StoredRuns:
+    """All runs below the output root; a file that cannot be used is among the problems."""
+    problems: list[str] = []
+    results = _scan(output_root, "result.json", read_result, problems)
+    failures = _scan(output_root, "error.json", read_failure, problems)
+    return StoredRuns(results, failures, problems)
 
 
-def write_failure(paths: RunPaths, failure: dict[str, str]) -> None:
-    """Write error.json atomically."""
-    write_json(paths.error, failure)
+def no_runs(output_root: Path, problems: Sequence[str] = ()) -> DataError:
+    """That there is no run to report on, after the lines that say which could not be used."""
+    none = f"no finished run below {runs_directory(output_root)}; run oodbench model=… first"
+    return DataError("\n".join([*problems, none]))
 
 
-def _traits(content: dict[str, Any]) -> AttackTraits | None:
-    stored = content.get("attack_traits")
-    if stored is None:
-        return traits_before_they_were_stored(content["config"].get("attack", {}))
-    return AttackTraits(**stored)
+def _scan(
+    output_root: Path, name: str, read: Callable[[Path], Content | None], problems: list[str]
+) -> list[Content]:
+    found = []
+    for path in sorted(runs_directory(output_root).glob(f"*/*/*/{name}")):
+        try:
+            content = read(path)
+        except DataError as error:
+            problems.append(str(error))
+        else:
+            found += [] if content is None else [content]
+    return found
 
 
-def _score(stored: dict[str, Any]) -> Score:
+def score_of(stored: Mapping[str, Any]) -> Score:
+    """A score from JSON, null being NaN.
+
+    Raises:
+        KeyError, TypeError: it is not one.
+    """
+    if stored["unit"] not in TO_POINTS:
+        raise TypeError(f"unit {stored['unit']}")
     numbers = {
-        name: math.nan if stored[name] is None else stored[name]
+        name: math.nan if stored[name] is None else float(stored[name])
         for name in ("value", "low", "high")
     }
     return Score(**{**stored, **numbers})
 
 
-def _without_nan(content: Any) -> Any:
+def without_nan(content: Any) -> Any:
+    """JSON content with null for every number that is not finite."""
     if isinstance(content, dict):
-        return {key: _without_nan(value) for key, value in content.items()}
+        return {key: without_nan(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_without_nan(value) for value in content]
+        return [without_nan(value) for value in content]
     if isinstance(content, float) and not math.isfinite(content):
         return None
     return content
+
+
+def _content(path: Path, kind: type) -> dict[str, Any] | None:
+    """Fields of a stored result or failure, brought to the present schema and checked."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except IsADirectoryError:
+        raise DataError(f"{path}: not used: a folder in the place of a file; remove it") from None
+    except (OSError, ValueError) as error:
+        raise _unusable(path, getattr(error, "strerror", None) or str(error)) from None
+    if not isinstance(content, dict):
+        raise _unusable(path, f"it holds no {kind.__name__}")
+    schema = content.pop("schema", 1)
+    if schema not in range(1, SCHEMA + 1):
+        raise DataError(
+            f"{path}: not used: schema {schema}, and this oodbench reads up to {SCHEMA}; "
+            "update oodbench"
+        )
+    content = _migrated(content) if schema == 1 else content
+    if wrong := _wrong_fields(content, kind):
+        raise _unusable(path, wrong)
+    return content
+
+
+def _migrated(content: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 as 2: the one place where the text of a difference is taken apart."""
+    migrated = dict(content)
+    if isinstance(text := content.get("difference"), str):
+        migrated["difference"] = [word for word in re.split(r", (?=[\w.@]+=)", text) if word]
+    name = str(content.get("benchmark"))
+    migrated["column"] = asdict(shipped_column(name) or ColumnConfig())
+    if "scores" in content:
+        migrated["official"] = is_official(name)
+        config = content.get("config")
+        attack = config.get("attack") if isinstance(config, dict) else None
+        traits = traits_before_they_were_stored(attack or {})
+        migrated["attack_traits"] = None if traits is None else asdict(traits)
+    return migrated
+
+
+def _wrong_fields(content: Mapping[str, Any], kind: type) -> str:
+    """What keeps the content from being such an object, "" where nothing does."""
+    known = {field.name: field for field in fields(kind) if field.name not in FOUND}
+    needed = [
+        name
+        for name, field in known.items()
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
+    if missing := [name for name in needed if name not in content]:
+        return f"fields missing: {', '.join(missing)}"
+    if unknown := [name for name in content if name not in known]:
+        return f"fields unknown: {', '.join(unknown)}"
+    types = get_type_hints(kind)
+    wrong = [name for name, value in content.items() if not _fits(value, types[name])]
+    return f"fields of another type: {', '.join(wrong)}" if wrong else ""
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value of JSON is of a type, of which containers are looked into."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is UnionType:
+        return any(_fits(value, one) for one in inner)
+    if origin is list:
+        return isinstance(value, list) and all(_fits(item, inner[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_fits(v, inner[1]) for v in value.values())
+    if hint is Any or hint in (Score, ColumnConfig, AttackTraits):
+        return hint is Any or isinstance(value, dict)
+    return type(value) is hint
+
+
+def _made(path: Path, kind: type[Content], content: dict[str, Any]) -> Content:
+    """The object of checked fields; what is nested in it is checked here."""
+    try:
+        nested: dict[str, Any] = {}
+        if "column" in content:
+            nested["column"] = _column(content["column"])
+        if content.get("attack_traits") is not None:
+            nested["attack_traits"] = AttackTraits(**content["attack_traits"])
+        if "scores" in content:
+            nested["scores"] = {
+                split: {metric: score_of(score) for metric, score in scores.items()}
+                for split, scores in content["scores"].items()
+            }
+        for counts in content.get("splits", {}).values():
+            _ = [int(counts[name]) for name in _SPLIT_COUNTS], len(counts["skipped"])
+        return kind(**{**content, **nested})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _unusable(path, f"{type(error).__name__}: {error}") from None
+
+
+def _column(stored: Mapping[str, Any]) -> ColumnConfig:
+    metrics = {name: ColumnMetric(**metric) for name, metric in stored["metrics"].items()}
+    return ColumnConfig(**{**stored, "metrics": metrics})
+
+
+def _unusable(path: Path, reason: str) -> DataError:
+    said = " ".join(reason.split())
+    return DataError(f"{path}: not used: damaged ({said}); run the same cell again")

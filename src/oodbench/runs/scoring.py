@@ -13,6 +13,7 @@ from oodbench.core.building import build
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.metrics.score import Score
 from oodbench.runs.attacked import all_splits, attack_columns, stored_report
+from oodbench.runs.paths import RunPaths
 from oodbench.runs.records import Skipped, chunk_files, read_info, read_split
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.stored_protocol import stored_protocol
@@ -73,6 +74,8 @@ def skipped_items(records: Path, split: str) -> list[Skipped]:
 def rescore(result: RunResult, allowed: Collection[str] = ()) -> None:
     """Compute the scores of a finished run again, from its records alone, and write them.
 
+    Derived scores that were kept beside them are forgotten.
+
     Args:
         result: read from disk.
         allowed: dotted names outside oodbench that it may import, see `stored_protocol`.
@@ -82,9 +85,11 @@ def rescore(result: RunResult, allowed: Collection[str] = ()) -> None:
     """
     benchmark: Benchmark = build(stored_protocol(result, allowed), "benchmark.protocol")
     counts = {name: int(split["n_items"]) for name, split in result.splits.items()}
-    scored = score_records(benchmark, result.directory / "records", counts, result.attack_traits)
+    paths = RunPaths(result.directory)
+    scored = score_records(benchmark, paths.records, counts, result.attack_traits)
     again = replace(result, scores=scored.scores, attack_report=scored.attack_report)
-    write_result(result.directory / "result.json", again)
+    write_result(paths.result, again)
+    paths.derived.unlink(missing_ok=True)
 
 
 def split_counts(

@@ -227,7 +227,12 @@ def test_the_missing_run_is_named_as_a_command(tmp_path: Path) -> None:
         "AB",
         attack=pgd(),
         status="partial",
-        difference="preprocessing=squash, attack=pgd_linf, attack.eps=0.02, attack.x=[1, 2]",
+        difference=[
+            "preprocessing=squash",
+            "attack=pgd_linf",
+            "attack.eps=0.02",
+            "attack.x=[1, 2]",
+        ],
     )
     tail = (
         f"benchmark.root=data/imagenet/val output_root={tmp_path} data.allow_partial=true limit=2"
@@ -319,10 +324,10 @@ def test_results_from_before_traits_were_stored(tmp_path: Path) -> None:
 
 
 def test_text(tmp_path: Path) -> None:
-    attacked_run(tmp_path, "ABCd", attack=pgd(), difference="attack=pgd_linf")
+    attacked_run(tmp_path, "ABCd", attack=pgd(), difference=["attack=pgd_linf"])
     attacked_run(tmp_path, "ABcd", attack=pgd(iterations=20), key="2", demo=True)
     store(run_result("clean"), tmp_path)
-    text = report_text(read_results(tmp_path))
+    text = report_text(read_results(tmp_path).results)
     first, second = text.split("\n\n")
     lines = first.splitlines()
     assert lines[:4] == [
@@ -347,15 +352,15 @@ def test_text(tmp_path: Path) -> None:
 def test_a_warning_says_what_it_means(tmp_path: Path) -> None:
     attacked_run(tmp_path, "ABCd", attack=pgd())
     attacked_run(tmp_path, "ABcd", attack=pgd(iterations=20), key="2")
-    text = " ".join(report_text(read_results(tmp_path)).split())
+    text = " ".join(report_text(read_results(tmp_path).results).split())
     assert f"warn {MORE}: 25.0 % (warns above 1 %)" in text
     assert "(run 2). The figure is the accuracy under this attack minus that under the" in text
 
 
 def test_no_attacked_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store(run_result("clean"), tmp_path)
-    with pytest.raises(DataError, match="no finished run with an attack; run oodbench benchmark="):
-        report_text(read_results(tmp_path))
+    with pytest.raises(DataError, match="no finished run with an attack; run oodbench … attack=…"):
+        report_text(read_results(tmp_path).results)
     assert main(["--output-root", str(tmp_path), "--attack-report"]) == 1
     captured = capsys.readouterr()
     assert (captured.out, len(captured.err.splitlines())) == ("", 1)
@@ -367,7 +372,7 @@ def test_the_option_shows_and_writes_the_report(
     attacked_run(tmp_path, "ABCd", attack=pgd())
     assert main(["--output-root", str(tmp_path), "--attack-report"]) == 0
     file = tmp_path / "tables" / "attack_report.txt"
-    text = report_text(read_results(tmp_path))
+    text = report_text(read_results(tmp_path).results)
     assert capsys.readouterr().out == f"{text}\n{file}\n"
     assert file.read_text("utf-8") == text
     assert (tmp_path / "tables" / "table.md").is_file()

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from run_factory import failure, run_result, score, store, store_records
+from run_factory import failure, run_result, score, store, store_failure, store_records
 
 from oodbench.cli.check import main
-from oodbench.core.files import write_json
 from oodbench.metrics.perturbation import TEST_PERTURBATIONS
 from oodbench.metrics.score import Score
 from oodbench.reports.published.check import check_runs
@@ -106,7 +105,8 @@ def test_a_point_beyond_the_tolerance_exits_with_1(tmp_path: Path, moved: float)
 def test_timm_under_the_name_published_is_one_pipeline(tmp_path: Path) -> None:
     store(resnet50(0.76130), tmp_path)
     store(
-        resnet50(0.76130, preprocessing="timm", key="2", difference="preprocessing=timm"), tmp_path
+        resnet50(0.76130, preprocessing="timm", key="2", difference=["preprocessing=timm"]),
+        tmp_path,
     )
     comparisons = check_runs(tmp_path).comparisons
     assert len(comparisons) == 8
@@ -123,11 +123,11 @@ def test_timm_under_the_name_published_is_one_pipeline(tmp_path: Path) -> None:
         ),
         ({"weights": "random:0"}, "random weights"),
         (
-            {"difference": "preprocessing=timm, attack=pgd_linf"},
+            {"difference": ["preprocessing=timm", "attack=pgd_linf"]},
             "another attack: preprocessing=timm, attack=pgd_linf",
         ),
-        ({"difference": "attack.eps=0.03"}, "another attack: attack.eps=0.03"),
-        ({"difference": "seed=1"}, "another attack: seed=1"),
+        ({"difference": ["attack.eps=0.03"]}, "another attack: attack.eps=0.03"),
+        ({"difference": ["seed=1"]}, "another attack: seed=1"),
     ],
 )
 def test_not_checked(
@@ -150,7 +150,7 @@ def test_a_list_in_the_difference_is_no_attack(tmp_path: Path) -> None:
             "imagenet",
             {"top1": score(0.75, n=50_000)},
             steps,
-            difference="preprocessing.resize=[256, 256]",
+            difference=["preprocessing.resize=[256, 256]"],
         ),
         tmp_path,
     )
@@ -224,6 +224,8 @@ def test_scores_that_need_a_normaliser(tmp_path: Path) -> None:
         {},
         splits=dict.fromkeys(TEST_PERTURBATIONS, counts),
     )
+    target = "oodbench.benchmarks.trees.ImageNetP"
+    result.config["benchmark"] = {"protocol": {"_target_": target}}
     folder = store(result, tmp_path)
     rows = ["perturbation,flip_probability,top5_distance"]
     for split in TEST_PERTURBATIONS:
@@ -244,8 +246,7 @@ def test_scores_that_need_a_normaliser(tmp_path: Path) -> None:
 
 
 def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = tmp_path / "runs" / "imagenet" / "mynet" / "00000000000f"
-    write_json(folder / "error.json", failure("mynet"))
+    store_failure(failure("mynet"), tmp_path)
     assert main(["--output-root", str(tmp_path)]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""

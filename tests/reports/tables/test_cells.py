@@ -48,7 +48,7 @@ from oodbench.reports.tables.cells import cell_text
             "60.0 [59.0, 61.0] ext.",
         ),
         (
-            {"difference": "preprocessing=timm"},
+            {"difference": ["preprocessing=timm"]},
             "top1",
             score(0.77, 0.76, 0.78),
             "77.0 [76.0, 78.0]",

@@ -31,7 +31,7 @@ def test_order_of_the_runs_does_not_matter() -> None:
         for model in ("b", "a")
         for benchmark in ("imagenet_a", "imagenet")
         for key in ("2", "1")
-        for difference in ("preprocessing=timm", "")
+        for difference in (["preprocessing=timm"], [])
     ]
     failures = [failure("b"), failure("a")]
     one = long_table(results, failures, {})
@@ -54,7 +54,7 @@ def test_status(changed: dict[str, object], status: str) -> None:
     assert long_table([run_result(**changed)], [], {})["status"].tolist() == [status]
 
 
-@pytest.mark.parametrize("changed", [{"demo": True}, {"difference": "attack=pgd"}])
+@pytest.mark.parametrize("changed", [{"demo": True}, {"difference": ["attack=pgd"]}])
 def test_nothing_published_beside_what_was_done_otherwise(changed: dict[str, object]) -> None:
     table = long_table([run_result(**changed)], [], {})
     assert table["published"].isna().all()

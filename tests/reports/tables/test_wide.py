@@ -15,9 +15,9 @@ def test_published_order_then_names_then_differences() -> None:
     results = [
         run_result(model, difference=difference)
         for model in ("zebra", "tf_efficientnet_b0", "resnet50", "ant", "moco_v2")
-        for difference in ("preprocessing=timm", "")
+        for difference in (["preprocessing=timm"], [])
     ]
-    results.append(run_result("only_other", difference="attack=pgd"))
+    results.append(run_result("only_other", difference=["attack=pgd"]))
     frame = wide_table(results, [], {}).frame
     order = ["moco_v2", "resnet50", "tf_efficientnet_b0", "ant", "zebra"]
     others = ["moco_v2", "resnet50", "tf_efficientnet_b0", "ant", "only_other", "zebra"]
@@ -48,7 +48,7 @@ def test_each_benchmark_stands_in_its_column() -> None:
 
 
 def test_differences_share_a_row_and_have_nothing_subtracted() -> None:
-    other = "preprocessing=timm"
+    other = ["preprocessing=timm"]
     results = [
         run_result("resnet50", "imagenet", {"top1": score(0.8)}, difference=other),
         run_result("resnet50", "imagenet_a", {"top1": score(0.1)}, difference=other),
@@ -84,9 +84,9 @@ def test_choice_between_runs_of_one_cell(
 def test_failures() -> None:
     failures = [
         failure("m", "imagenet"),
-        failure("m", "imagenet_a", difference="preprocessing=timm"),
+        failure("m", "imagenet_a", difference=["preprocessing=timm"]),
         failure("m", "adversarial", attack="pgd_targeted"),
-        failure("m", "imagenet_sketch", difference="attack=pgd_linf"),
+        failure("m", "imagenet_sketch", difference=["attack=pgd_linf"]),
         failure("done", "imagenet"),
     ]
     table = wide_table([run_result("done")], failures, {})

@@ -3,10 +3,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from run_factory import failure, run_result, score, store
+from run_factory import failure, run_result, score, store, store_failure
 
 from oodbench.cli.table import main
-from oodbench.core.files import write_json
 from oodbench.reports.tables.wide import WideTable, wide_table
 from oodbench.reports.tables.write import markdown, write_tables
 from oodbench.runs.results import RunResult
@@ -22,8 +21,7 @@ def contents(root: Path) -> dict[str, bytes]:
 def root(tmp_path: Path) -> Path:
     store(run_result("resnet50", scores={"top1": score(0.7613, 0.757, 0.765)}), tmp_path)
     store(run_result("mynet", "imagenet_a", {"top1": score(0.25)}), tmp_path)
-    folder = tmp_path / "runs" / "imagenet" / "mynet" / "00000000000f"
-    write_json(folder / "error.json", failure("mynet"))
+    store_failure(failure("mynet"), tmp_path)
     return tmp_path
 
 

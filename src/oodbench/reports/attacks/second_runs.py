@@ -1,7 +1,6 @@
 """Checks of an attacked run that need a second run of the same model on the same pictures."""
 
 import math
-import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -292,13 +291,8 @@ _COMPARISONS: Mapping[str, SecondRunCheck] = {
 }
 
 
-def _difference_words(result: RunResult) -> list[str]:
-    """What the run did otherwise than the published one, as command line words."""
-    return [word for word in re.split(r", (?=[\w.@]+=)", result.difference) if word]
-
-
 def _attack_words(result: RunResult) -> list[str]:
-    return [word for word in _difference_words(result) if not word.startswith("preprocessing")]
+    return [word for word in result.difference if not word.startswith("preprocessing")]
 
 
 def _command(result: RunResult, words: Sequence[str]) -> str:
@@ -306,7 +300,7 @@ def _command(result: RunResult, words: Sequence[str]) -> str:
     protocol = result.config["benchmark"]["protocol"]
     root = [f"benchmark.root={protocol['root']}"] if "root" in protocol else []
     partial = ["data.allow_partial=true"] * (result.status != "complete")
-    pipeline = [word for word in _difference_words(result) if word.startswith("preprocessing")]
+    pipeline = [word for word in result.difference if word.startswith("preprocessing")]
     largest = max(item_counts(result).values())
     every = {
         word.partition("=")[0]: word

@@ -11,6 +11,7 @@ from oodbench.metrics.attack_checks import AttackReport, Check, attack_report
 from oodbench.metrics.score import format_score
 from oodbench.reports.attacks.second_runs import compare
 from oodbench.runs.attacked import ReadRecords, read_attacked, records_of
+from oodbench.runs.difference import difference_text
 from oodbench.runs.results import RunResult
 
 _CURVE = 10
@@ -37,12 +38,12 @@ def report_text(results: Sequence[RunResult]) -> str:
             report = attack_report(records, result.attack_traits)
             blocks.append("\n".join(_lines(result, report, compare(result, results, read))))
     if not blocks:
-        raise DataError("no finished run with an attack; run oodbench benchmark=adversarial first")
+        raise DataError("no finished run with an attack; run oodbench … attack=… first")
     return "\n\n".join(blocks) + "\n"
 
 
 def _lines(result: RunResult, report: AttackReport, comparisons: list[Check]) -> Iterator[str]:
-    difference = f" ({result.difference})" if result.difference else ""
+    difference = f" ({difference_text(result.difference)})" if result.difference else ""
     marks = [f"{result.n_images} of {result.n_expected} pictures", f"run {result.key}"]
     yield f"{result.model} × {result.benchmark}, {result.attack}{difference}"
     yield f"  {', '.join(marks + ['demo data'] * result.demo)}"

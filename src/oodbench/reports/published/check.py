@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.core.columns import aligned
-from oodbench.core.errors import DataError
 from oodbench.metrics.score import TO_POINTS, Score
 from oodbench.reports.derived import Derived, derive
 from oodbench.reports.published.comparison import Comparison, Measurement, compare_with_sources
 from oodbench.reports.published.pipelines import run_pipeline
-from oodbench.reports.published.sources import references
-from oodbench.runs.paths import runs_directory
-from oodbench.runs.results import RunResult, read_results
+from oodbench.reports.published.sources import is_measured, references
+from oodbench.runs.difference import difference_text
+from oodbench.runs.results import RunResult, no_runs, read_results
 
 VERDICTS = ("unexplained", "explained", "pass")
 
@@ -57,11 +56,13 @@ class CheckedRuns:
     Attributes:
         not_checked: runs and scores that could have been compared, had they been whole.
         without_reference: scores of which no source has a value.
+        problems: one line for every file of a run that could not be used.
     """
 
     comparisons: Sequence[Comparison]
     not_checked: Sequence[NotChecked]
     without_reference: Sequence[NotChecked]
+    problems: Sequence[str]
 
     def count(self, verdict: str) -> int:
         """How many comparisons have a verdict."""
@@ -83,16 +84,15 @@ def check_runs(output_root: Path, normaliser: Path | None = None) -> CheckedRuns
 
     Args:
         output_root: holds `runs/`.
-        normaliser: AlexNet's scores on ImageNet-P, see `oodbench.reports.derived.read_normaliser`.
+        normaliser: AlexNet's scores on ImageNet-P, see `oodbench.benchmarks.normaliser`.
 
     Raises:
         DataError: there is no finished run, or the normaliser file is damaged.
     """
-    results = read_results(output_root)
+    stored = read_results(output_root)
+    results = stored.results
     if not results:
-        raise DataError(
-            f"no finished run below {runs_directory(output_root)}; run oodbench model=… first"
-        )
+        raise no_runs(output_root, stored.problems)
     reasons = {result.directory: _reason_to_leave_out(result) for result in results}
     checked = [result for result in results if not reasons[result.directory]]
     not_checked = [
@@ -100,8 +100,10 @@ def check_runs(output_root: Path, normaliser: Path | None = None) -> CheckedRuns
     ]
     without_reference: list[NotChecked] = []
     comparisons: list[Comparison] = []
-    # mFR and mT5D are the only derived scores that a source has; relative mCE costs much to read.
-    derived = derive([run for run in checked if run.benchmark == "imagenet_p"], normaliser)
+    # The others would cost many records to read, and nobody has a value to set beside them.
+    derived = derive(
+        checked, normaliser, lambda result, metric: is_measured(result.benchmark, metric)
+    )
     for result in checked:
         for metric, score in _scores(result, derived):
             if not references(result.model, result.benchmark, metric):
@@ -110,7 +112,9 @@ def check_runs(output_root: Path, normaliser: Path | None = None) -> CheckedRuns
                 not_checked.append(_left_out(result, metric, score.note or "no value"))
             else:
                 comparisons += compare_with_sources(_measurement(result, metric, score))
-    return CheckedRuns(sorted(comparisons, key=_worst_first), not_checked, without_reference)
+    return CheckedRuns(
+        sorted(comparisons, key=_worst_first), not_checked, without_reference, stored.problems
+    )
 
 
 def content_of(check: CheckedRuns) -> dict[str, Any]:
@@ -166,9 +170,8 @@ def _reason_to_leave_out(result: RunResult) -> str:
         return f"partial: {result.n_images} of {result.n_expected} pictures"
     if result.weights is not None and result.weights.startswith("random:"):
         return "random weights"
-    # The difference lists the preprocessing first, then the attack, then its seed.
-    if any(f", {word}" in f", {result.difference}" for word in ("attack=", "attack.", "seed=")):
-        return f"another attack: {result.difference}"
+    if any(word.startswith(("attack=", "attack.", "seed=")) for word in result.difference):
+        return f"another attack: {difference_text(result.difference)}"
     return ""
 
 
@@ -198,8 +201,9 @@ def _left_out(result: RunResult, metric: str, reason: str) -> NotChecked:
 
 def _preprocessing(result: RunResult) -> str:
     """The config's name, or the fields that were changed in the published one."""
-    changed = result.difference.startswith("preprocessing.")
-    return result.difference.replace("preprocessing.", "") if changed else result.preprocessing
+    if not any(word.startswith("preprocessing.") for word in result.difference[:1]):
+        return result.preprocessing
+    return difference_text(word.removeprefix("preprocessing.") for word in result.difference)
 
 
 def _worst_first(comparison: Comparison) -> tuple[Any, ...]:

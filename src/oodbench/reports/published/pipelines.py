@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from math import floor
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from oodbench.core.shipped import shipped_benchmark, shipped_content
 from oodbench.runs.key import PIPELINE
 from oodbench.runs.results import RunResult
 
@@ -53,11 +53,11 @@ def timm_pipeline(model: str) -> str:
 @cache
 def published_pipeline(model: str, benchmark: str) -> str | None:
     """What the published run did for a model; None for a benchmark that we do not ship."""
-    content = _shipped("benchmark", benchmark)
-    if content is None:
+    node = shipped_benchmark(benchmark)
+    if node is None:
         return None
     facts = model_facts(model)
-    steps = content.get("benchmark", content)["published_preprocessing"][facts["family"]]
+    steps = node["published_preprocessing"][facts["family"]]
     resolved = OmegaConf.create({"model": {"input_size": facts["input_size"]}, "steps": steps})
     return pipeline_text(resolved.steps)
 
@@ -69,19 +69,8 @@ def model_facts(model: str) -> dict[str, Any]:
     A model without a config, or one that leaves these to a library, gets those of a ResNet.
     """
     usual = {"family": "default", "input_size": 224, "crop_pct": 0.875, "interpolation": "bilinear"}
-    content = _shipped("model", model) or {}
+    content = shipped_content("model", model) or {}
     return {name: content.get(name, value) for name, value in usual.items()}
-
-
-def _shipped(group: str, name: str) -> dict[str, Any] | None:
-    """Content of a shipped config, unresolved; None where there is none."""
-    file = files("oodbench.conf").joinpath(group, f"{name}.yaml")
-    if not file.is_file():
-        return None
-    content = OmegaConf.to_container(OmegaConf.create(file.read_text("utf-8")))
-    if not isinstance(content, dict):
-        return None
-    return {str(key): value for key, value in content.items()}
 
 
 def _size(resize: Any) -> str:

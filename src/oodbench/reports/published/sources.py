@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from oodbench.reference import read_table
 from oodbench.reports.published.pipelines import (
@@ -14,6 +15,9 @@ from oodbench.reports.published.values import PUBLISHED, TESTBED, in_points, val
 
 TIMM = "timm"
 LITERATURE = "literature"
+
+TIMM_TABLE = "timm_results.csv"
+LITERATURE_TABLE = "literature_results.csv"
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,19 @@ def references(model: str, benchmark: str, metric: str) -> list[Reference]:
     """What the sources have for one score of a model, by our names; the published run first."""
     return [
         *_published(model, benchmark, metric),
-        *_tabulated(TIMM, "timm_results.csv", model, benchmark, metric),
+        *_tabulated(TIMM, TIMM_TABLE, model, benchmark, metric),
         *_testbed(model, benchmark, metric),
-        *_tabulated(LITERATURE, "literature_results.csv", model, benchmark, metric),
+        *_tabulated(LITERATURE, LITERATURE_TABLE, model, benchmark, metric),
     ]
+
+
+@cache
+def is_measured(benchmark: str, metric: str) -> bool:
+    """Whether a source has a value of this score for any model."""
+    named = {names[1:] for source in (PUBLISHED, TESTBED) for names in values_of(source)}
+    for table in (TIMM_TABLE, LITERATURE_TABLE):
+        named |= {(row["benchmark"], row["metric"]) for row in read_table(table)}
+    return (benchmark, metric) in named
 
 
 def _published(model: str, benchmark: str, metric: str) -> Iterator[Reference]:

@@ -30,43 +30,15 @@ class Published:
 
 @dataclass(frozen=True)
 class _Rule:
-    """Where in a shipped table a score of ours stands; of several rules the first one wins."""
+    """Where in a source's table a score of ours stands; of several rules the first one wins."""
 
-    theirs: str
+    their_benchmark: str
     their_metric: str
-    ours: str
-    our_metric: str
-    decimals_known: int | None = None
-    comparable: bool = True
+    benchmark: str
+    metric: str
+    decimals_known: int | None
+    comparable: bool
 
-
-_PUBLISHED_RULES = (
-    _Rule("imagenet_val", "top1_acc_rounded", "imagenet", "top1", decimals_known=1),
-    _Rule("imagenet_a", "top1_acc", "imagenet_a", "top1"),
-    _Rule("imagenet_a", "top1_acc_rounded", "imagenet_a", "top1", decimals_known=1),
-    _Rule("imagenet_a", "rms_calib_err", "imagenet_a", "rms_calibration_error_published"),
-    _Rule("imagenet_a", "aurra", "imagenet_a", "aurra"),
-    _Rule("imagenet_sketch", "top1_acc", "imagenet_sketch", "top1"),
-    _Rule("cue_conflict", "frac_shape", "cue_conflict", "shape_bias"),
-    _Rule("cue_conflict", "frac_texture", "cue_conflict", "texture_bias"),
-    _Rule("cue_conflict", "frac_correct", "cue_conflict", "fraction_correct"),
-    _Rule("whitebox_pgd", "adv_top1_acc", "adversarial", "adversarial_accuracy"),
-    _Rule(
-        "whitebox_pgd",
-        "adv_top1_acc_rounded",
-        "adversarial",
-        "adversarial_accuracy",
-        decimals_known=1,
-    ),
-)
-
-# The testbed's ImageNet-C pictures are re-cropped copies: AlexNet's mCE is 102.3 on them, not 100.
-_TESTBED_RULES = (
-    _Rule("", "val", "imagenet", "top1"),
-    _Rule("", "imagenet-a", "imagenet_a", "top1"),
-    _Rule("", "imagenet-sketch", "imagenet_sketch", "top1"),
-    _Rule("", "mCE_15_on_disk", "imagenet_c", "mce", comparable=False),
-)
 
 _IN_PERCENT = {"mce"}
 
@@ -102,18 +74,38 @@ def values_of(source: str) -> Values:
     return values
 
 
+def _rules(source: str) -> list[_Rule]:
+    """Rows of source_scores.csv.
+
+    The testbed's ImageNet-C is not comparable: its pictures are re-cropped copies, on which
+    AlexNet's mCE is 102.3, not 100.
+    """
+    return [
+        _Rule(
+            row["their_benchmark"],
+            row["their_metric"],
+            row["benchmark"],
+            row["metric"],
+            int(row["decimals_known"]) if row["decimals_known"] else None,
+            row["comparable"] == "yes",
+        )
+        for row in read_table("source_scores.csv")
+        if row["source"] == source
+    ]
+
+
 def _published() -> Iterator[tuple[tuple[str, str, str], Published]]:
     rows = read_table("published_results.csv")
-    for rule in _PUBLISHED_RULES:
+    for rule in _rules(PUBLISHED):
         for row in rows:
-            if (row["benchmark"], row["metric"]) == (rule.theirs, rule.their_metric):
+            if (row["benchmark"], row["metric"]) == (rule.their_benchmark, rule.their_metric):
                 percent = row["unit"] == "percent"
                 yield _entry(row["model"], rule, Decimal(row["value"]), percent, PUBLISHED)
 
 
 def _testbed() -> Iterator[tuple[tuple[str, str, str], Published]]:
     rows = read_table("testbed_reference.csv")
-    for rule in _TESTBED_RULES:
+    for rule in _rules(TESTBED):
         for row in rows:
             if row[rule.their_metric]:
                 # AlexNet, no model of the published table, stands in brackets.
@@ -124,7 +116,7 @@ def _testbed() -> Iterator[tuple[tuple[str, str, str], Published]]:
 def _entry(
     model: str, rule: _Rule, value: Decimal, percent: bool, source: str
 ) -> tuple[tuple[str, str, str], Published]:
-    if percent and rule.our_metric not in _IN_PERCENT:
+    if percent and rule.metric not in _IN_PERCENT:
         value /= 100  # decimal, so that 76.1 % is 0.761
     found = Published(float(value), source, rule.comparable, rule.decimals_known)
-    return (model, rule.ours, rule.our_metric), found
+    return (model, rule.benchmark, rule.metric), found

@@ -8,7 +8,8 @@ import pandas as pd
 from oodbench.metrics.score import Score
 from oodbench.reports.derived import Derived
 from oodbench.reports.tables.cells import comparison
-from oodbench.runs.results import RunResult
+from oodbench.runs.difference import difference_text
+from oodbench.runs.results import RunFailure, RunResult
 
 COLUMNS = (
     "model",
@@ -35,7 +36,7 @@ _ORDER = ["model", "benchmark", "preprocessing", "attack", "difference", "key", 
 
 
 def long_table(
-    results: Sequence[RunResult], failures: Sequence[dict[str, str]], derived: Derived
+    results: Sequence[RunResult], failures: Sequence[RunFailure], derived: Derived
 ) -> pd.DataFrame:
     """All scores of all runs, sorted; it depends on nothing but the arguments.
 
@@ -107,7 +108,7 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
         "unit": score.unit,
         "key": result.key,
         "status": status(result),
-        "difference": result.difference,
+        "difference": difference_text(result.difference),
         "note": "; ".join(filter(None, [partial_note(result, split), score.note])),
         "source": "",
     }
@@ -117,10 +118,18 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
     return row
 
 
-def _failed(failure: dict[str, str]) -> dict[str, Any]:
-    named = ("model", "benchmark", "preprocessing", "attack", "key", "difference")
+def _failed(failure: RunFailure) -> dict[str, Any]:
     empty = dict.fromkeys(("split", "metric", "unit", "source", "note"), "")
-    return {**empty, **{name: failure[name] for name in named}, "status": "failed"}
+    return {
+        **empty,
+        "model": failure.model,
+        "benchmark": failure.benchmark,
+        "preprocessing": failure.preprocessing,
+        "attack": failure.attack,
+        "key": failure.key,
+        "difference": difference_text(failure.difference),
+        "status": "failed",
+    }
 
 
 def _expected(result: RunResult, split: str) -> int | None:

@@ -10,36 +10,11 @@ from oodbench.metrics.score import Score
 from oodbench.reference import published_models
 from oodbench.reports.derived import Derived
 from oodbench.reports.tables.cells import ABSENT, FAILED, cell_text
-from oodbench.runs.results import RunResult
+from oodbench.reports.tables.columns import MODEL, Column, caption_sentences, table_columns
+from oodbench.runs.difference import difference_text
+from oodbench.runs.results import RunFailure, RunResult
 
 DEMO_WARNING = "DEMO DATA: these numbers are not comparable with published ones."
-
-
-@dataclass(frozen=True)
-class Column:
-    """One benchmark.
-
-    Attributes:
-        metrics: what the cell shows: the first of them that the run has.
-    """
-
-    title: str
-    benchmark: str
-    metrics: tuple[str, ...]
-
-
-COLUMNS = (
-    Column("IN", "imagenet", ("top1",)),
-    Column("IN-A", "imagenet_a", ("top1",)),
-    Column("IN-C", "imagenet_c", ("mce",)),
-    Column("IN-P", "imagenet_p", ("mfr", "flip_probability")),
-    Column("Stylized IN", "cue_conflict", ("shape_bias",)),
-    Column("IN-Sketch", "imagenet_sketch", ("top1",)),
-    Column("Adv. acc.", "adversarial", ("adversarial_accuracy",)),
-)
-"""Those of the published table; benchmarks that it has not follow by name."""
-
-_METRIC_NAMES = {"mfr": "mFR", "flip_probability": "flip prob."}
 
 _MARKS = {
     "(pub. ": "pub.: the published value and our difference from it.",
@@ -71,7 +46,7 @@ class WideTable:
 
 
 def wide_table(
-    results: Sequence[RunResult], failures: Sequence[dict[str, str]], derived: Derived
+    results: Sequence[RunResult], failures: Sequence[RunFailure], derived: Derived
 ) -> WideTable:
     """One row a model with the runs that did what the published run did, then all others.
 
@@ -79,32 +54,38 @@ def wide_table(
     data, then the newest. A run with a difference stands in a row `model (difference)` below.
     """
     chosen = _chosen(results)
-    failed = {(_failed_row(failure), failure["benchmark"]) for failure in failures}
+    failed = {(_row(failure), failure.benchmark) for failure in failures}
     rows = sorted({row for row, _ in (*chosen, *failed)}, key=_rank)
-    columns = [*COLUMNS, *_further(results, failures)]
-    titles = {column: _title(column, chosen.values(), derived) for column in columns}
-
+    columns = [
+        (column, _one_metric(column, chosen.values(), derived))
+        for column in table_columns(results, failures)
+    ]
     table = []
     for row in rows:
-        cells = {"Model": f"{row[0]} ({row[1]})" if row[1] else row[0]}
-        for column in columns:
+        cells = {MODEL: f"{row[0]} ({row[1]})" if row[1] else row[0]}
+        for column, metric in columns:
             place = (row, column.benchmark)
-            cells[titles[column]] = (
-                _cell(column, chosen[place], derived, named=titles[column] == column.title)
+            cells[_heading(column, metric)] = (
+                _cell(column, chosen[place], derived, named=metric is None)
                 if place in chosen
                 else (FAILED if place in failed else ABSENT)
             )
         table.append(cells)
-    frame = pd.DataFrame(table, columns=["Model", *titles.values()], dtype=str)
+    headings = [_heading(column, metric) for column, metric in columns]
+    frame = pd.DataFrame(table, columns=[MODEL, *headings], dtype=str)
     demo = any(result.demo for result in chosen.values())
-    left_out = len(results) - len(chosen)
-    return WideTable(frame, DEMO_WARNING if demo else "", _caption(frame, left_out))
+    caption = _caption(frame, caption_sentences(columns), len(results) - len(chosen))
+    return WideTable(frame, DEMO_WARNING if demo else "", caption)
+
+
+def _row(run: RunResult | RunFailure) -> _Row:
+    return run.model, difference_text(run.difference)
 
 
 def _chosen(results: Sequence[RunResult]) -> dict[tuple[_Row, str], RunResult]:
     chosen: dict[tuple[_Row, str], RunResult] = {}
     for result in results:
-        place = ((result.model, result.difference), result.benchmark)
+        place = (_row(result), result.benchmark)
         if place not in chosen or _merit(result) > _merit(chosen[place]):
             chosen[place] = result
     return chosen
@@ -121,32 +102,25 @@ def _rank(row: _Row) -> tuple[bool, int, str, str]:
     return (difference != "", place, model, difference)
 
 
-def _failed_row(failure: dict[str, str]) -> _Row:
-    return failure["model"], failure["difference"]
-
-
-def _further(results: Sequence[RunResult], failures: Sequence[dict[str, str]]) -> list[Column]:
-    """Columns of benchmarks that the published table has not."""
-    known = {column.benchmark for column in COLUMNS}
-    headlines = {failure["benchmark"]: "" for failure in failures}
-    headlines |= {result.benchmark: result.headline for result in results}
-    return [
-        Column(name, name, (headline,))
-        for name, headline in sorted(headlines.items())
-        if name not in known
-    ]
-
-
-def _title(column: Column, results: Iterable[RunResult], derived: Derived) -> str:
-    """Names the metric where the column may show several and all its cells show the same."""
+def _one_metric(column: Column, results: Iterable[RunResult], derived: Derived) -> str | None:
+    """The metric that all cells of a column show, None where they show several."""
     shown = {
         _shown(column, result, derived)
         for result in results
         if result.benchmark == column.benchmark
-    } or {column.metrics[-1]}
-    if len(column.metrics) == 1 or len(shown) != 1:
+    } or {_usual(column)}
+    return shown.pop() if len(shown) == 1 else None
+
+
+def _heading(column: Column, metric: str | None) -> str:
+    """Names the metric where the column may show several and all its cells show the same."""
+    if len(column.metrics) == 1 or metric is None:
         return column.title
-    return f"{column.title} ({_METRIC_NAMES[shown.pop()]})"
+    return f"{column.title} ({column.metrics[metric]})"
+
+
+def _usual(column: Column) -> str:
+    return list(column.metrics)[-1]
 
 
 def _scores(result: RunResult, derived: Derived) -> dict[str, Score]:
@@ -156,30 +130,19 @@ def _scores(result: RunResult, derived: Derived) -> dict[str, Score]:
 def _shown(column: Column, result: RunResult, derived: Derived) -> str:
     scores = _scores(result, derived)
     known = [m for m in column.metrics if m in scores and not math.isnan(scores[m].value)]
-    return known[0] if known else column.metrics[-1]
+    return known[0] if known else _usual(column)
 
 
 def _cell(column: Column, result: RunResult, derived: Derived, *, named: bool) -> str:
     metric = _shown(column, result, derived)
     text = cell_text(result, metric, _scores(result, derived).get(metric))
     if named and len(column.metrics) > 1 and not text.startswith(ABSENT):
-        return f"{_METRIC_NAMES[metric]} {text}"
+        return f"{column.metrics[metric]} {text}"
     return text
 
 
-def _caption(frame: pd.DataFrame, left_out: int) -> str:
-    titles = list(frame.columns)
-    flips = "IN-P is the flip probability"
-    ratio = "IN-P is mFR, the flip probability relative to AlexNet's"
-    mixed = "IN-P is mFR or the flip probability, as each cell says"
-    in_p = flips if "IN-P (flip prob.)" in titles else ratio if "IN-P (mFR)" in titles else mixed
-    cells = frame.drop(columns="Model").to_numpy().ravel().tolist()
-    sentences = [
-        "Percent, with 95 % intervals.",
-        f"IN-C is mCE, {in_p}; lower is better for both.",
-        "Stylized IN is the shape bias.",
-        *(meaning for mark, meaning in _MARKS.items() if any(mark in cell for cell in cells)),
-    ]
-    if left_out:
-        sentences.append(f"Older or less complete runs, in results.csv only: {left_out}.")
-    return " ".join(sentences)
+def _caption(frame: pd.DataFrame, sentences: Sequence[str], left_out: int) -> str:
+    cells = frame.drop(columns=MODEL).to_numpy().ravel().tolist()
+    marks = [meaning for mark, meaning in _MARKS.items() if any(mark in cell for cell in cells)]
+    older = f"Older or less complete runs, in results.csv only: {left_out}." if left_out else ""
+    return " ".join(filter(None, ["Percent, with 95 % intervals.", *sentences, *marks, older]))

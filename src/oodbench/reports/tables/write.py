@@ -2,21 +2,20 @@
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from oodbench.core.columns import aligned
-from oodbench.core.errors import DataError
 from oodbench.core.files import write_text
 from oodbench.reports.attacks.text import report_text
 from oodbench.reports.derived import derive
 from oodbench.reports.tables.long import long_table
 from oodbench.reports.tables.wide import WideTable, wide_table
-from oodbench.runs.paths import runs_directory, tables_directory
-from oodbench.runs.results import read_failures, read_results
+from oodbench.runs.paths import tables_directory
+from oodbench.runs.results import no_runs, read_results
 from oodbench.runs.scoring import rescore
 from oodbench.runs.stored_protocol import stored_protocol
 
@@ -28,10 +27,12 @@ class Written:
     Attributes:
         text: content of table.md, or of attack_report.txt.
         files: results.csv, table.csv, table.md; or attack_report.txt.
+        problems: one line for every file of a run that could not be used.
     """
 
     text: str
     files: tuple[Path, ...]
+    problems: Sequence[str]
 
 
 def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
@@ -39,16 +40,15 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
 
     Args:
         output_root: holds `runs/`.
-        normaliser: AlexNet's scores on ImageNet-P, see `oodbench.reports.derived.read_normaliser`.
+        normaliser: AlexNet's scores on ImageNet-P, see `oodbench.benchmarks.normaliser`.
 
     Raises:
         DataError: there is no run, or the normaliser file is damaged.
     """
-    results, failures = read_results(output_root), read_failures(output_root)
+    stored = read_results(output_root)
+    results, failures = stored.results, stored.failures
     if not results and not failures:
-        raise DataError(
-            f"no finished run below {runs_directory(output_root)}; run oodbench model=… first"
-        )
+        raise no_runs(output_root, stored.problems)
     derived = derive(results, normaliser)
     wide = wide_table(results, failures, derived)
     text = markdown(wide)
@@ -59,7 +59,8 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
     }
     for name, content in contents.items():
         write_text(tables_directory(output_root) / name, content)
-    return Written(text, tuple(tables_directory(output_root) / name for name in contents))
+    files = tuple(tables_directory(output_root) / name for name in contents)
+    return Written(text, files, stored.problems)
 
 
 def write_attack_report(output_root: Path) -> Written:
@@ -68,14 +69,17 @@ def write_attack_report(output_root: Path) -> Written:
     Raises:
         DataError: there is no attacked run, or records are damaged.
     """
-    text = report_text(read_results(output_root))
+    stored = read_results(output_root)
+    text = report_text(stored.results)
     file = tables_directory(output_root) / "attack_report.txt"
     write_text(file, text)
-    return Written(text, (file,))
+    return Written(text, (file,), stored.problems)
 
 
 def rescore_all(output_root: Path, allowed: Collection[str] = ()) -> None:
     """Score every finished run again from its records; none of them where one is refused.
+
+    A result that cannot be read is left as it is.
 
     The results keep their times of change: a run does not become the newest by being rescored.
 
@@ -86,7 +90,7 @@ def rescore_all(output_root: Path, allowed: Collection[str] = ()) -> None:
     Raises:
         DataError: a result names another one, or records are damaged.
     """
-    results = read_results(output_root)
+    results = read_results(output_root).results
     for result in results:
         stored_protocol(result, allowed)
     for result in results:

@@ -1,0 +1,58 @@
+"""Whether a run is done: a result that cannot be used is named, not passed over."""
+
+import json
+from pathlib import Path
+
+import pytest
+from run_factory import run_result
+
+from oodbench.core.errors import DataError
+from oodbench.core.files import write_json
+from oodbench.runs.plan import Plan, is_done, make_plan
+from oodbench.runs.results import write_result
+from oodbench.sweeps.composing import load_run
+
+
+@pytest.fixture
+def plan(toy: Path) -> Plan:
+    """Of the toy model, with a finished run on disk."""
+    given = [f"data.root={toy / 'data'}", "data.allow_partial=true", f"output_root={toy / 'out'}"]
+    plan = make_plan(load_run("toy", ["engine=eager", "limit=4", *given], toy / "my_conf"))
+    counts = {"n_items": 4, "n": 4, "n_expected": 50_000, "skipped": []}
+    write_json(plan.paths.key_document, plan.document)
+    write_result(plan.paths.result, run_result("toy", key=plan.key, splits={"": counts}))
+    return plan
+
+
+def test_a_whole_result_is_found(plan: Plan) -> None:
+    assert is_done(plan) is not None
+
+
+def test_a_result_of_schema_1_is_found(plan: Plan) -> None:
+    content = json.loads(plan.paths.result.read_text())
+    for name in ("schema", "column", "official"):
+        del content[name]
+    plan.paths.result.write_text(json.dumps({**content, "difference": "seed=1"}))
+    found = is_done(plan)
+    assert found is not None
+    assert (found.difference, found.column.title) == (["seed=1"], "IN")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("{", "damaged"), ("{}", "fields missing"), ('{"schema": 3}', "schema 3")]
+)
+def test_a_result_that_cannot_be_used_is_named(
+    plan: Plan, text: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan.paths.result.write_text(text)
+    assert is_done(plan) is None
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{plan.paths.result}: not used: ")
+    assert said in record.getMessage()
+
+
+def test_a_folder_in_the_result_s_place_is_refused_before_anything_is_computed(plan: Plan) -> None:
+    plan.paths.result.unlink()
+    plan.paths.result.mkdir()
+    with pytest.raises(DataError, match=r"result\.json: not used: a folder .*; remove it$"):
+        is_done(plan)
