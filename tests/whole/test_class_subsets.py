@@ -100,6 +100,11 @@ def test_thirty_classes_are_one_yaml(toy: Path, cli: Cli, logits: np.ndarray) ->
     # Below 100 pictures there is one bin.
     gap = abs(confidence.mean() - 40 / 60)
     assert scores["rms_calibration_error"] == pytest.approx(gap, abs=1e-4)
+    protocol = result["config"]["benchmark"]["protocol"]
+    wnids = [imagenet_wnids()[k] for k in INDICES]
+    assert protocol["classes"] == wnids
+    assert protocol["readout"] == {"_target_": "oodbench.readouts.Subset", "classes": wnids}
+    assert protocol["scores"][0] == "oodbench.metrics.accuracy.imagenet_a"  # the id of `subset`
     # The result holds the classes, so that it is scored again without their file.
     (toy / "my_conf/thirty.txt").unlink()
     file.write_text(json.dumps({**result, "scores": {"": {}}}))
