@@ -287,3 +287,30 @@ def test_an_id_and_what_it_stands_for_are_one_to_one() -> None:
     assert len(set(stand_for)) == len(places)
     passed_on = [p.name for p in places.values() if places.get(p.name, p).name != p.name]
     assert passed_on == []
+
+
+def test_general_code_knows_no_attack_and_no_engine_by_name() -> None:
+    targets = {
+        line.split()[1]
+        for group in ("attack", "engine")
+        for file in (PACKAGE.parents[1] / "conf" / group).glob("*.yaml")
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if line.strip().startswith("_target_:")
+    }
+    names = targets | {target.rpartition(".")[2] for target in targets}
+    assert {"oodbench.attacks.square.Square", "Square", "EagerEngine"} <= names
+    known = [
+        f"{module}: {node.value}"
+        for module in MODULES
+        if part_of(module) not in ("attacks", "engines")
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+    known += [
+        f"{module} imports {name}"
+        for module in MODULES
+        if part_of(module) not in ("attacks", "engines")
+        for name in anywhere(module)
+        if name in targets
+    ]
+    assert known == []

@@ -10,14 +10,14 @@ from oodbench.core.errors import DataError
 from oodbench.core.files import write_json
 from oodbench.runs.plan import Plan, is_done, make_plan
 from oodbench.runs.results import write_result
-from oodbench.sweeps.composing import load_run
+from oodbench.sweeps.catalogue import load_runs
 
 
 @pytest.fixture
 def plan(toy: Path) -> Plan:
     """Of the toy model, with a finished run on disk."""
     given = [f"data.root={toy / 'data'}", "data.allow_partial=true", f"output_root={toy / 'out'}"]
-    plan = make_plan(load_run("toy", ["engine=eager", "limit=4", *given], toy / "my_conf"))
+    plan = make_plan(load_runs(["toy"], ["engine=eager", "limit=4", *given], toy / "my_conf")[0])
     counts = {"n_items": 4, "n": 4, "n_expected": 50_000, "skipped": []}
     write_json(plan.paths.key_document, plan.document)
     write_result(plan.paths.result, run_result("toy", key=plan.key, splits={"": counts}))

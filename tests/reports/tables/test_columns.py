@@ -11,7 +11,7 @@ from oodbench.reports.tables.columns import table_columns
 from oodbench.reports.tables.wide import wide_table
 from oodbench.run import run_cell
 from oodbench.runs.plan import make_plan
-from oodbench.sweeps.composing import load_run
+from oodbench.sweeps.catalogue import load_runs
 
 PUBLISHED = ["IN", "IN-A", "IN-C", "IN-P", "Stylized IN", "IN-Sketch", "Adv. acc."]
 
@@ -111,7 +111,7 @@ def test_a_benchmark_of_the_user_s_has_its_title_and_caption(
     (toy / "my_conf" / "benchmark" / "renditions.yaml").write_text(RENDITIONS)
     given = [f"data.root={toy / 'data'}", "data.allow_partial=true", f"output_root={toy / 'out'}"]
     overrides = ["benchmark=renditions", "engine=eager", "limit=5", *given]
-    assert run_cell(make_plan(load_run("toy", overrides, toy / "my_conf"))).state == "done"
+    assert run_cell(make_plan(load_runs(["toy"], overrides, toy / "my_conf")[0])).state == "done"
     assert main(["--output-root", str(toy / "out")]) == 0
     lines = capsys.readouterr().out.splitlines()
     heading, cells = (line.split("|")[1:-1] for line in (lines[0], lines[2]))
