@@ -160,10 +160,11 @@ def test_unknown_weights_begin_anew_and_other_files_stay(here: Path) -> None:
     assert session["items"] == 10
 
 
+@pytest.mark.parametrize("identity", ["toy-v1", "null"])
 def test_a_damaged_account_of_the_run_does_not_end_it(
-    here: Path, caplog: pytest.LogCaptureFixture
+    here: Path, caplog: pytest.LogCaptureFixture, identity: str
 ) -> None:
-    plan = planned("limit=2")
+    plan = planned(f"model.weights.identity={identity}", "limit=2")
     plan.paths.info.mkdir(parents=True)
     assert execute(plan) is not None
     assert any("run.json: damaged: begun anew" in message for message in caplog.messages)

@@ -9,6 +9,7 @@ from torch import nn
 from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.core.schema import ModelConfig, WeightsConfig
 from oodbench.models.build import build_classifier
+from oodbench.models.weights import find_weights
 from oodbench.probe.backbone import Backbone, backbone_weights, build_backbone
 
 
@@ -51,7 +52,9 @@ def model(target: str, **arguments: str) -> ModelConfig:
 
 
 def built(chosen: ModelConfig, precision: str = "fp32", size: int = 2) -> Backbone:
-    return build_backbone(chosen, [], precision=precision, forward_batch_size=size)
+    weights = backbone_weights(chosen.weights)
+    files = find_weights(chosen.name, weights, Path("unused"), download=False)
+    return build_backbone(chosen, files, precision=precision, forward_batch_size=size)
 
 
 def pictures(n: int = 3) -> torch.Tensor:

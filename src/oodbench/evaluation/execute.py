@@ -68,7 +68,8 @@ def _begin_anew(plan: Plan) -> None:
     paths = plan.paths
     chunks = [path for split in plan.splits for path in chunk_files(paths.records, split.name)]
     for path in (paths.result, paths.info, paths.key_document, paths.error, *chunks):
-        path.unlink(missing_ok=True)
+        if path.is_file():
+            path.unlink()
 
 
 def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
