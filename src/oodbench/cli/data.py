@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         Exit code: 0, 1 after an error that the user can mend, 130 after Ctrl-C. Wrong arguments
         exit with 2, as argparse does.
     """
-    chosen = _parser().parse_args(arguments)
+    chosen = argument_parser().parse_args(arguments)
     try:
         COMMANDS[chosen.command].run(chosen)
     except OodbenchError as error:
@@ -173,7 +173,8 @@ def _generate(arguments: argparse.Namespace, product: Product, cells: Sequence[s
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """The options of the command, without parsing any."""
     parser = argparse.ArgumentParser(
         prog="oodbench-data", description="Make and look after the data sets that oodbench reads."
     )

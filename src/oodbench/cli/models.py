@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         Exit code: 0; 1 where a model is wrong, or one that was named is missing or cannot be
         fetched; 130 after Ctrl-C. Wrong arguments exit with 2, as argparse does.
     """
-    chosen = _parser().parse_args(arguments)
+    chosen = argument_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for name in ("httpx", "httpx2", "huggingface_hub"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -136,7 +136,8 @@ def _details(run: RunConfig) -> str:
     return "\n".join([model.name, *(f"  {key:<11} {value}" for key, value in rows if value)])
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """The options of the command, without parsing any."""
     parser = argparse.ArgumentParser(
         prog="oodbench-models", description="The models that oodbench knows, and their weights."
     )
