@@ -1,6 +1,6 @@
-"""The house stands: every part on its floor, torch behind its border, one place for each thing.
+"""The architecture holds: each part on its floor, torch behind its border, a place for each thing.
 
-Read from the import statements alone, without importing anything. How it is meant to be:
+Read from the import statements alone, without importing anything. What is intended:
 docs/architecture.md.
 """
 
@@ -33,7 +33,7 @@ WITHOUT_TORCH = (
 
 ENTRIES = {"__init__", "__main__"}
 LARGEST = 25
-"""Files of a package that one still overlooks."""
+"""Most files of a package that one can still survey."""
 
 
 def modules() -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""`oodbench-check`: finished runs beside what others measured."""
+"""`oodbench-check`: finished runs compared with what others measured."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns:
         Exit code: 0, or 1 where a difference is unexplained or after an error that the user can
-        mend, such as no run at all. Wrong arguments exit with 2, as argparse does.
+        fix, such as no run at all. Wrong arguments exit with 2, as argparse does.
     """
     chosen = argument_parser().parse_args(arguments)
     try:

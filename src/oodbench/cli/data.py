@@ -1,4 +1,4 @@
-"""`oodbench-data`: the data sets on disk, one subcommand a pair of functions."""
+"""`oodbench-data`: the data sets on disk; each subcommand is a pair of functions."""
 
 import argparse
 import logging
@@ -23,7 +23,7 @@ class Command:
     Attributes:
         summary: one line for the list of subcommands.
         options: declares the options.
-        run: does the work; raises an `OodbenchError` where the user must mend something.
+        run: does the work; raises an `OodbenchError` where the user must fix something.
     """
 
     summary: str
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: command line without the program's name; `sys.argv` by default.
 
     Returns:
-        Exit code: 0, 1 after an error that the user can mend, 130 after Ctrl-C. Wrong arguments
+        Exit code: 0, 1 after an error that the user can fix, 130 after Ctrl-C. Wrong arguments
         exit with 2, as argparse does.
     """
     chosen = argument_parser().parse_args(arguments)

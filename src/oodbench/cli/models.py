@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def list_models(models: list[RunConfig], chosen: argparse.Namespace) -> int:
-    """Print one line a model, or with --details where its weights come from."""
+    """Print one line per model, or with --details where its weights come from."""
     for run in models:
         if chosen.details:
             print(_details(run), end="\n\n")

@@ -40,7 +40,7 @@ def _planned(chosen: argparse.Namespace) -> int:
     if not launch.jobs:
         print("no job: the sweep matched no config; oodbench --help lists them", file=sys.stderr)
         return 2
-    # They import torch, which takes seconds: not for a typo.
+    # Imported late: torch takes seconds, too long to report a typo.
     from oodbench.sweeps.forecast.needs import Needs, all_problems
     from oodbench.sweeps.forecast.table import forecast_json, forecast_text
     from oodbench.sweeps.forecast.times import times

@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: command line without the program's name; `sys.argv` by default.
 
     Returns:
-        Exit code: 0, or 1 after an error that the user can mend, such as no run at all. Wrong
+        Exit code: 0, or 1 after an error that the user can fix, such as no run at all. Wrong
         arguments exit with 2, as argparse does.
     """
     chosen = argument_parser().parse_args(arguments)

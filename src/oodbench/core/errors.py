@@ -1,4 +1,4 @@
-"""Errors that a user can mend: each message is one line that names the file or key and the mend."""
+"""Errors that a user can fix: each message is one line, with the file or key and the remedy."""
 
 
 class OodbenchError(Exception):
@@ -18,4 +18,4 @@ class WeightsError(OodbenchError):
 
 
 class AttackError(OodbenchError):
-    """An attack broke a promise: its result left the ball or the pixel range."""
+    """An attack broke its contract: its result left the ball or the pixel range."""

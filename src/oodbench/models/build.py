@@ -1,4 +1,4 @@
-"""A model's config and weights files into a Classifier."""
+"""Build a Classifier from a model's config and weights files."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from oodbench.models.weights import missing_head
 _OWN_NETWORKS = "oodbench.models."
 _FUNCTION = "oodbench.models.networks.function_network"
 _READ_BY_THE_LIBRARY = ("timm", "transformers", "onnx")
-"""Layouts whose file the network's constructor reads itself, as `weights_file`."""
+"""Layouts whose file is read by the network's constructor, as `weights_file`."""
 
 
 def build_classifier(model: ModelConfig, *, weights_files: list[Path]) -> Classifier:
@@ -71,7 +71,7 @@ def _construct(model: ModelConfig, weights_files: list[Path]) -> nn.Module:
 
 
 def _library_reads(model: ModelConfig, files: list[Path]) -> bool:
-    """Of timm only safetensors, which cannot hold code; the other readers see to that themselves.
+    """For timm, only safetensors, which cannot hold code; the other readers take care of it.
 
     A pickle in timm's place is read by our own loader.
     """
@@ -81,7 +81,7 @@ def _library_reads(model: ModelConfig, files: list[Path]) -> bool:
 
 
 def _allow_no_file(model: ModelConfig) -> None:
-    """Only a network of the user's may bring its own weights; ours would be random unseen."""
+    """Only a user's network may bring its own weights; one of ours would silently be random."""
     target = str(model.network.get("_target_", ""))
     own = target.startswith(_OWN_NETWORKS) and target != _FUNCTION
     if own and model.weights.random_seed is None:

@@ -1,4 +1,4 @@
-"""The training of the classifier: steps, epochs, and the state from which it can go on."""
+"""The training of the classifier: steps, epochs, and the state from which it can be resumed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ Row = dict[str, float]
 
 @dataclass
 class State:
-    """All that a training has come to; the same in every process.
+    """All state of a training; the same in every process.
 
     Attributes:
         head: float32 linear layer.
@@ -101,7 +101,7 @@ class Trainer:
     stop_asked: Callable[[], bool]
 
     def train(self, state: State) -> None:
-        """Go on from `state` to the end of the recipe.
+        """Train from `state` to the end of the recipe.
 
         Raises:
             Interrupted: it was asked to stop; `state` is whole.

@@ -196,7 +196,7 @@ def _roots(run: RunConfig, splits: Sequence[Split]) -> set[Path]:
 
 
 def _refuse_generated(run: RunConfig) -> None:
-    """What `oodbench-data` generated is never to stand in the column of the official data set."""
+    """Refuse generated data under the official name: its column is for the official data set."""
     if run.benchmark.name not in ("imagenet_c", "imagenet_p"):
         return
     root = Path(run.benchmark.root)
@@ -226,5 +226,5 @@ def _check_complete(run: RunConfig, splits: Sequence[Split], missing: Sequence[s
 
 
 def decoders(data: DataConfig) -> int:
-    """Threads that decode: one a core, since the network's threads wait for them or they for it."""
+    """Threads that decode: one per core, since the network waits for them or they for it."""
     return data.workers or len(os.sched_getaffinity(0))

@@ -14,7 +14,7 @@ from oodbench.runs.attacked import ReadRecords, attack_class, item_counts, read_
 from oodbench.runs.results import RunResult
 
 _PICTURES = 1000
-"""Of a run that is named as missing: enough to compare with."""
+"""Pictures of a run that is named as missing: enough to compare with."""
 
 _STEPS = ("iterations", "queries", "steps")
 """What attacks call the number of their steps."""
@@ -26,7 +26,7 @@ Field = tuple[tuple[str, ...], Any]
 """Keys that lead to a value of the attack's config, and the value."""
 
 _NO_NUMBERS = ("name", "memory", "micro_batch")
-"""Keys of an attack that change no number."""
+"""Keys of an attack that do not change any number."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Beside:
 
     @property
     def on(self) -> str:
-        """What it rests on, in words."""
+        """What the comparison rests on, in words."""
         return f"on {self.n} pictures (run {self.run.key})"
 
 
@@ -128,7 +128,7 @@ def _same_subject(result: RunResult, other: RunResult) -> bool:
 
 
 def _subject(result: RunResult) -> tuple[Any, ...]:
-    """What two runs must share to be set against each other; the data by what is in them."""
+    """What two runs must share to be compared; the data by their content."""
     pipeline = {k: value for k, value in result.config["preprocessing"].items() if k != "name"}
     facts = (result.benchmark, result.dataset_fingerprint, result.weights, result.precision)
     return (*facts, result.demo, result.config["model"], pipeline)
@@ -287,7 +287,7 @@ _COMPARISONS: Mapping[str, SecondRunCheck] = {
 
 
 def _difference_words(result: RunResult) -> list[str]:
-    """What the run did otherwise than the published one, as command line words."""
+    """What the run did differently from the published one, as words of a command line."""
     return [word for word in re.split(r", (?=[\w.@]+=)", result.difference) if word]
 
 

@@ -30,7 +30,7 @@ class Written:
 
 
 def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
-    """Make `<output_root>/tables/` anew; the same runs give the same bytes.
+    """Rewrite `<output_root>/tables/`; the same runs give the same bytes.
 
     Args:
         output_root: holds `runs/`.
@@ -58,7 +58,7 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
 
 
 def write_attack_report(output_root: Path) -> Written:
-    """Make `<output_root>/tables/attack_report.txt` anew from the records of all attacked runs.
+    """Rewrite `<output_root>/tables/attack_report.txt` from the records of all attacked runs.
 
     Raises:
         DataError: there is no attacked run, or records are damaged.
@@ -74,7 +74,7 @@ def rescore_all(output_root: Path) -> None:
 
     The results keep their times of change: a run does not become the newest by being rescored.
     """
-    from oodbench.runs.scoring import rescore  # it imports torch, which the tables do without
+    from oodbench.runs.scoring import rescore  # it imports torch, which the tables do not need
 
     for result in read_results(output_root):
         file = result.directory / "result.json"

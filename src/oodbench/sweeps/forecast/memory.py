@@ -28,13 +28,13 @@ def clean_bytes(cost: NetworkCost, batch_size: int) -> int:
 
 
 def gradient_bytes(cost: NetworkCost, attack: Mapping[str, Any], batch: int, device: str) -> int:
-    """Parameters, and what is kept of layers for the pictures that go forth and back at once.
+    """Parameters, and what layers keep for the pictures of one forward and backward pass.
 
     Args:
         cost: of the network that the gradients are of.
         attack: node of an attack; `attack.memory` in GiB bounds the activations.
         batch: pictures that are attacked together.
-        device: where.
+        device: that computes.
     """
     activations = cost.kept * _at_once(attack, batch, device)
     memory = attack.get("memory")
@@ -44,7 +44,7 @@ def gradient_bytes(cost: NetworkCost, attack: Mapping[str, Any], batch: int, dev
 
 
 def _at_once(attack: Mapping[str, Any], batch: int, device: str) -> int:
-    """Attacks of other libraries take whole batches where nothing is said."""
+    """Attacks of other libraries take whole batches, unless configured otherwise."""
     given = attack.get("micro_batch")
     if given is None and not issubclass(get_object(attack["_target_"]), LibraryAttack):
         given = default_micro_batch(torch.device(device))
