@@ -131,7 +131,7 @@ def _generation_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="VAL",
-        help="folder of the clean pictures, one folder a class, named by synset id",
+        help="folder of the clean pictures, one folder per class, named by synset id",
     )
     parser.add_argument(
         "--out",

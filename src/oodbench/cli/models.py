@@ -145,7 +145,7 @@ def argument_parser() -> argparse.ArgumentParser:
     commands: Sequence[tuple[str, Command, str]] = (
         ("list", list_models, "which models there are, how large, under which licence"),
         ("check", check, "are the weights there, of the right hash, loadable, of the right size?"),
-        ("fetch", fetch, "download weights; an interrupted download goes on"),
+        ("fetch", fetch, "download weights; an interrupted download is resumed"),
     )
     for name, command, summary in commands:
         sub = subparsers.add_parser(name, help=summary, description=summary)

@@ -59,7 +59,7 @@ def build_demo(directory: Path, report: Callable[[str], None] = print) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise DataError(
-            f"{error.filename or directory}: {reason}: mend it or choose another --out, "
+            f"{error.filename or directory}: {reason}: fix it or choose another --out, "
             "then run the same command again"
         ) from error
     report(f"{directory}: demo data complete ({total} files); {NOTICE}")

@@ -98,7 +98,7 @@ def build(product: Product, plan: GenerationPlan) -> None:
         manifest.finish(plan.out, complete, damaged)
     except OSError as error:
         raise DataError(
-            f"{error.filename or plan.out}: {error.strerror or error}: mend it or choose another "
+            f"{error.filename or plan.out}: {error.strerror or error}: fix it or choose another "
             "--out, then run the same command again"
         ) from error
     log.info(
@@ -126,7 +126,7 @@ def _source_folders(source: Path) -> list[Folder]:
     if not source.is_dir():
         raise DataError(
             f"{source}: no such folder; point --source at the folder of ImageNet's validation "
-            "pictures, one folder a class"
+            "pictures, one folder per class"
         )
     folders = list_folders(source, PICTURE_SUFFIXES)
     known = set(imagenet_wnids())
