@@ -176,7 +176,7 @@ def arrays(options, corrupt, streams):
 
 
 def times(options, corrupt, _):
-    """Processor milliseconds per picture, the best of `rounds`, by corruption and severity."""
+    """Milliseconds of the processor a picture, the best of `rounds`, by corruption and severity."""
     pictures = np.load(options.pictures)
     found = {}
     for corruption in options.corruptions:

@@ -1,6 +1,6 @@
 """The architecture holds: each part on its floor, torch behind its border, a place for each thing.
 
-Read from the import statements alone, without importing anything. What is intended:
+Read from the import statements alone, without importing anything. How it is meant to be:
 docs/architecture.md.
 """
 

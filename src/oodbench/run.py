@@ -95,7 +95,7 @@ def _keep_failure(run: RunConfig, paths: RunPaths, message: str) -> None:
 
 
 def _difference(run: RunConfig) -> str:
-    """What was done differently; unknown where the config itself is what failed."""
+    """What was done otherwise; unknown where the config itself is what failed."""
     try:
         return difference(run)
     except OodbenchError:

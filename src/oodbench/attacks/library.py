@@ -196,7 +196,7 @@ def refuse_unknown_arguments(given: Iterable[str], known: list[str]) -> None:
 
 
 def alternatives(name: str, available: list[str]) -> str:
-    """End of an error message about an unknown name: the closest one, and all of them."""
+    """End of an error message about an unknown name: the nearest one, and all."""
     close = get_close_matches(name, available, n=1)
     hint = f"did you mean {close[0]}? " if close else ""
     return f"{hint}available: {', '.join(available)}"

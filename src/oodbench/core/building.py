@@ -14,7 +14,7 @@ def build(node: dict[str, Any], key: str) -> Any:
 
     Args:
         node: a mapping with `_target_`, the dotted name of a class or function.
-        key: where the node is in the config, for messages.
+        key: where the node stands in the config, for messages.
 
     Raises:
         ConfigError: the target cannot be imported, an argument is unknown, missing or refused.
@@ -35,7 +35,7 @@ def build(node: dict[str, Any], key: str) -> Any:
 
 
 def check_arguments(node: dict[str, Any], key: str) -> None:
-    """Refuse an argument that the target does not accept, and a missing one that it requires."""
+    """Refuse an argument that the target does not take, and a required one that is not given."""
     target = node.get("_target_")
     if not target:
         raise ConfigError(f"{key}._target_ is missing: the dotted name of a class or function")

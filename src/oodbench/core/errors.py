@@ -18,4 +18,4 @@ class WeightsError(OodbenchError):
 
 
 class AttackError(OodbenchError):
-    """An attack broke its contract: its result left the ball or the pixel range."""
+    """An attack broke a promise: its result left the ball or the pixel range."""

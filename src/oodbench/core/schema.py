@@ -99,7 +99,7 @@ class BenchmarkConfig:
     attack: str = "none"
     """Name of the attack that belongs to the benchmark."""
     chunk_size: int = 512
-    """Items per Parquet file: the most that a kill can lose."""
+    """Items a Parquet file; what a kill can lose at most."""
     published_preprocessing: dict[str, PipelineConfig] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
 

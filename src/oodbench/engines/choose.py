@@ -64,7 +64,7 @@ def prepared(
             f"engine={config.name}: no place for the exported model: {error}: make room, or use "
             "engine=eager"
         ) from error
-    if target not in (EAGER, AUTO):  # eager is the reference, auto has its own gate
+    if target not in (EAGER, AUTO):  # the one is the reference, the other has its own gate
         gate(forward, classifier, example, tolerance=config.tolerance)
     return forward
 

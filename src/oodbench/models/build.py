@@ -71,7 +71,7 @@ def _construct(model: ModelConfig, weights_files: list[Path]) -> nn.Module:
 
 
 def _library_reads(model: ModelConfig, files: list[Path]) -> bool:
-    """For timm, only safetensors, which cannot hold code; the other readers take care of it.
+    """Of timm only safetensors, which cannot hold code; the other readers see to that themselves.
 
     A pickle in timm's place is read by our own loader.
     """
@@ -81,7 +81,7 @@ def _library_reads(model: ModelConfig, files: list[Path]) -> bool:
 
 
 def _allow_no_file(model: ModelConfig) -> None:
-    """Only a user's network may bring its own weights; one of ours would silently be random."""
+    """Only a network of the user's may bring its own weights; ours would be random unseen."""
     target = str(model.network.get("_target_", ""))
     own = target.startswith(_OWN_NETWORKS) and target != _FUNCTION
     if own and model.weights.random_seed is None:

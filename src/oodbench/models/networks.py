@@ -115,7 +115,7 @@ def function_network(*, function: str) -> nn.Module:
     """
     try:
         found = get_object(function)
-    except Exception as error:  # whatever the user's module raises at import
+    except Exception as error:  # whatever the user's module raises while it is imported
         reason = " ".join(str(error.__cause__ or error).split())
         raise ConfigError(
             f"model.network.function={function}: cannot be imported: {reason}"

@@ -38,7 +38,7 @@ class WeightsFile:
 def weights_identity(
     name: str, weights: WeightsConfig, directory: Path, *, download: bool
 ) -> str | None:
-    """Identity of the weights, for the run key.
+    """What the weights are, for the run key.
 
     Args:
         name: of the model, for messages.

@@ -13,7 +13,7 @@ from oodbench.probe.training import State
 
 
 def write_checkpoint(path: Path, state: State, *, key: str) -> None:
-    """Write a state to disk, atomically."""
+    """Keep a state, atomically."""
     content = {
         "key": key,
         "head": {name: tensor.cpu() for name, tensor in state.head.state_dict().items()},
@@ -41,7 +41,7 @@ def read_checkpoint(path: Path, *, key: str) -> dict[str, Any] | None:
 
 
 def restore(state: State, content: dict[str, Any]) -> None:
-    """Restore a checkpoint into a fresh state."""
+    """Bring a fresh state to where a checkpoint was."""
     state.head.load_state_dict(content["head"])
     state.optimizer.load_state_dict(content["optimizer"])
     state.epoch, state.step = content["epoch"], content["step"]

@@ -62,7 +62,7 @@ class Computed:
 
 @dataclass(frozen=True)
 class Stored:
-    """Stored features, the same in every epoch.
+    """Features that are known: the same in every epoch.
 
     Attributes:
         features: float32 `(n, d)`, a file or memory.

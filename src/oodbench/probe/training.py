@@ -25,7 +25,7 @@ Row = dict[str, float]
 
 @dataclass
 class State:
-    """All state of a training; the same in every process.
+    """All that a training has come to; the same in every process.
 
     Attributes:
         head: float32 linear layer.
@@ -101,7 +101,7 @@ class Trainer:
     stop_asked: Callable[[], bool]
 
     def train(self, state: State) -> None:
-        """Train from `state` to the end of the recipe.
+        """Go on from `state` to the end of the recipe.
 
         Raises:
             Interrupted: it was asked to stop; `state` is whole.

@@ -159,7 +159,7 @@ def _normalised(
 def _second_runs(
     result: RunResult, results: Sequence[RunResult], benchmark: str, model: str
 ) -> list[RunResult]:
-    """Clean runs that `result` may be compared with, the best first."""
+    """Clean runs that may be set against `result`, the best first."""
     runs = [
         run
         for run in results

@@ -72,6 +72,6 @@ def _report(frame: pd.DataFrame, config: Mapping[str, Any]) -> AttackReport | No
 def stored_report(
     records: Path, counts: Mapping[str, int], config: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """`report_of`, as result.json holds it."""
+    """`report_of` as it stands in result.json."""
     report = report_of(records, counts, config)
     return None if report is None else asdict(report)

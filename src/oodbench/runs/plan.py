@@ -196,7 +196,7 @@ def _roots(run: RunConfig, splits: Sequence[Split]) -> set[Path]:
 
 
 def _refuse_generated(run: RunConfig) -> None:
-    """Refuse generated data under the official name: its column is for the official data set."""
+    """What `oodbench-data` generated is never to stand in the column of the official data set."""
     if run.benchmark.name not in ("imagenet_c", "imagenet_p"):
         return
     root = Path(run.benchmark.root)

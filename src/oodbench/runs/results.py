@@ -1,4 +1,4 @@
-"""result.json and error.json: written, read and scanned here alone."""
+"""result.json, run.json and error.json: written, read and scanned here alone."""
 
 import math
 from dataclasses import asdict, dataclass, field, replace
@@ -16,7 +16,7 @@ class RunResult:
 
     Attributes:
         key: 12 hex digits, the identity of the records.
-        difference: "" where the run did what the published run did, else what it did differently.
+        difference: "" where the run did what the published run did, else what it did otherwise.
         status: complete, or partial where fewer pictures than the official count were scored.
         demo: the data are demo data.
         extension: the published run did not evaluate this model family on this benchmark.

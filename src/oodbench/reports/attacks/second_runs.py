@@ -287,7 +287,7 @@ _COMPARISONS: Mapping[str, SecondRunCheck] = {
 
 
 def _difference_words(result: RunResult) -> list[str]:
-    """What the run did differently from the published one, as words of a command line."""
+    """What the run did otherwise than the published one, as command line words."""
     return [word for word in re.split(r", (?=[\w.@]+=)", result.difference) if word]
 
 

@@ -74,7 +74,7 @@ def rescore_all(output_root: Path) -> None:
 
     The results keep their times of change: a run does not become the newest by being rescored.
     """
-    from oodbench.runs.scoring import rescore  # it imports torch, which the tables do not need
+    from oodbench.runs.scoring import rescore  # it imports torch, which the tables do without
 
     for result in read_results(output_root):
         file = result.directory / "result.json"

@@ -44,7 +44,7 @@ def gradient_bytes(cost: NetworkCost, attack: Mapping[str, Any], batch: int, dev
 
 
 def _at_once(attack: Mapping[str, Any], batch: int, device: str) -> int:
-    """Attacks of other libraries take whole batches, unless configured otherwise."""
+    """Attacks of other libraries take whole batches where nothing is said."""
     given = attack.get("micro_batch")
     if given is None and not issubclass(get_object(attack["_target_"]), LibraryAttack):
         given = default_micro_batch(torch.device(device))
