@@ -21,15 +21,14 @@ from run_factory import run_result, store
 
 from oodbench.benchmarks.base import Benchmark
 from oodbench.core.building import build, check_arguments
-from oodbench.core.schema import RunConfig, register_schema, validate
+from oodbench.core.schema import RunConfig, validate
 from oodbench.engines.choose import prepared
-from oodbench.models import facts
 from oodbench.models.build import build_classifier
 from oodbench.models.class_lists import NAMES, class_list, missing_classes
 from oodbench.models.weights import find_weights
 from oodbench.reference import read_table
 from oodbench.reports.published import sources
-from oodbench.sweeps.composing import register_resolvers
+from oodbench.sweeps.composing import register_all
 
 RECIPES = {
     block.argument: block.text
@@ -65,9 +64,7 @@ def config(work: Path) -> RunConfig:
 
 
 def composed(work: Path, *overrides: str) -> RunConfig:
-    register_schema()
-    register_resolvers()
-    facts.register_resolvers()
+    register_all()
     GlobalHydra.instance().clear()
     search = f"hydra.searchpath=[file://{work / 'my_conf'}]"
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
