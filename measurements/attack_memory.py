@@ -1,7 +1,7 @@
 """Peak memory of attacks on large networks, each in a process of its own. Linux.
 
 Weights are random and exist once: the network is built on the meta device and filled. glibc is told
-to give freed memory back (MALLOC_*), as a user may; `--default-malloc` shows what that is worth.
+to give freed memory back (MALLOC_*), as a user can; `--default-malloc` shows what that is worth.
 
     python measurements/attack_memory.py --json attack_memory.json
     python measurements/attack_memory.py --only l2_whole --json l2.json  # 10 iterations, 30 min
@@ -62,7 +62,7 @@ class Case:
         build: the network, to be called within the meta device.
         goal: GiB that the peak may reach.
         run: what is measured, given the network; its own figures.
-        beside_the_model: the peak counts above what is resident with the network built.
+        beside_the_model: the peak counts above what is resident once the network is built.
         by_default: without `--only`.
     """
 

@@ -1,7 +1,7 @@
 """The attacks against foolbox and torchattacks on the same pictures: who is fooled.
 
-Both sides get the same radius, step, number of steps and network. Libraries draw from a generator
-an image too (torchattacks' Square, which draws one square for a whole batch, gets pictures one by
+Both sides get the same radius, step, number of steps and network. Libraries draw from one generator
+per image, too (torchattacks' Square, which draws one square for a whole batch, gets pictures one by
 one), but PGD's starts come from other draws, and ours runs on a folded copy: success is compared by
 the interval of the paired difference. See measurements/attacks.py.
 """
@@ -120,7 +120,7 @@ def paired_difference(ours: Tensor, theirs: Tensor) -> tuple[float, float]:
 def strengths(
     classifier: nn.Module, images: Tensor, labels: Tensor, micro_batch: int
 ) -> Iterator[dict[str, Any]]:
-    """A row a pair; success is a wrong prediction of the network itself, not of our copy."""
+    """One row per pair; success is a wrong prediction of the network itself, not of our copy."""
 
     def fooled(adversarial: Tensor) -> Tensor:
         with torch.no_grad():

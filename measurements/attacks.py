@@ -160,7 +160,7 @@ def compared(ours: Tensor, theirs: Tensor) -> tuple[bool, str]:
 def row(
     work: str, ours: list[float], theirs: list[float], count: int, agree: bool, goal: float | None
 ) -> dict[str, Any]:
-    """Milliseconds a picture; the ratio is the median over repetitions, theirs over ours."""
+    """Milliseconds per picture; the ratio is the median over repetitions, theirs over ours."""
     ratios = [theirs_ / ours_ for ours_, theirs_ in zip(ours, theirs, strict=True)]
     return {
         "work": work,
@@ -309,7 +309,7 @@ def speed(
         rows.append(entry)
         goal = f", goal {entry['goal']}" if entry["goal"] else ""
         print(
-            "{work}: {ours:.1f} ms a picture, theirs {theirs:.1f}, ratio {ratio:.2f} of {ratios}"
+            "{work}: {ours:.1f} ms per picture, theirs {theirs:.1f}, ratio {ratio:.2f} of {ratios}"
             "{aim}, agree: {agree}".format(**entry, aim=goal),
             flush=True,
         )

@@ -3,7 +3,7 @@
 `theirs` decodes with `load_picture` and then Resize 256, CenterCrop 224. `ours` is the second pass
 with `data.cache=memory`, with `data.cache=disk` through a file that is opened anew, and with the
 same file once the system has dropped its pages, as after a restart. The first pass, which fills
-the cache, is compared too: what keeping a picture costs. Wall time a picture, the best of several
+the cache, is compared too: what keeping a picture costs. Wall time per picture, the best of several
 rounds, both sides in turns.
 
     python measurements/cache.py --pictures /data/imagenet/val --json cache.json
@@ -50,14 +50,14 @@ class Work:
         return open_cache(kind, self.directory, LIMIT_GIB, {"name": name}, "", n, n)
 
     def cold(self, kind: str, name: str) -> float:
-        """Milliseconds a picture of a pass that fills a new cache."""
+        """Milliseconds per picture of a pass that fills a new cache."""
         cache = self.cache(kind, name)
         taken = self._timed(lambda position: cache.put(position, self.decoded(position)))
         cache.close()
         return taken
 
     def warm(self, kind: str, name: str) -> float:
-        """Milliseconds a picture of a pass that finds all in the cache."""
+        """Milliseconds per picture of a pass that finds all in the cache."""
         clock = time.perf_counter()
         cache = self.cache(kind, name)
         opened = time.perf_counter() - clock
@@ -66,7 +66,7 @@ class Work:
         return taken + opened / len(self.paths) * 1e3
 
     def plain(self) -> float:
-        """Milliseconds a picture of a pass without cache."""
+        """Milliseconds per picture of a pass without cache."""
         return self._timed(self.decoded)
 
     def agree(self, kind: str, name: str) -> bool:
@@ -112,7 +112,7 @@ def measured(work: Work, rounds: int) -> list[dict[str, Any]]:
             "work": f"{len(work.paths)} pictures, {how}, against decoding",
             "ours": round(min(found), 4),
             "theirs": round(plain, 4),
-            "unit": "ms a picture",
+            "unit": "ms per picture",
             "ratio": round(plain / min(found), 2),
             "agree": agree[how.split()[0]],
         }

@@ -63,7 +63,7 @@ def grey_levels(ours: Pictures, theirs: Pictures) -> int:
 
 
 def corrupted(pictures: Sequence[Pictures], corruption: str) -> Pictures:
-    """The same by ours, with the slip that corrupt-tta has mended put right too."""
+    """The same by ours, with the bug fixed that corrupt-tta has fixed."""
     return np.stack([_of_severity(pictures, corruption, severity) for severity in SEVERITIES])
 
 

@@ -1,4 +1,4 @@
-"""Other people's corruptions, mended from outside so that they run, on our pictures and streams.
+"""Other people's corruptions, patched from outside so that they run, on our pictures and streams.
 
 Runs in an environment of its own, which needs no oodbench and no oodbench dependency:
 
@@ -8,9 +8,9 @@ Runs in an environment of its own, which needs no oodbench and no oodbench depen
     peers/bin/python measurements/corruption_peers.py arrays --pictures in.npy --out out.npz
 
 or, for `--peer corrupt_tta`, `pip install corrupt-tta` alone. With `--imagemagick convert`, the
-motion blur of motion_blur and snow is that of ImageMagick 6, as published. Mended: the argument
+motion blur of motion_blur and snow is that of ImageMagick 6, as published. Patched: the argument
 `multichannel`, which scikit-image gave up; frost's enlargement of the texture by 1.1, and snow's
-layer that is one pixel too large, which the published code has not. For `arrays`, every draw comes
+layer that is one pixel too large, unlike the published code's. For `arrays`, every draw comes
 from the generator of `picture_stream`; for `times`, from `numpy.random`, as the peers do.
 """
 

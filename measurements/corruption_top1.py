@@ -42,7 +42,7 @@ def errors(classifier: nn.Module, pictures: Pictures, labels: Tensor) -> Tensor:
 def compared(
     classifier: nn.Module, labels: Tensor, corruption: str, ours: Pictures, theirs: Pictures
 ) -> Iterator[dict[str, Any]]:
-    """A row a severity."""
+    """One row per severity."""
     for severity, mine, others in zip(SEVERITIES, ours, theirs, strict=True):
         wrong, wrong_there = (errors(classifier, made, labels) for made in (mine, others))
         low, high = paired_difference(wrong, wrong_there)

@@ -1,9 +1,9 @@
 """The corruptions against imagecorruptions and corrupt-tta: same pictures, one thread each.
 
-Time of the processor a picture, over 19 corruptions x 5 severities, the best of several rounds,
+Processor time per picture, over 19 corruptions x 5 severities, the best of several rounds,
 each package in a process of its own; `theirs` is the faster of them. They agree if two pictures,
 made with the same random numbers, differ by no more grey levels than here. How to make the other
-environments, and what is mended in imagecorruptions so that it runs: see corruption_peers.py.
+environments, and what is patched in imagecorruptions so that it runs: see corruption_peers.py.
 
     python measurements/corruptions.py --pictures /data/imagenet/val \\
         --reference-python old/bin/python --tta-python new/bin/python --json corruptions.json
@@ -29,7 +29,7 @@ from oodbench.data.corruptions.parameters import SEVERITIES, names
 GOAL_TOTAL, GOAL_EACH, GOAL_GLASS = 5.0, 0.95, 30.0
 COMPARED = 2
 LEVELS = {"snow": 3, "glass_blur": 2}
-"""Others 1. The layer of snow is rounded otherwise there; glass blur cuts decimals twice."""
+"""Others 1. The layer of snow is rounded differently there; glass blur cuts decimals twice."""
 
 
 def times(python: str, peer: str, pictures: Path, rounds: int) -> dict[str, float]:
@@ -61,7 +61,7 @@ def differences(peers: Peers, pictures: Path) -> dict[str, int]:
 def compared(
     found: dict[str, dict[str, float]], levels: dict[str, int], count: int
 ) -> list[dict[str, Any]]:
-    """A row a corruption, summed over severities, and the total."""
+    """One row per corruption, summed over severities, and the total."""
     rows = []
     for name in (*names(), "total"):
         corruptions = names() if name == "total" else [name]
@@ -78,7 +78,7 @@ def compared(
                 "corruption": name,
                 "ours": ours,
                 "theirs": faster,
-                "unit": "ms a picture",
+                "unit": "ms per picture",
                 "ratio": faster / ours,
                 **sums,
                 "grey_levels": max((levels[corruption] for corruption in known), default=None),
@@ -90,7 +90,7 @@ def compared(
 
 def report(rows: list[dict[str, Any]], packages: list[str]) -> None:
     heads = "".join(f"{package:>18}" for package in ("ours", *packages))
-    print(f"{'ms a picture, 5 severities':<28}{heads}  faster x  grey levels")
+    print(f"{'ms per picture, 5 severities':<28}{heads}  faster x  grey levels")
     for row in rows:
         values = "".join(f"{row[package]:>18.2f}" for package in ("ours", *packages))
         levels = "unknown" if row["grey_levels"] is None else row["grey_levels"]

@@ -2,7 +2,7 @@
 
 `ours` is `oodbench.data.pictures.load_picture` and then Resize 256, CenterCrop 224; each of
 the others decodes the same files, hands its pixels to the same resize, and drops out where they
-differ. Milliseconds of the processor a picture, the best of several rounds.
+differ. Milliseconds of the processor per picture, the best of several rounds.
 
     python measurements/decoding.py --pictures /data/imagenet/val --json decoding.json
 """
@@ -81,7 +81,7 @@ def main() -> None:
             "work": f"decode, resize 256, crop 224: Pillow against {decode.__name__}",
             "ours": round(float(times[0]), 3),
             "theirs": round(float(other), 3),
-            "unit": "ms a picture",
+            "unit": "ms per picture",
             "ratio": round(float(other / times[0]), 2),
             "agree": same,
         }

@@ -1,7 +1,7 @@
-"""Seconds a job of a sweep in which everything is done already: 26 models x 7 benchmarks.
+"""Seconds per job of a sweep in which everything is done already: 26 models x 7 benchmarks.
 
 Every run gets a finished result from its own plan (random weights, demo data), then the sweep
-is run once more as a subprocess. `theirs` is the goal, 0.3 s a job and 2.5 s for a single run.
+is run once more as a subprocess. `theirs` is the goal, 0.3 s per job and 2.5 s for a single run.
 
     oodbench-data demo --out demo-data
     python measurements/skip.py --data demo-data --json skip.json

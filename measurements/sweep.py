@@ -1,7 +1,7 @@
 """A sweep of three models x three benchmarks against one usual loop of timm for each pair.
 
 Ours is one command, `oodbench -m model=… benchmark=imagenet,imagenet_a,imagenet_sketch`; theirs one
-process a pair (`measurements/throughput.py` says what its loop is), as one runs timm's validate.py.
+process per pair, with the loop of `measurements/throughput.py`, as one runs timm's validate.py.
 Both from the start of a process to its end, on the same pictures: those of the folder that belong
 to the benchmark's classes. Predictions are compared picture by picture.
 

@@ -1,4 +1,4 @@
-"""Pictures a second from JPEG files to top-1: oodbench against the usual loop of timm.
+"""Pictures per second from JPEG files to top-1: oodbench against the usual loop of timm.
 
 The usual loop is `create_transform`, `ImageFolder`, `DataLoader`, a forward pass under
 `inference_mode`, as timm's validate.py has it; `theirs` is once batch 32 with the best of 0 to 2
@@ -170,7 +170,7 @@ def theirs(arguments: argparse.Namespace, loop: Loop) -> dict[str, Any]:
 
 
 def parts(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Each part of ours alone, pictures a second: loading without network, network without loading.
+    """Each part of ours alone, pictures per second: loading without network, and the reverse.
 
     `openvino` is that library's own loop: its throughput hint, as many requests as it wants, the
     same network and pixels, results thrown away.
@@ -243,7 +243,7 @@ def openvino_loop(classifier: Any, pixels: Any) -> Callable[[], None]:
 
 
 def best_rate(work: Callable[[], None], n: int, rounds: int = 3) -> float:
-    """Pictures a second, the best round."""
+    """Pictures per second, the best round."""
     seconds = []
     for _ in range(rounds):
         clock = time.perf_counter()

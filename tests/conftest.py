@@ -1,4 +1,4 @@
-"""Fixtures of all tests: an own cache, a folder with a toy model, the command line on it."""
+"""Fixtures of all tests: a private cache, a folder with a toy model, the command line on it."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The house stands: every part on its floor, torch behind its border, one place for each thing.
+"""The architecture holds: each part on its floor, torch behind its border, a place for each thing.
 
 The imports are read from the statements alone, without importing anything. How it is meant to be:
 docs/architecture.md.
@@ -79,7 +79,7 @@ FROZEN = [
 """Names in keys, caches, results and users' configs from before there was a table of ids."""
 
 LARGEST = 25
-"""Files of a package that one still overlooks."""
+"""Most files of a package that one can still survey."""
 
 
 def modules() -> dict[str, Path]:

@@ -1,28 +1,42 @@
 """The recipes of CONTRIBUTING.md, run as they stand there."""
 
+import csv
 import re
+import runpy
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from documents import ROOT, blocks
+from engine_toys import classifier, expected, pictures
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
+from run_factory import run_result, store
 
+from oodbench.benchmarks.base import Benchmark
 from oodbench.core.building import build, check_arguments
 from oodbench.core.schema import RunConfig, validate
+from oodbench.engines.choose import prepared
 from oodbench.models.build import build_classifier
 from oodbench.models.class_lists import NAMES, class_list, missing_classes
 from oodbench.models.weights import find_weights
+from oodbench.reference import read_table
+from oodbench.reports.published import sources
 from oodbench.sweeps.composing import register_all
 
-ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"^```(?:yaml|python) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-RECIPES = dict(BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+RECIPES = {
+    block.argument: block.text
+    for block in blocks(ROOT / "CONTRIBUTING.md")
+    if block.language in ("python", "yaml", "csv")
+}
+"""File name -> content."""
+
 CONFIGS = [Path(name) for name in RECIPES if name.endswith(".yaml")]
 # my_conf/model/mynet.yaml is chosen by model=mynet; of a group with two recipes the first is.
 OVERRIDES = [
@@ -59,7 +73,7 @@ def composed(work: Path, *overrides: str) -> RunConfig:
 
 def test_there_is_a_recipe_for_each_group() -> None:
     groups = sorted(override.split("=")[0] for override in OVERRIDES)
-    assert groups == ["attack", "benchmark", "model", "preprocessing"]
+    assert groups == ["attack", "benchmark", "engine", "model", "preprocessing"]
 
 
 def test_model_is_built_with_its_weights(config: RunConfig, work: Path) -> None:
@@ -90,7 +104,7 @@ def test_function_is_a_model(work: Path) -> None:
 
 
 def test_class_lists_are_those_that_there_are() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(imagenet_\w+)`[^|]*\| (\d+)[^|]*\| (\d+|none)", text, re.MULTILINE)
     assert [name for name, _, _ in rows] == list(NAMES)
     for name, outputs, lacking in rows:
@@ -107,6 +121,59 @@ def test_benchmark_is_accepted_by_its_class(config: RunConfig) -> None:
 def test_preprocessing_and_attack_are_built(config: RunConfig, group: str) -> None:
     node = getattr(config, group)
     assert f"{group}={build(node, group).name}" in OVERRIDES
+
+
+def test_metric_scores_the_records_beside_ours(config: RunConfig) -> None:
+    benchmark: Benchmark = build(config.benchmark.protocol, "benchmark.protocol")
+    records = pd.DataFrame(
+        {
+            "label": [0, 0, 1, 1, 2],
+            "prediction": [0, 1, 0, 1, 3],
+            "confidence": [0.9, 0.9, 0.3, 0.4, 0.6],
+            "top5": [[0, 1, 2, 3, 4]] * 5,
+        }
+    )
+    scores = benchmark.score([("", records)])[""]
+    # The second and the last picture are wrong with a confidence above one half.
+    assert (scores["confidently_wrong"].value, scores["top1"].value) == (0.4, 0.4)
+    assert scores["confidently_wrong"].higher_is_better is False
+
+
+def test_engine_computes_in_double_precision(config: RunConfig, tmp_path: Path) -> None:
+    model = classifier()
+    pixels = pictures(3)
+    forward = prepared(config.engine, model, pixels, cache_dir=tmp_path, model_identity=None)
+    found = forward.start(pixels).result()
+    assert forward.name == "float64"
+    np.testing.assert_allclose(found, expected(model, pixels), atol=1e-4)
+    twin = import_module("myengine").InDouble(model)
+    with torch.no_grad():
+        assert twin(torch.rand(1, 3, 8, 8)).dtype == torch.float64
+        assert model(torch.rand(1, 3, 8, 8)).dtype == torch.float32
+
+
+def test_command_counts_runs(
+    work: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (command,) = (name for name in RECIPES if name.startswith("src/oodbench/cli/"))
+    main = runpy.run_path(str(work / command))["main"]
+    store(run_result("resnet50"), tmp_path / "outputs")
+    store(run_result("moco_v2"), tmp_path / "outputs")
+    assert main(["--output-root", str(tmp_path / "outputs")]) == 0
+    assert capsys.readouterr().out == "finished runs: 2\n"
+
+
+def test_reference_value_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    (name,) = (Path(name) for name in RECIPES if name.endswith(".csv"))
+    shipped = read_table(name.name)
+    (added,) = csv.DictReader(RECIPES[str(name)].splitlines())
+    assert (ROOT / name).is_file()
+    assert list(added) == list(shipped[0])
+    tables = {name.name: [*shipped, added]}
+    monkeypatch.setattr(sources, "read_table", lambda table: tables.get(table, []))
+    (found,) = sources.references(added["model"], added["benchmark"], added["metric"])
+    assert (found.source, found.value, found.decimals) == ("literature", 61.3, 1)
+    assert found.pipeline == sources.RESIZE256_CROP224
 
 
 def test_command_line_finds_the_folder(work: Path) -> None:

@@ -45,7 +45,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Python of a new environment with the wheel; the other packages are those of this one.
 
-    Console scripts lie beside it.
+    Console scripts are beside it.
     """
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, symlinks=True)

@@ -100,7 +100,7 @@ def _difference(run: RunConfig) -> list[str]:
 
 def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 2 a sweep matched nothing, 130 Ctrl-C."""
-    # Before torch is imported: else threads that wait for each other keep cores from the decoders.
+    # Before torch is imported: or threads that wait for each other take cores from the decoders.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     register_all()
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="config")(task)

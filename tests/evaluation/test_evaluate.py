@@ -1,4 +1,4 @@
-"""What evaluation does once and not once a chunk, and what it records of an attack."""
+"""What evaluation does once and not once per chunk, and what it records of an attack."""
 
 from collections.abc import Callable
 from pathlib import Path

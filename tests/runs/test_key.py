@@ -121,7 +121,7 @@ def test_with_an_attack_auto_is_eager() -> None:
     assert key("attack=pgd_targeted", "engine=auto") == eager
     run = composed("attack=pgd_targeted", "engine=auto")
     document = key_document(run, weights=None, splits=[], device_type="cpu")
-    # As it stands in the runs from before there were other engines.
+    # As in the runs from before there were other engines.
     assert document["attack"]["engine"] == "oodbench.engines.eager.EagerEngine"
     assert key("attack=pgd_targeted", "engine=openvino") != eager
 

@@ -20,10 +20,10 @@ _MOMENTUM = 0.75
 """alpha of equation 3: the share of the new step, the rest is the previous one."""
 
 _STATE = 10
-"""Tensors of an image's size that a run keeps for each image, those of a moment included."""
+"""Tensors of an image's size that a run keeps for each image, temporary ones included."""
 
 _RISES = 0.75
-"""rho of condition 1: the share of steps since the last check that must raise the loss."""
+"""rho of condition 1: the share of the steps since the last check that must raise the loss."""
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Logits `(k, K)`, labels and targets `(k,)` -> losses `(k,)`, which the attack raises."""
@@ -47,7 +47,7 @@ def dlr_targeted(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
 
 @dataclass
 class _Found:
-    """What an attack has made of a batch so far, each `(N, …)`."""
+    """What an attack has found for a batch so far, each `(N, …)`."""
 
     images: Tensor
     succeeded: Tensor
@@ -109,7 +109,7 @@ class APGD:
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
     ) -> None:
-        """Set up the attack.
+        """Choose the ball, the loss, and how long to search.
 
         Args:
             name: for tables and folders.
@@ -117,7 +117,7 @@ class APGD:
             norm: linf or l2.
             loss: ce, or dlr_targeted.
             iterations: gradient steps of a run, at least 1.
-            restarts: runs of an image, with `dlr_targeted` at each target.
+            restarts: runs per image, with `dlr_targeted` per target.
             targets: of `dlr_targeted`: the likeliest wrong classes, one after the other.
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
                 on CUDA.
@@ -148,10 +148,10 @@ class APGD:
             classifier: images in [0, 1] -> logits `(N, K)`. It is put into evaluation mode.
             images: float32 or float64 `(N, C, H, W)` in [0, 1].
             labels: int64 `(N,)` in 0..K - 1.
-            seeds: one an image.
+            seeds: one per image.
 
         Returns:
-            Of a success its first misclassified iterate, else the clean image, as the authors do.
+            The first misclassified iterate of a success, else the clean image, as the authors do.
             `iterations`: over all runs. `columns`: `attack_loss` float32, cross entropy to the
             label of the returned image; `runs` int64, how many were made; `zero_gradient` bool, at
             the start of a run the gradient was 0 everywhere.
@@ -236,7 +236,7 @@ class APGD:
 
 
 class _Run:
-    """One descent of some images, in lockstep; those that are done leave."""
+    """One descent of some images, in lockstep; those that are done drop out."""
 
     def __init__(self, attack: APGD, passes: Passes, images: Tensor, found: _Found) -> None:
         self.attack = attack
@@ -252,7 +252,7 @@ class _Run:
     def descend(
         self, rows: Tensor, clean: Tensor, labels: Tensor, targets: Tensor, starts: Tensor
     ) -> None:
-        """Enter the images that succeed into `found`, and what all of them took."""
+        """Record the images that succeed in `found`, and the iterations of all of them."""
         zeros = torch.zeros(len(rows), dtype=clean.dtype, device=clean.device)
         steps = torch.full_like(zeros, 2 * self.attack.ball.radius)[:, None, None, None]
         history = zeros[:, None].repeat(1, self.attack.iterations + 1)

@@ -17,7 +17,7 @@ _NORMS_OF_FAB = {"linf": "Linf", "l2": "L2"}
 
 
 class AutoAttack:
-    """APGD on cross entropy, targeted APGD, targeted FAB, Square; each on what the last ones left.
+    """APGD on cross entropy, targeted APGD, targeted FAB, Square; each on the last one's survivors.
 
     An image that is misclassified anyway is a success that no attack sees. FAB is that of
     torchattacks; with one start, as here, it draws no random numbers.
@@ -39,7 +39,7 @@ class AutoAttack:
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
     ) -> None:
-        """Set up the four.
+        """Choose the ball, and how long each of the four attacks searches it.
 
         Args:
             name: for tables and folders.
@@ -101,10 +101,10 @@ class AutoAttack:
             classifier: images in [0, 1] -> logits `(N, K)`. It is put into evaluation mode.
             images: float32 or float64 `(N, C, H, W)` in [0, 1].
             labels: int64 `(N,)` in 0..K - 1.
-            seeds: one an image; every attack begins from it anew.
+            seeds: one per image; every attack starts from it again.
 
         Returns:
-            Of a success the picture that was found first, else what the last attack gave.
+            The picture of a success that was found first, else what the last attack returned.
             `iterations`: the sum over the attacks that saw the image. `columns`: `broken_by` int64,
             0 misclassified anyway, 1 to 4 the attack that succeeded, -1 none did.
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from oodbench.attacks.base import Norm
 
 _SMALLEST_NORM = 1e-12
-"""Below it a gradient has no direction: the step is as good as none."""
+"""Below this a gradient has no direction: there is no step."""
 
 
 class Ball(Protocol):
@@ -17,7 +17,7 @@ class Ball(Protocol):
     radius: float
 
     def direction(self, gradients: Tensor) -> Tensor:
-        """Per image, what descends fastest for a step of length 1 (to be subtracted)."""
+        """Per image, the step of length 1 that descends fastest (to be subtracted)."""
         ...
 
     def project(self, offsets: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class L2Ball:
         self.radius = radius
 
     def direction(self, gradients: Tensor) -> Tensor:
-        """The gradient at length 1."""
+        """The gradient, scaled to length 1."""
         return gradients / _lengths(gradients).clamp(min=_SMALLEST_NORM).to(gradients.dtype)
 
     def project(self, offsets: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What every attack takes and gives."""
+"""What every attack accepts and returns."""
 
 import hashlib
 from dataclasses import dataclass, field, fields
@@ -57,10 +57,10 @@ class Attack(Protocol):
 
         Args:
             classifier: images in [0, 1] -> logits `(N, 1000)`; in eval mode, its parameters need no
-                gradient. The attack leaves it so.
+                gradient. The attack leaves it that way.
             images: float32 `(N, 3, H, W)` in [0, 1].
             labels: int64 `(N,)`.
-            seeds: one integer an image (`image_seed`); the only source of randomness.
+            seeds: one integer per image (`image_seed`); the only source of randomness.
         """
         ...
 
@@ -72,7 +72,7 @@ def traits_of(attack: Attack) -> AttackTraits:
 
 
 def generators_of(images: Tensor, seeds: list[int]) -> list[torch.Generator]:
-    """One generator an image, from its seed alone."""
+    """One generator per image, from its seed alone."""
     return [generator_of(seed) for _, seed in zip(images, seeds, strict=True)]
 
 

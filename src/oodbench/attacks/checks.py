@@ -25,7 +25,7 @@ class ImageError(AttackError):
 
     Attributes:
         position: of the image in the batch.
-        complaint: what is wrong, to be read after the image's name.
+        complaint: what is wrong, worded to follow the image's name.
     """
 
     def __init__(self, position: int, count: int, complaint: str) -> None:
@@ -45,7 +45,7 @@ class Distances:
 def check_result(
     clean: Tensor, result: AttackResult, eps: float | None, norm: Norm = "linf"
 ) -> Distances:
-    """Hold an attack's pictures against the pixel range and the ball.
+    """Check that an attack's pictures are in the pixel range and in the ball.
 
     Args:
         clean: float `(N, 3, H, W)` in [0, 1], the attacked images.
@@ -94,7 +94,7 @@ def check_range(images: Tensor) -> None:
 
 
 def check_eps(eps: float, norm: Norm) -> float:
-    """Give a radius back if it is one.
+    """Return a radius if it is a valid one.
 
     Args:
         eps: in [0, 1] pixel units; at most 1 under l_inf, where 1 is black to white.
@@ -113,10 +113,10 @@ def check_eps(eps: float, norm: Norm) -> float:
 
 
 def check_norm(norm: str, available: tuple[Norm, ...] = NORMS) -> Norm:
-    """Give a norm back if the attack has it.
+    """Return a norm if the attack supports it.
 
     Raises:
-        ConfigError: it has not.
+        ConfigError: it does not.
     """
     for known in available:
         if norm == known:
@@ -125,11 +125,11 @@ def check_norm(norm: str, available: tuple[Norm, ...] = NORMS) -> Norm:
 
 
 def check_not_negative(key: str, value: float) -> float:
-    """Give `value` back if it is a finite number of at least 0.
+    """Return `value` if it is a finite number of at least 0.
 
     Args:
-        key: where it stands in the config.
-        value: what stands there.
+        key: where it is in the config.
+        value: what is there.
 
     Raises:
         ConfigError: it is something else, such as the string that YAML makes of `8/255`.
@@ -143,7 +143,7 @@ def check_not_negative(key: str, value: float) -> float:
 
 
 def check_count(key: str, value: int) -> int:
-    """Give `value` back if it is an integer of at least 1.
+    """Return `value` if it is an integer of at least 1.
 
     Raises:
         ConfigError: it is something else.
@@ -180,7 +180,7 @@ def refuse_without_gradients(logits: Tensor) -> None:
     """Refuse logits of pictures with gradients that have none, of a network outside PyTorch.
 
     Raises:
-        ConfigError: names what can be done.
+        ConfigError: says what to use instead.
     """
     if not logits.requires_grad:
         raise ConfigError(NO_GRADIENTS)

@@ -13,10 +13,10 @@ from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.core.errors import ConfigError
 
 _INTERIOR = 0.999999
-"""Pixels are drawn in by this towards grey, as in the authors' code: tanh never reaches 0 or 1."""
+"""Pixels are pulled by this towards grey, as in the authors' code: tanh never reaches 0 or 1."""
 
 _STATE = 8
-"""Tensors of an image's size that the descent keeps for each image, those of a moment included."""
+"""Tensors of an image's size that the descent keeps for each image, temporary ones included."""
 
 
 class CarliniWagnerL2:
@@ -42,7 +42,7 @@ class CarliniWagnerL2:
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
     ) -> None:
-        """Set up the attack.
+        """Choose what a misclassification is worth against its distance, and how long to search.
 
         Args:
             name: for tables and folders.
@@ -111,7 +111,7 @@ class CarliniWagnerL2:
         distances: Tensor,
         iterations: Tensor,
     ) -> None:
-        """Enter the nearest misclassified iterates of the images at `rows`."""
+        """Record the nearest misclassified iterates of the images at `rows`."""
         clean = images[rows]
         iterations[rows] = self.iterations
         variables = torch.atanh((2 * clean - 1) * _INTERIOR).requires_grad_()

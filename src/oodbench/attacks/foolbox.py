@@ -17,7 +17,7 @@ _GRADIENT_FREE = (
     *("contrast_min", "dataset_attack", "gen_attack", "hop_skip_jump", "inversion", "pointwise"),
     *("saltandpepper", "spatial_attack"),
 )
-"""Modules of the library whose attacks take no gradients."""
+"""Modules of the library whose attacks use no gradients."""
 
 
 class FoolboxAttack(LibraryAttack):
@@ -41,7 +41,7 @@ class FoolboxAttack(LibraryAttack):
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
     ) -> None:
-        """Set up the attack.
+        """Look up the class in foolbox and check its arguments.
 
         Args:
             name: for tables and folders.
@@ -57,7 +57,7 @@ class FoolboxAttack(LibraryAttack):
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
-            ConfigError: foolbox is not installed, there is no such class, it does not take these
+            ConfigError: foolbox is not installed, there is no such class, it does not accept these
                 arguments, needs a radius, measures another norm, or a value is out of range.
         """
         constructor = _attack_class(attack)
@@ -76,7 +76,7 @@ class FoolboxAttack(LibraryAttack):
         _check_radius(attack, self._attack, eps, norm)
 
     def attack_batch(self, network: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
-        """What the library makes of the images."""
+        """The library's adversarial images."""
         from foolbox.criteria import Misclassification, TargetedMisclassification
         from foolbox.models.pytorch import PyTorchModel
 

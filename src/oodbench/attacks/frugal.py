@@ -1,4 +1,4 @@
-"""Gradients in less memory, both ways of which `MemoryPlan.frugal` switches on together.
+"""Gradients in less memory, in two ways that `MemoryPlan.frugal` switches on together.
 
 Checkpointing: a block keeps its input alone and is computed again on the way back (Chen et al.,
 Training Deep Nets with Sublinear Memory Cost, 2016, arXiv:1604.06174).
@@ -23,7 +23,7 @@ from oodbench.models.folding import is_fixed_batch_norm
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
 _FLAG = "grad_checkpointing"
-"""Where timm's networks and their stages keep whether they are checkpointed."""
+"""The attribute by which timm's networks and their stages know that they are checkpointed."""
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def checkpointed(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         for block in wrapped:
-            vars(block).pop("forward", None)  # the method of the class shows again
+            vars(block).pop("forward", None)  # the method of the class is visible again
         for module, value in before.items():
             setattr(module, _FLAG, value)
 
@@ -108,7 +108,7 @@ def lean_norms(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         for norm in norms:
-            vars(norm).pop("forward", None)  # the method of the class shows again
+            vars(norm).pop("forward", None)  # the method of the class is visible again
 
 
 def _normed(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:

@@ -23,10 +23,10 @@ from oodbench.core.checking import alternatives
 from oodbench.core.errors import AttackError, ConfigError
 
 STATE = 8
-"""Tensors of an image's size that an attack is taken to keep for each image."""
+"""Tensors of an image's size that an attack is assumed to keep for each image."""
 
 _ROUNDING = 1e-5
-"""Of the radius: how far beyond it a length may be that a library has computed in float32."""
+"""Share of the radius by which a length computed by a library in float32 may exceed it."""
 
 
 class LibraryAttack(ABC):
@@ -52,14 +52,14 @@ class LibraryAttack(ABC):
         choice: Choice,
         access: NetworkAccess,
     ) -> None:
-        """Set up the attack.
+        """Keep what the records and the check of the result need.
 
         Args:
             name: for tables and folders.
             eps: radius in [0, 1] pixel units that the result is held to; None: no such bound.
             norm: of the radius, linf or l2.
             iterations: for the records; 0 where the attack counts none.
-            needs_gradients: whether it takes any.
+            needs_gradients: whether it uses any.
             choice: of targets; with several, each is a run of the images that all earlier ones
                 failed at.
             access: to the network.
@@ -82,7 +82,7 @@ class LibraryAttack(ABC):
 
     @abstractmethod
     def attack_batch(self, network: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
-        """What the library makes of the images; gradients are on, random numbers an image's own.
+        """The library's adversarial images; gradients are on, random numbers are per image.
 
         Args:
             network: images in [0, 1] -> logits `(N, K)`.
@@ -99,10 +99,10 @@ class LibraryAttack(ABC):
             classifier: images in [0, 1] -> logits `(N, K)`. It is put into evaluation mode.
             images: float `(N, C, H, W)` in [0, 1].
             labels: int64 `(N,)`.
-            seeds: one an image.
+            seeds: one per image.
 
         Returns:
-            Of a success its picture, else that of the last run. `iterations` is the same for all
+            The picture of a success, else that of the last run. `iterations` is the same for all
             images of as many runs. `columns`: `attack_loss` float32, cross entropy to the target,
             or to the label if there is none; `target` int64, if there is one.
 
@@ -192,7 +192,7 @@ def _refuse_detached(network: nn.Module, inputs: tuple[Tensor, ...], logits: Ten
 
 
 def refuse_unknown_arguments(given: Iterable[str], known: list[str]) -> None:
-    """Refuse a key of `attack.arguments` that the library's class does not take."""
+    """Refuse a key of `attack.arguments` that the library's class does not accept."""
     for key in given:
         if key not in known:
             raise ConfigError(f"unknown key attack.arguments.{key}: {alternatives(key, known)}")

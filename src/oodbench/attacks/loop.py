@@ -19,7 +19,7 @@ from oodbench.attacks.goals import Goal
 from oodbench.attacks.network_access import Passed, Passes
 
 NEVER = -1
-"""`first_error` of an image whose every iterate was predicted right."""
+"""`first_error` of an image whose iterates were all predicted correctly."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,14 @@ class Descent:
         generators: list[torch.Generator],
         rules: Rules,
     ) -> None:
-        """Set up the attack.
+        """Judge the clean images, and queue those that have to be attacked.
 
         Args:
             passes: through the attacked network.
             images: float `(N, C, H, W)` in [0, 1].
             logits: `(N, K)` of the images.
             goal: what is wanted of each image.
-            generators: one an image, for its random starts.
+            generators: one per image, for its random starts.
             rules: what the attack does.
 
         Raises:
@@ -179,7 +179,7 @@ class Descent:
         return start.clamp(0, 1) if self.rules.clip_start else start
 
     def _enter(self, slots: _Slots, passed: Passed) -> None:
-        """Enter what is done into the results and let failures wait for their next run."""
+        """Record what is done in the results, and queue failures for their next run."""
         losses, done = self.goal.sign * passed.values, ~passed.wanted
         reached = self.goal.reached(passed.logits, slots.positions, slots.runs)
         wrong = passed.logits.argmax(1) != self.goal.labels[slots.positions]

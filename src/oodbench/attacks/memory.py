@@ -22,10 +22,10 @@ from oodbench.core.errors import AttackError, ConfigError
 from oodbench.core.files import GIB
 
 SHARE = 0.9
-"""Of the budget that is planned with: allocators lose some of the rest between tensors."""
+"""Share of the budget to plan with: allocators lose some of the rest between tensors."""
 
 AUTO_SHARE = 0.8
-"""Of the memory that is free, which other programs use too."""
+"""Share of the free memory to use: other programs need some, too."""
 
 _POLL_SECONDS = 0.002
 _STATUS = Path("/proc/self/statm")
@@ -60,7 +60,7 @@ class MemoryPlan:
 
 
 def check_memory(value: MemoryBudget) -> MemoryBudget:
-    """Give `attack.memory` back if it is one.
+    """Return `attack.memory` if it is a valid one.
 
     Args:
         value: None (the micro-batch is used as it is), auto, or GiB beside the model.
@@ -82,7 +82,7 @@ class Planner:
 
     Attributes:
         budget: of `attack.memory`.
-        gradients: whether the attack takes any; otherwise a forward pass is what is measured.
+        gradients: whether the attack uses any; if not, a forward pass is measured.
         state: tensors of an image's size that the attack keeps for each image in the network.
         measure: bytes that a function takes at its peak.
     """
@@ -105,8 +105,8 @@ class Planner:
         Args:
             network: in evaluation mode, its parameters without gradients.
             images: `(N, C, H, W)` in [0, 1], at least one; the attack keeps a second copy of them.
-            micro_batch: images at once at most, and without a budget exactly.
-            taken: bytes of a budget in GiB that the attack has taken before.
+            micro_batch: most images at once; without a budget, exactly so many.
+            taken: bytes of a budget in GiB that the attack uses already.
 
         Raises:
             AttackError: memory runs out with a single image.
@@ -128,7 +128,7 @@ class Planner:
             return MemoryPlan(micro_batch, frugal=False)
         image = images[:1]
         budget = _bytes(self.budget, image.device) - images.nbytes
-        if self.budget != "auto":  # what is free now is without it
+        if self.budget != "auto":  # what is free now does not include it
             budget -= taken
         budget = max(0, budget)
         usable = int(SHARE * budget)
@@ -191,7 +191,7 @@ class Planner:
 
 
 def own_bytes(network: nn.Module, other: nn.Module) -> int:
-    """Bytes of the weights of a network that another one does not share."""
+    """Bytes of the weights of a network that it does not share with another one."""
     shared = {tensor.data_ptr() for tensor in (*other.parameters(), *other.buffers())}
     tensors = (*network.parameters(), *network.buffers())
     return sum(tensor.nbytes for tensor in tensors if tensor.data_ptr() not in shared)
@@ -229,7 +229,7 @@ def kept_bytes(network: nn.Module, images: Tensor) -> int:
 
 
 def peak_of(function: Callable[[], object], device: torch.device) -> int:
-    """Bytes that are in use at most while a function runs, above those before it.
+    """Peak number of bytes in use while a function runs, above those in use before.
 
     Of the process (resident set) on a CPU, of PyTorch's tensors on CUDA.
     """
@@ -259,7 +259,7 @@ def peak_of(function: Callable[[], object], device: torch.device) -> int:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a failed pass may succeed with fewer images."""
+    """Whether a failed pass might succeed with fewer images."""
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     message = str(error).lower()
@@ -317,7 +317,7 @@ def _bytes(budget: float | str, device: torch.device) -> int:
 
 
 def _free() -> int:
-    """Bytes that the machine, or the container within its limit, can still give."""
+    """Bytes that are still available on the machine, or within the container's limit."""
     lines = dict(line.split(":") for line in _MACHINE.read_text().splitlines())
     free = int(lines["MemAvailable"].split()[0]) * 1024
     limit = _CGROUP / "memory.max"

@@ -40,13 +40,13 @@ _Part = TypeVar("_Part")
 
 @dataclass(frozen=True)
 class Passed:
-    """What passes forth and back have found.
+    """What forward and backward passes have found.
 
     Attributes:
-        logits: `(N, K)`, detached as all is.
+        logits: `(N, K)`, detached like everything here.
         values: of the objective, `(N,)`.
         wanted: bool `(N,)`.
-        gradients: of a value to its own image, as the images; 0 where it was not wanted.
+        gradients: of each value with respect to its own image; 0 where not wanted.
     """
 
     logits: Tensor
@@ -90,7 +90,7 @@ class Passes:
         return _joined(self.in_parts(images, forward))
 
     def gradients(self, images: Tensor, objective: Objective, *, backward: bool = True) -> Passed:
-        """One pass forth and, where gradients are wanted, back.
+        """One forward pass and, where gradients are wanted, a backward pass.
 
         Args:
             images: `(N, C, H, W)`, N at least 1.
@@ -191,7 +191,7 @@ class NetworkAccess:
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU,
                 64 on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
-            gradients: whether the attack takes any.
+            gradients: whether the attack uses any.
             state: tensors of an image's size that the attack keeps for each one in the network.
             as_it_is: the network is not folded, and without any limit all images go through at
                 once, as attacks of other libraries expect.
@@ -237,7 +237,7 @@ class NetworkAccess:
 
 
 def default_micro_batch(device: torch.device) -> int:
-    """Images in the network at once where nothing is said."""
+    """Images in the network at once, unless configured."""
     return CUDA_MICRO_BATCH if device.type == "cuda" else CPU_MICRO_BATCH
 
 

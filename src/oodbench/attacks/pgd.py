@@ -11,7 +11,7 @@ from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.network_access import NetworkAccess
 
 _STATE = 4
-"""Tensors of an image's size that a step keeps for each image, those of a moment included."""
+"""Tensors of an image's size that a step keeps for each image, temporary ones included."""
 
 
 class PGD:
@@ -91,7 +91,7 @@ class PGD:
             classifier: images in [0, 1] -> logits `(N, K)`. It is put into evaluation mode.
             images: float32 or float64 `(N, C, H, W)` in [0, 1].
             labels: int64 `(N,)` in 0..K - 1.
-            seeds: one an image.
+            seeds: one per image.
 
         Returns:
             `images` of the type and on the device of the input, see `Descent.run`.

@@ -34,7 +34,7 @@ class TargetedPGD(PGD):
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
     ) -> None:
-        """Set up the attack.
+        """Choose the radius and the steps; conf/attack/pgd_targeted.yaml has the published values.
 
         Args:
             name: for tables and folders.

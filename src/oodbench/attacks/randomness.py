@@ -24,7 +24,7 @@ _FILLERS: dict[Any, Callable[..., Any]] = {
     torch.randint: torch.Tensor.random_,
     torch.randint_like: torch.Tensor.random_,
 }
-"""What fills the result of a random function anew, in place."""
+"""What fills the result of a random function again, in place."""
 
 _IN_PLACE = {torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.random_}
 
@@ -52,7 +52,7 @@ class SharedDrawError(AttackError):
 
 
 class PerImageRandomness(TorchFunctionMode):
-    """While it is active, random tensors are filled from one CPU generator an image.
+    """While it is active, random tensors are filled from one CPU generator per image.
 
     It covers `Tensor.uniform_`, `normal_`, `random_`, and `torch.rand`, `randn`, `randint` and
     their `_like` forms. A draw whose leading dimension is the number of images is split: row i
@@ -73,7 +73,7 @@ class PerImageRandomness(TorchFunctionMode):
         """Make the generators.
 
         Args:
-            seeds: one an image, in the order of the batch.
+            seeds: one per image, in the order of the batch.
         """
         super().__init__()
         self._seeds = seeds
@@ -118,7 +118,7 @@ class PerImageRandomness(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Call `func`, and fill its result anew if it is random.
+        """Call `func`, and fill its result again if it is random.
 
         Raises:
             SharedDrawError: the draw cannot be split among the images.
@@ -147,7 +147,7 @@ class PerImageRandomness(TorchFunctionMode):
             tensor.copy_(drawn)
 
     def _parts(self, drawn: Tensor, func: Callable[..., Any]) -> list[Tensor]:
-        """Views of `drawn`, one an image."""
+        """Views of `drawn`, one per image."""
         images = len(self._seeds)
         if images == 1:
             return [drawn]

@@ -20,7 +20,7 @@ _LAST_DIVISOR = 512
 """Up to which of 10,000 queries the area of a square is the first one divided by what."""
 
 _STATE = 5
-"""Tensors of an image's size that the search keeps for each image, those of a moment included."""
+"""Tensors of an image's size that the search keeps for each image, temporary ones included."""
 
 
 class Square:
@@ -48,7 +48,7 @@ class Square:
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
     ) -> None:
-        """Set up the attack.
+        """Choose the ball, and how many squares to try.
 
         Args:
             name: for tables and folders.
@@ -83,7 +83,7 @@ class Square:
             classifier: images in [0, 1] -> logits `(N, K)`. It is put into evaluation mode.
             images: float32 or float64 `(N, C, H, W)` in [0, 1].
             labels: int64 `(N,)` in 0..K - 1.
-            seeds: one an image.
+            seeds: one per image.
 
         Returns:
             The picture with the lowest margin. `iterations`: pictures tried until it was found, the

@@ -14,10 +14,10 @@ from torch import Tensor
 from oodbench.attacks.base import Norm
 
 _TILES = 5
-"""Of the first l_2 pattern, each way."""
+"""Tiles of the first l_2 pattern, in each direction."""
 
 _NOTHING = 1e-12
-"""Added to lengths that are divided by."""
+"""Added to lengths before dividing by them."""
 
 
 class Squares(Protocol):
@@ -37,7 +37,7 @@ class Squares(Protocol):
 
 
 class LinfSquares:
-    """Vertical stripes of +-radius; a square changes by +-2 radius a channel (section 3.3)."""
+    """Vertical stripes of +-radius; a square changes by +-2 radius per channel (section 3.3)."""
 
     def __init__(self, radius: float) -> None:
         self.radius = radius
@@ -47,7 +47,7 @@ class LinfSquares:
         return min(max(round(math.sqrt(area)), 1), height, width)
 
     def first(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        """Stripes."""
+        """One random sign for each column and channel."""
         channels, _, width = like.shape
         return (self.radius * _signs((channels, 1, width), like, generator)).expand(like.shape)
 
@@ -71,7 +71,7 @@ class L2Squares:
         return side if side % 2 else side - 1
 
     def first(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        """A pyramid a tile."""
+        """One pyramid per tile."""
         channels, height, width = like.shape
         side = max(min(height, width) // _TILES, 1)
         offset = torch.zeros_like(like)

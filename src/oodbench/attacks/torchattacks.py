@@ -31,7 +31,7 @@ class TorchAttack(LibraryAttack):
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
     ) -> None:
-        """Set up the attack.
+        """Look up the class in torchattacks and check its arguments.
 
         Args:
             name: for tables and folders.
@@ -46,7 +46,7 @@ class TorchAttack(LibraryAttack):
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
-            ConfigError: no such class, it does not take these arguments, takes no targets, or a
+            ConfigError: no such class, it refuses these arguments, supports no targets, or a
                 value is out of range.
         """
         self._attack = _attack_class(attack)
@@ -65,7 +65,7 @@ class TorchAttack(LibraryAttack):
             raise ConfigError(f"attack.target={target}: {attack} of torchattacks takes no targets")
 
     def attack_batch(self, network: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
-        """What the library makes of the images."""
+        """The library's adversarial images."""
         # The library puts a model whose own flag says training back into training after each
         # attack, and with it every module inside, whatever mode those were in: `frozen` has cleared
         # the flag, and an attack of several calls finds it cleared each time.
@@ -98,7 +98,7 @@ def _has_targets(attack: Any, arguments: dict[str, Any]) -> bool:
 
 
 def _takes_only_a_model(attack: Any) -> bool:
-    """Whether what it needs can stand in a config: not, say, other attacks or a data loader."""
+    """Whether a config can hold what it needs: not, say, other attacks or a data loader."""
     parameters = inspect.signature(attack).parameters
     required = [key for key, value in parameters.items() if value.default is value.empty]
     return required == ["model"]

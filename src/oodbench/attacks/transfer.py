@@ -34,7 +34,7 @@ class Transfer:
     def __init__(
         self, *, name: str, attack: dict[str, Any], source: dict[str, Any] | None = None
     ) -> None:
-        """Set up the attack; `connect` gives it the source's network and the store.
+        """Keep both configs; `connect` adds the source's network and the store.
 
         Args:
             name: for tables and folders.
@@ -73,13 +73,13 @@ class Transfer:
     def __call__(
         self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
     ) -> AttackResult:
-        """Pictures for a batch.
+        """Make, or read, the adversarial pictures of a batch.
 
         Args:
             classifier: the target, images in [0, 1] -> logits `(N, K)`.
             images: float `(N, C, H, W)` in [0, 1].
             labels: int64 `(N,)`.
-            seeds: one an image, for the attack on the source.
+            seeds: one per image, for the attack on the source.
 
         Returns:
             `succeeded`: the target predicts another class than the label; `iterations`: of the
@@ -101,7 +101,7 @@ class Transfer:
         return AttackResult(made.images, wrong, made.iterations, columns)
 
     def _pictures(self, images: Tensor, labels: Tensor, seeds: list[int]) -> AttackResult:
-        """From the store, made first where it lacks them."""
+        """Read from the store; those that it lacks are made first."""
         if self._store is None:
             raise ConfigError(f"attack={self.name}: not connected to a source model")
         names = list(zip(images, labels.tolist(), seeds, strict=True))

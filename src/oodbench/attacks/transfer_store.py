@@ -26,8 +26,8 @@ class StoredPicture:
     Attributes:
         change: float16 `(C, H, W)`, adversarial minus clean in [0, 1] pixel units.
         succeeded: the attack reached its goal on the model it was made on.
-        iterations: what that took.
-        columns: one value a name.
+        iterations: how many it took.
+        columns: one value per name.
     """
 
     change: NDArray[np.float16]
@@ -37,7 +37,7 @@ class StoredPicture:
 
 
 class TransferStore:
-    """One small file a picture: `<directory>/<2 hex digits>/<32 hex digits>.npz`.
+    """One small file per picture: `<directory>/<2 hex digits>/<32 hex digits>.npz`.
 
     What is stored is the change of the picture in float16, rounded towards 0. No value of a change
     grows, so both norms and [0, 1] hold without clipping, and it shrinks by less than 1/1024 of

@@ -59,7 +59,7 @@ Readout = Callable[[NDArray[np.float32]], dict[str, NDArray[np.generic]]]
 
 
 class Benchmark(Protocol):
-    """A benchmark as evaluate and score see it."""
+    """A benchmark, as seen by the evaluation and by the scoring."""
 
     headline: str
     """Name of the metric that stands for the benchmark in the wide table."""
@@ -73,7 +73,7 @@ class Benchmark(Protocol):
         ...
 
     def missing_splits(self) -> Sequence[str]:
-        """Names of the splits that the official data set has and the disk has not."""
+        """Names of the official splits that are not on disk."""
         ...
 
     def load(self, path: Path) -> list[Image.Image]:

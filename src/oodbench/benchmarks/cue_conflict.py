@@ -20,7 +20,7 @@ from oodbench.reference import geirhos_categories
 
 NAME = re.compile(r"([a-z]+)\d+-([a-z]+)\d+\.png", re.IGNORECASE)
 LEFT_IN = "bicycle6-bicycle3.png"
-"""The one stimulus without a conflict that the published 1,201 hold by mistake."""
+"""The one stimulus without a conflict among the published 1,201, by mistake."""
 
 N_CONFLICTS = 1200
 N_PUBLISHED = 1201
@@ -64,11 +64,11 @@ class CueConflict:
         ]
 
     def missing_splits(self) -> Sequence[str]:
-        """None: there is one split."""
+        """Always empty: the stimuli are one split, which is checked by its count."""
         return ()
 
     def load(self, path: Path) -> list[Image.Image]:
-        """The stimulus, RGB."""
+        """The decoded stimulus, RGB."""
         return load_picture(path)
 
     def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:

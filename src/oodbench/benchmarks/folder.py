@@ -79,7 +79,7 @@ class FolderBenchmark:
         """The one split of the benchmark.
 
         Raises:
-            DataError: folder missing, flat, empty, or with a folder that is no synset.
+            DataError: folder missing, flat, empty, or with a folder that is not a synset.
         """
         root = tree_below(self.root, self.inside)
         names = wnid_folders(root, self.classes)
@@ -97,11 +97,11 @@ class FolderBenchmark:
         ]
 
     def missing_splits(self) -> Sequence[str]:
-        """None: there is one split."""
+        """Always empty: the tree is one split, which is checked by its count."""
         return ()
 
     def load(self, path: Path) -> list[Image.Image]:
-        """The picture, RGB."""
+        """The decoded picture, RGB."""
         return load_picture(path)
 
     def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:

@@ -23,7 +23,7 @@ from oodbench.reference import SEVERITIES
 
 
 class ImageNetCGenerated(ImageNetC):
-    """The corruptions of ImageNet-C, made from clean pictures, nothing on disk.
+    """The corruptions of ImageNet-C, made from clean pictures without writing files.
 
     Scored as ImageNet-C is, under a name of its own: the random draws are not the official ones.
     With JPEG quality 85 the pictures are those that `oodbench-data corrupt` writes with the same
@@ -39,7 +39,7 @@ class ImageNetCGenerated(ImageNetC):
         inside: folders below root where archives put the class folders.
 
     Raises:
-        ConfigError: an unknown corruption, or a quality that JPEG has not.
+        ConfigError: an unknown corruption, or a quality that JPEG does not have.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class ImageNetCGenerated(ImageNetC):
 
         Args:
             path: `<source>/<corruption>/<severity>/<wnid>/<file>`, of which the two folders in the
-                middle are on no disk.
+                middle do not exist on disk.
 
         Raises:
             DataError: the clean picture cannot be read, by name.

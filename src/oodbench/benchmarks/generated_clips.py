@@ -16,7 +16,7 @@ from oodbench.metrics.perturbation import TEST_PERTURBATIONS
 
 
 class ImageNetPGenerated(ImageNetP):
-    """The perturbations of ImageNet-P, made from clean pictures, nothing on disk.
+    """The perturbations of ImageNet-P, made from clean pictures without writing files.
 
     Scored as ImageNet-P is, under a name of its own: the random draws are not the official ones.
     With `encode` the frames are those of the clips that `oodbench-data perturb` writes with the
@@ -28,7 +28,7 @@ class ImageNetPGenerated(ImageNetP):
         n_expected: official number of clean pictures.
         perturbations: names, of the ten test perturbations and the four others.
         seed: with a picture's name and perturbation, the source of all randomness.
-        encode: send the frames through an H.264 clip, as the published ones went.
+        encode: send the frames through an H.264 clip, as was done for the published ones.
         inside: folders below root where archives put the class folders.
 
     Raises:

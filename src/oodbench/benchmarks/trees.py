@@ -123,7 +123,7 @@ class ImageNetC:
         ]
 
     def load(self, path: Path) -> list[Image.Image]:
-        """The picture, RGB."""
+        """The decoded picture, RGB."""
         return load_picture(path)
 
     def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:
@@ -188,7 +188,7 @@ class ImageNetP:
         return [name for name in perturbation.TEST_PERTURBATIONS if name not in trees]
 
     def load(self, path: Path) -> list[Image.Image]:
-        """The frames, RGB."""
+        """The decoded frames, RGB."""
         return load_clip(path)
 
     def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare where the runs are, and what ImageNet-P is normalised by."""
+    """Declare the options for where the runs are and what normalises ImageNet-P."""
     parser.add_argument(
         "--output-root",
         "--outputs",

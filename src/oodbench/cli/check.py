@@ -1,4 +1,4 @@
-"""`oodbench-check`: finished runs beside what others measured."""
+"""`oodbench-check`: finished runs compared with what others measured."""
 
 import argparse
 import sys
@@ -20,9 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns:
         Exit code: 0, or 1 where a difference is unexplained or after an error that the user can
-        mend, such as no run at all. Wrong arguments exit with 2, as argparse does.
+        fix, such as no run at all. Wrong arguments exit with 2, as argparse does.
     """
-    chosen = _parser().parse_args(arguments)
+    chosen = argument_parser().parse_args(arguments)
     try:
         check = check_runs(chosen.output_root, chosen.normaliser)
         print_problems(check.problems)
@@ -36,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if check.count("unexplained") else 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """The options of the command, without parsing any."""
     parser = argparse.ArgumentParser(
         prog="oodbench-check",
         description="Finished runs beside the published table, timm's results, imagenet-testbed "

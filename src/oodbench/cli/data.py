@@ -1,4 +1,4 @@
-"""`oodbench-data`: the data sets on disk, one subcommand a pair of functions."""
+"""`oodbench-data`: the data sets on disk; each subcommand is a pair of functions."""
 
 import argparse
 import logging
@@ -22,7 +22,7 @@ class Command:
     Attributes:
         summary: one line for the list of subcommands.
         options: declares the options.
-        run: does the work; raises an `OodbenchError` where the user must mend something.
+        run: does the work; raises an `OodbenchError` where the user must fix something.
     """
 
     summary: str
@@ -37,10 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: command line without the program's name; `sys.argv` by default.
 
     Returns:
-        Exit code: 0, 1 after an error that the user can mend, 130 after Ctrl-C. Wrong arguments
+        Exit code: 0, 1 after an error that the user can fix, 130 after Ctrl-C. Wrong arguments
         exit with 2, as argparse does.
     """
-    chosen = _parser().parse_args(arguments)
+    chosen = argument_parser().parse_args(arguments)
     try:
         COMMANDS[chosen.command].run(chosen)
     except OodbenchError as error:
@@ -130,7 +130,7 @@ def _generation_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="VAL",
-        help="folder of the clean pictures, one folder a class, named by synset id",
+        help="folder of the clean pictures, one folder per class, named by synset id",
     )
     parser.add_argument(
         "--out",
@@ -172,7 +172,8 @@ def _generate(arguments: argparse.Namespace, product: Product, cells: Sequence[s
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """The options of the command, without parsing any."""
     parser = argparse.ArgumentParser(
         prog="oodbench-data", description="Make and look after the data sets that oodbench reads."
     )

@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         Exit code: 0; 1 where a model is wrong, or one that was named is missing or cannot be
         fetched; 130 after Ctrl-C. Wrong arguments exit with 2, as argparse does.
     """
-    chosen = _parser().parse_args(arguments)
+    chosen = argument_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     for name in ("httpx", "httpx2", "huggingface_hub"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def list_models(models: list[RunConfig], chosen: argparse.Namespace) -> int:
-    """Print one line a model, or with --details where its weights come from."""
+    """Print one line per model, or with --details where its weights come from."""
     for run in models:
         if chosen.details:
             print(_details(run), end="\n\n")
@@ -136,7 +136,8 @@ def _details(run: RunConfig) -> str:
     return "\n".join([model.name, *(f"  {key:<11} {value}" for key, value in rows if value)])
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """The options of the command, without parsing any."""
     parser = argparse.ArgumentParser(
         prog="oodbench-models", description="The models that oodbench knows, and their weights."
     )
@@ -144,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     commands: Sequence[tuple[str, Command, str]] = (
         ("list", list_models, "which models there are, how large, under which licence"),
         ("check", check, "are the weights there, of the right hash, loadable, of the right size?"),
-        ("fetch", fetch, "download weights; an interrupted download goes on"),
+        ("fetch", fetch, "download weights; an interrupted download is resumed"),
     )
     for name, command, summary in commands:
         sub = subparsers.add_parser(name, help=summary, description=summary)

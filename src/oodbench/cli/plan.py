@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         Exit code: 0; 1 where data or weights are missing or the config is wrong; 2 for a sweep that
         matches no config, or wrong options; 130 after Ctrl-C.
     """
-    chosen = _parser().parse_intermixed_args(arguments)
+    chosen = argument_parser().parse_intermixed_args(arguments)
     try:
         return _planned(chosen)
     except ConfigError as error:
@@ -40,7 +40,7 @@ def _planned(chosen: argparse.Namespace) -> int:
     if not launch.jobs:
         print("no job: the sweep matched no config; oodbench --help lists them", file=sys.stderr)
         return 2
-    # They import torch, which takes seconds: not for a typo.
+    # Imported late: torch takes seconds, too long to report a typo.
     from oodbench.sweeps.forecast.needs import Needs, all_problems
     from oodbench.sweeps.forecast.table import forecast_json, forecast_text
     from oodbench.sweeps.forecast.times import times
@@ -59,7 +59,8 @@ def _planned(chosen: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """The options of the command, without parsing any."""
     parser = argparse.ArgumentParser(
         prog="oodbench-plan",
         description="What oodbench would do with the same overrides: runs, pictures, work, time on "

@@ -69,7 +69,7 @@ def task(config: DictConfig) -> None:
 
 
 def _rank() -> int:
-    """Number of this process among those that torchrun started."""
+    """Rank of this process among those that torchrun started."""
     return int(os.environ.get("RANK", "0"))
 
 

@@ -18,10 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: command line without the program's name; `sys.argv` by default.
 
     Returns:
-        Exit code: 0, or 1 after an error that the user can mend, such as no run at all. Wrong
+        Exit code: 0, or 1 after an error that the user can fix, such as no run at all. Wrong
         arguments exit with 2, as argparse does.
     """
-    chosen = _parser().parse_args(arguments)
+    chosen = argument_parser().parse_args(arguments)
     try:
         if chosen.rescore:
             rescore_all(chosen.output_root, chosen.allow_target)
@@ -39,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def argument_parser() -> argparse.ArgumentParser:
+    """The options of the command, without parsing any."""
     parser = argparse.ArgumentParser(
         prog="oodbench-table", description="Tables of all runs on disk, beside published values."
     )

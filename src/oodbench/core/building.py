@@ -1,4 +1,4 @@
-"""Turn a config node with `_target_` into an object, with errors a user can read."""
+"""Turn a config node with `_target_` into an object, with readable errors."""
 
 import hashlib
 import inspect

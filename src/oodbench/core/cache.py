@@ -1,4 +1,4 @@
-"""What is kept between runs and can always be made again: where it is, and how it is read."""
+"""What is kept between runs and can always be recomputed: where it is, and how it is read."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from oodbench.core.files import digest, read_json, write_json
 
 
 def cache_directory() -> Path:
-    """Folder of facts that cost time to find (weights hashes, file lists): safe to delete."""
+    """Folder of facts that take time to find (weights hashes, file lists): safe to delete."""
     if named := os.environ.get("OODBENCH_CACHE"):
         return Path(named)
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

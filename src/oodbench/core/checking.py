@@ -34,7 +34,7 @@ def merged(config: DictConfig, schema: type[Schema]) -> Schema:
 
 
 def one_of(key: str, value: str, allowed: Iterable[str]) -> None:
-    """Refuse another value than the allowed ones."""
+    """Refuse a value that is not one of those allowed."""
     if value not in allowed:
         raise ConfigError(f"{key}={value}: available: {', '.join(allowed)}")
 

@@ -24,10 +24,10 @@ _RANGE_REFUSED = 416
 
 
 def download(url: str, target: Path, *, check: Callable[[Path], None]) -> None:
-    """Fetch a file; an interrupted download goes on where it stopped.
+    """Fetch a file; an interrupted download is resumed.
 
     What has arrived stays beside the target as a hidden `.part` file. It is continued only where
-    the server names the same version of the file as before, else the download starts anew. Two
+    the server names the same version of the file as before, else the download starts over. Two
     processes that want one file do not both fetch it. Proxies are those of the environment.
 
     Args:

@@ -1,4 +1,4 @@
-"""Errors that a user can mend: each message is one line that names the file or key and the mend."""
+"""Errors that a user can fix: each message is one line, with the file or key and the remedy."""
 
 
 class OodbenchError(Exception):

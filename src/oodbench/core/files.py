@@ -44,7 +44,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well.
+    """A temporary file beside `path` that replaces it when the block ends without an error.
 
     The data are flushed to the disk before the rename. On any exception, Ctrl-C included, the
     temporary file is removed and `path` stays as it was.
@@ -58,7 +58,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def write_together(contents: Mapping[Path, bytes]) -> None:
     """Write files, each atomically, and all flushed before any of them takes its place.
 
-    One after the other each flush would wait for the disk, here most find their data written.
+    Flushed one after the other, each would wait for the disk; here most find their data written.
     """
     with ExitStack() as stack:
         parts = {path: stack.enter_context(_part_of(path)) for path in contents}
@@ -97,7 +97,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON atomically: two spaces, keys in the given order, NaN as null is the caller's."""
+    """Write JSON atomically, keys in the given order; the caller replaces NaN by null."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 

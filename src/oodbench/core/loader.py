@@ -19,9 +19,9 @@ def load_ahead(
 
     Args:
         load: called in a thread.
-        items: taken one by one as there is room.
+        items: taken one by one, as room becomes free.
         workers: number of threads.
-        ahead: at most so many results wait for the consumer.
+        ahead: most results that may wait for the consumer.
     """
     waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")

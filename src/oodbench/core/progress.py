@@ -1,4 +1,4 @@
-"""Progress of a run: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress of a run: a bar on a terminal, an occasional plain line elsewhere."""
 
 import logging
 import sys
@@ -32,7 +32,7 @@ class Progress:
         self._start = self._last = time.monotonic()
 
     def advance(self, n: int) -> None:
-        """`n` more items are done."""
+        """Count `n` more items as done."""
         self._done += n
         self._bar.update(n)
         now = time.monotonic()

@@ -1,6 +1,6 @@
 """The shell of the config: every key that oodbench itself reads, with its type and default.
 
-Constructor arguments stand under nodes with `_target_`, which are free here and checked against the
+Constructor arguments are under nodes with `_target_`, which are free here and checked against the
 constructor's signature before it is called (`oodbench.core.building`).
 """
 
@@ -25,9 +25,9 @@ class WeightsConfig:
     """Where a model's weights are and how they are checked."""
 
     file: str | None = None
-    """Path of the weights file; goes before every other source."""
+    """Path of the weights file; takes precedence over every other source."""
     url: str | None = None
-    """Where the file can be had; its last part is the file name that is looked for."""
+    """Where to download the file; its last part is the file name to look for."""
     hash: str | None = None
     """`sha256:<hex>` or `md5:<hex>`, whole or a prefix."""
     license: str | None = None
@@ -55,7 +55,7 @@ class ModelConfig:
     family: str = "default"
     """Which published preprocessing applies: default or tf_efficientnet."""
     input_size: int = 224
-    """Native side in pixels."""
+    """Side of the native input, in pixels."""
     crop_pct: float = 0.875
     interpolation: str = "bilinear"
     mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])
@@ -64,7 +64,7 @@ class ModelConfig:
     """Millions of parameters, checked after building."""
     classes: str = "imagenet_1k"
     """What the network's outputs stand for: a name of `oodbench.models.class_lists`, or a file of
-    synset ids, one an output."""
+    synset ids, one per output."""
     outputs: str = "logits"
     """logits, or probabilities where the network ends in a softmax."""
     timm_name: str | None = None
@@ -121,7 +121,7 @@ class BenchmarkConfig:
     """Name that is kept for the official files: what `oodbench-data` generated is refused under it.
     """
     version: int = 1
-    """Goes up when records of the same data would differ."""
+    """Raised when records of the same data would differ."""
     root: str = MISSING
     attack: str = "none"
     """Name of the attack that belongs to the benchmark."""
@@ -147,9 +147,9 @@ class EngineConfig:
     precision: str = "fp32"
     """fp32, or with an engine that can: tf32, bf16, fp16. Part of the run key."""
     batch_size: int | None = None
-    """null: what is fastest for the engine and the device."""
+    """null: whatever is fastest for the engine and the device."""
     threads: int | None = None
-    """Threads of the network on the CPU; null: one a physical core."""
+    """Threads of the network on the CPU; null: one per physical core."""
     tolerance: float = 1e-3
     """Largest difference of a logit from the eager engine's that the parity gate lets through."""
     cache_dir: str = ".cache/engines"
@@ -167,19 +167,19 @@ class DataConfig:
     allow_partial: bool = False
     """Accept fewer pictures than the official count; the cell is marked."""
     on_error: str = "stop"
-    """What a picture that cannot be read does: stop, or skip (counted and listed)."""
+    """What to do about a picture that cannot be read: stop, or skip (counted and listed)."""
     workers: int | None = None
     """Threads that decode; null: one for each core that the process may use."""
     cache: str = "off"
     """Keep decoded pictures: off, memory (of this process), disk (below `cache_dir`)."""
     cache_dir: str = ".cache/pictures"
     cache_gib: float = 20.0
-    """Most that the cache may take, GiB; what was used longest ago goes first."""
+    """Most that the cache may take, GiB; what was used longest ago is removed first."""
 
 
 @dataclass
 class WeightsDirectoryConfig:
-    """Where weights are looked for and put."""
+    """Where weights are looked for and saved."""
 
     dir: str = MISSING
     file: str | None = None

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def versions(names: Iterable[str]) -> dict[str, str | None]:
-    """Version by name of package; None where it is not installed."""
+    """Version by package name; None where it is not installed."""
     return {name: _version(name) for name in names}
 
 

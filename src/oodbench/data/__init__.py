@@ -1,1 +1,1 @@
-"""Data sets on disk: demo data and tools."""
+"""Data sets on disk: listing, decoding, and making corrupted, perturbed and demo versions."""

@@ -15,8 +15,8 @@ from oodbench.core.files import atomic_path
 FRAMES_PER_SECOND = Fraction(1)
 """As in the published clips, whose frames are steps of a perturbation and not moments in time."""
 
-# One thread: x264 decides otherwise when it has more, and writes their number into the file.
-# cpu-independent: without it the same frames gave other bytes from one call to the next (macroblock
+# One thread: with more, x264 decides differently, and writes their number into the file.
+# cpu-independent: without it the same frames gave different bytes from call to call (macroblock
 # tree and B-frames, seen with libx264 of PyAV 18.1), and bytes may depend on the processor.
 _SAME_BYTES = "threads=1:lookahead-threads=1:sliced-threads=0:cpu-independent=1"
 
@@ -35,7 +35,7 @@ class Encoder:
 
 
 def encode_clip(frames: Iterable[NDArray[np.uint8]], encoder: Encoder) -> bytes:
-    """An mp4 file (H.264, one frame a second) of frames, the same bytes every time.
+    """An mp4 file (H.264, one frame per second) of frames, the same bytes every time.
 
     Args:
         frames: RGB pictures in display order, each uint8 `(H, W, 3)`, all of one size, H and W
@@ -77,11 +77,11 @@ def decode_clip(file: bytes) -> list[NDArray[np.uint8]]:
 def write_clip(
     frames: Iterable[NDArray[np.uint8]], path: Path, encoder: Encoder | None = None
 ) -> None:
-    """Write frames as an mp4, atomically; see `encode_clip`.
+    """Write frames as an mp4 file, atomically; `encode_clip` says how they are encoded.
 
     Args:
         frames: as there.
-        path: the file to write; its folder is made where it is missing.
+        path: the file to write; its folder is created if needed.
         encoder: None for the quick settings.
 
     Raises:

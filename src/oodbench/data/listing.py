@@ -112,7 +112,7 @@ def round_robin(folders: Sequence[Folder]) -> Sequence[tuple[str, str]]:
 
 
 class _RoundRobin(Sequence[tuple[str, str]]):
-    """Makes each pair when it is asked for; beside the folders it keeps eight bytes a file."""
+    """Makes each pair on demand; beside the folders it keeps eight bytes per file."""
 
     def __init__(self, folders: Sequence[Folder]) -> None:
         longest = max((len(folder.files) for folder in folders), default=0)
@@ -143,7 +143,7 @@ class _RoundRobin(Sequence[tuple[str, str]]):
 
 
 def even_positions(folders: Sequence[Folder]) -> list[Folder]:
-    """Files at positions 0, 2, 4, … of the folder order, as the published attack took them."""
+    """Files at positions 0, 2, 4, … of the folder order, as the published attack chose them."""
     kept = []
     position = 0
     for folder in folders:
@@ -159,7 +159,7 @@ def folder_names(root: Path) -> list[str]:
     """Names of the folders in `root`, bytewise; hidden ones left out.
 
     Raises:
-        DataError: root is missing or no folder.
+        DataError: root is missing or not a folder.
     """
     try:
         with os.scandir(root) as entries:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def notice(command: str, data_set: str) -> str:
-    """What the manifest says first; `command` is the subcommand that made it."""
+    """First line of the manifest; `command` is the subcommand that made it."""
     return f"{_MADE_BY} {command}; not the official files of {data_set}"
 
 
@@ -28,7 +28,7 @@ def found_notice(folder: Path) -> str | None:
 
 
 def claim(out: Path, command: str, own: Mapping[str, Any], versions: Mapping[str, str]) -> None:
-    """Write what makes the folder ours, unless it holds something else.
+    """Write the manifest, which marks the folder as ours, unless it holds something else.
 
     Args:
         out: the folder, new, empty, or of an earlier run.
@@ -61,7 +61,7 @@ def claim(out: Path, command: str, own: Mapping[str, Any], versions: Mapping[str
 
 
 def finish(out: Path, complete: Mapping[str, str], damaged: Mapping[str, str]) -> None:
-    """Note what is complete.
+    """Record what is complete.
 
     Args:
         out: the folder.

@@ -16,7 +16,7 @@ def load_picture(path: Path) -> list[Image.Image]:
     is not copied either.
 
     Raises:
-        DataError: the file is truncated or no picture.
+        DataError: the file is truncated or not a picture.
     """
     try:
         with Image.open(path) as picture:
@@ -32,7 +32,7 @@ def load_clip(path: Path) -> list[Image.Image]:
     """All frames of a clip, RGB, in order.
 
     Raises:
-        DataError: the file is no clip or has fewer than two frames.
+        DataError: the file is not a clip or has fewer than two frames.
     """
     try:
         with av.open(str(path)) as container:

@@ -1,4 +1,4 @@
-"""What every engine takes and gives."""
+"""What every engine accepts and returns."""
 
 from typing import Protocol
 
@@ -20,8 +20,8 @@ class Forward(Protocol):
 
     Attributes:
         name: of the engine that computes, for records and run.json.
-        note: why it is not the engine that was asked for, "" where it is; goes into result.json.
-        depth: so many batches in flight keep the engine busy.
+        note: why it is not the engine that was asked for, "" if it is; written to result.json.
+        depth: how many batches in flight keep the engine busy.
     """
 
     name: str

@@ -28,7 +28,7 @@ def prepared(
     model_identity: str | None,
     attack: bool = False,
 ) -> Forward:
-    """A forward pass of the engine that the config names, held against the eager one.
+    """A forward pass of the engine that the config names, compared with the eager one.
 
     Args:
         config: the `engine` node.

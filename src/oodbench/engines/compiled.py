@@ -17,7 +17,7 @@ _NO_COMPILER = ("InvalidCxxCompiler", "TritonMissing")
 
 
 class CompiledEngine:
-    """`torch.compile` of the classifier with BatchNorm folded. Compiles in each process anew.
+    """`torch.compile` of the classifier with BatchNorm folded. Every process compiles again.
 
     Args:
         precision: fp32, tf32 (CUDA only), bf16 or fp16.
@@ -46,7 +46,7 @@ class CompiledEngine:
 
 
 class _OneSize(nn.Module):
-    """Compiled for one size of batch; a smaller one is filled up, a larger one compiles anew."""
+    """Compiled for one size of batch; a smaller one is padded, a larger one compiles again."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

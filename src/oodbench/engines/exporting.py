@@ -27,7 +27,7 @@ _BYTES_A_NUMBER = 4
 
 
 class ExportingEngine(ABC):
-    """Exports the classifier, normalisation inside, and computes single pictures, one a thread.
+    """Exports the classifier, normalisation inside, and computes single pictures, one per thread.
 
     Attributes:
         name: of the engine.
@@ -71,7 +71,7 @@ class ExportingEngine(ABC):
 
     @abstractmethod
     def forward(self, folder: Path, example: NDArray[np.uint8]) -> PooledForward:
-        """The forward pass of what was written there; holds nothing of the classifier's."""
+        """The forward pass of what was written there; keeps no reference to the classifier."""
 
 
 def imported(module: str, *, engine: str, extra: str) -> Any:
@@ -169,7 +169,7 @@ def kept_forward(
     Args:
         classifier: the forward pass is kept as long as it.
         label: everything else that the forward pass depends on.
-        make: must give one that holds nothing of the classifier's, or it lasts forever.
+        make: must not keep a reference to the classifier, or it lasts forever.
     """
     known = _known.setdefault(classifier, {})
     if label not in known:

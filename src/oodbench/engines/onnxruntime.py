@@ -65,7 +65,7 @@ class ONNXRuntimeEngine(ExportingEngine):
         )
 
     def _session(self, file: Path) -> Any:
-        """One thread a picture, no idle thread that spins."""
+        """One thread per picture, and no idle threads that spin."""
         options = self.runtime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

@@ -50,7 +50,7 @@ class OpenVINOEngine(ExportingEngine):
         cache_dir: str = ".cache/engines",
         model_identity: str | None = None,
     ) -> None:
-        # Without this module OpenVINO reports nothing over the network, nor forks to do so.
+        # Without this module OpenVINO neither reports over the network nor forks to do so.
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         self.openvino = imported("openvino", engine=NAME, extra="openvino")
         self.core = _core()

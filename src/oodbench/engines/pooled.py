@@ -17,7 +17,7 @@ WAITING = 1
 
 
 class PooledForward:
-    """See `oodbench.engines.base.Forward`: single pictures in a pool of threads.
+    """A `Forward` of `oodbench.engines.base`: single pictures in a pool of threads.
 
     One by one is fastest, and a picture's logits then do not depend on the batch it came in.
     """
@@ -69,5 +69,5 @@ class _Joined:
         self._pictures = pictures
 
     def result(self) -> NDArray[np.float32]:
-        """See `oodbench.engines.base.Pending`."""
+        """Wait for all pictures of the batch."""
         return np.concatenate([picture.result() for picture in self._pictures])

@@ -33,7 +33,7 @@ _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TorchForward:
-    """See `oodbench.engines.base.Forward`; BatchNorm is folded into convolutions, channels last.
+    """A `Forward` of `oodbench.engines.base`; BatchNorm folded into convolutions, channels last.
 
     Logits of float images are those of the classifier itself, with nothing folded.
     """
@@ -124,7 +124,7 @@ def images_of(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 
 def reference_logits(classifier: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What every engine is held against: the classifier as it is, in fp32 (or TF32 if that is on).
+    """What every engine is compared with: the classifier as it is, in fp32 (or TF32 if that is on).
 
     Args:
         pixels: `(N, H, W, 3)`.
@@ -135,12 +135,12 @@ def reference_logits(classifier: nn.Module, pixels: NDArray[np.uint8]) -> NDArra
 
 
 def _streams(threads: int) -> int:
-    """Batches at once on so many threads."""
+    """How many batches at once for this number of threads."""
     return 1 if threads == 1 else max(_STREAMS, threads // _THREADS_A_BATCH)
 
 
 def _share() -> None:
-    """PyTorch's number of threads is of the thread that sets it."""
+    """Limit PyTorch's threads in the thread that calls this: the number is per thread."""
     torch.set_num_threads(_THREADS_A_BATCH)
 
 
@@ -151,7 +151,7 @@ class _OnDevice:
         self._logits = logits
 
     def result(self) -> NDArray[np.float32]:
-        """See `oodbench.engines.base.Pending`."""
+        """Wait for the device, and copy the logits from it."""
         return self._logits.cpu().numpy()
 
 

@@ -1,4 +1,4 @@
-"""What a config's engine means: class, device, batch size. Imports no torch: plans and keys ask."""
+"""What a config's engine means: class, device, batch size. For plans and keys: imports no torch."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ ON_AN_ACCELERATOR = 32
 
 
 OF_ATTACK = {"cpu": 16, "cuda": 128}
-"""By type of device: an attack refills its own small batches from this."""
+"""Batch size by type of device: an attack refills its own small batches from it."""
 
 
 def engine_target(engine: EngineConfig, *, attack: bool) -> Any:
@@ -35,7 +35,7 @@ def resolve_device(device: str) -> str:
     """`auto` becomes cuda where PyTorch can use it, else cpu; other names are taken as they are.
 
     Raises:
-        ConfigError: the device is none of this machine's.
+        ConfigError: this machine has no such device.
     """
     if device == "cpu" or (device == "auto" and not _nvidia_device_present()):
         return "cpu"
@@ -64,7 +64,7 @@ def device_type(device: str) -> str:
 
 
 def default_batch_size(device: str, *, attack: bool = False) -> int:
-    """Pictures a batch.
+    """Pictures per batch.
 
     Args:
         device: cpu, cuda, cuda:1, …

@@ -32,7 +32,7 @@ class ExportStore:
     """A folder of exported models, one folder each, safe with several processes.
 
     Args:
-        directory: made when the first model comes.
+        directory: created with the first model.
         model_identity: everything that the network is made of, its weights among it; None where
             that is unknown: then nothing is kept.
     """
@@ -87,7 +87,7 @@ class ExportStore:
 
 
 class _Scratch:
-    """A folder that ends with the process, made when it is first asked for."""
+    """A folder that is removed when the process ends; created at the first use."""
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -103,7 +103,7 @@ _scratch = _Scratch()
 
 
 def _made(make: Callable[[Path], None], parent: Path, size: int) -> Path:
-    """The libraries do not all notice that a disk is full, so it is asked first."""
+    """Check for room first: not all of the libraries notice that a disk is full."""
     free = shutil.disk_usage(parent).free
     if free < _ROOM * size:
         raise OSError(errno.ENOSPC, f"{free / 2**30:.1f} GiB free, {size / 2**30:.1f} needed")
@@ -161,7 +161,7 @@ def _moved(made: Path, folder: Path, key: dict[str, Any]) -> Path:
     try:
         folder.rename(aside / folder.name)
         made.rename(folder)
-    except OSError:  # again another process
+    except OSError:  # another process again
         return folder if _is_whole(folder, key) else made
     finally:
         shutil.rmtree(aside, ignore_errors=True)

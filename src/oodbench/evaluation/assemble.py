@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def setting_of(plan: Plan, read: Reader) -> Setting:
-    """What `oodbench.evaluation.evaluate` needs."""
+    """What `oodbench.evaluation.evaluate` needs for the chunks of a plan."""
     run = plan.run
     attack = _attack(plan) if "_target_" in run.attack else None
     classifier = _classifier(plan)

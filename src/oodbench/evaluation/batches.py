@@ -102,7 +102,7 @@ def load_batches(
 
 
 def _tasks(chunks: Sequence[Chunk]) -> Iterator[tuple[Split, int, Item]]:
-    """Items of the chunks in order; a split's files are listed once, not once a chunk."""
+    """Items of the chunks in order; a split's files are listed once, not once per chunk."""
     for _, of_split in groupby(chunks, key=lambda chunk: chunk.split.name):
         items: Sequence[Item] | None = None
         for chunk in of_split:

@@ -24,7 +24,7 @@ from oodbench.readouts import cross_entropy
 from oodbench.runs.chunks import Chunk
 
 EXAMPLES = 4
-"""Pictures on which a forward pass is prepared and held against the eager one."""
+"""Pictures on which a forward pass is prepared and compared with the eager one."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class _Running:
 
 @dataclass(frozen=True)
 class _Done:
-    """Logits that are there."""
+    """Logits that are already computed."""
 
     logits: NDArray[np.float32]
 
@@ -99,7 +99,7 @@ class _Done:
 def compute(batches: Iterator[Batch], setting: Setting) -> Iterator[tuple[Batch, Computed | None]]:
     """The batches in their order with what the engine made of them; None for one without frames.
 
-    So many batches are in the engine at once as it has use for.
+    As many batches are in the engine at once as keep it busy.
     """
     first, batches = _peek(batches)
     forwards = _Forwards(setting.prepare, first)

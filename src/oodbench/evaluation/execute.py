@@ -162,7 +162,7 @@ def _write_info(plan: Plan, started: datetime, seconds: float, computed: Sequenc
 
 
 def _forget_failures(plan: Plan) -> None:
-    """A good run takes back the failures of the same cell, also those without a key."""
+    """Remove the failures of the same cell, also those without a key: this run succeeded."""
     plan.paths.error.unlink(missing_ok=True)
     unidentified = unidentified_paths(plan.run)
     unidentified.error.unlink(missing_ok=True)

@@ -2,13 +2,13 @@
 
 On disk there is a file for every split: a header with the identity of the pixels, a mark for every
 position, a slot for every position. A slot is written before its mark, and the mark is the slot's
-checksum: what was cut off in the middle, or damaged since, is no hit and is decoded again. Two
+checksum: what was interrupted halfway, or damaged since, is not a hit and is decoded again. Two
 processes may fill one file, since both write the same bytes. Reads and writes go through `pread`
 and `pwrite`: the file's pages belong to the system and not to the process, and a full disk is an
-error and no signal.
+error, not a signal.
 
-Files are made, lengthened, opened and evicted by the holder of the lock on the folder's `.lock`.
-Who uses a file has a shared lock on it, which keeps it from being evicted. A file is as long as
+Files are created, extended, opened and evicted by the holder of the lock on the folder's `.lock`.
+Whoever uses a file has a shared lock on it, which keeps it from being evicted. A file is as long as
 what is planned for it, so the lengths count against the limit, whatever is filled in yet.
 """
 
@@ -76,12 +76,12 @@ def open_cache(
     Args:
         kind: off, memory (of this process, shared by its runs) or disk.
         directory: of the files.
-        limit_gib: most that all splits together may take, and half of the machine's memory in
+        limit_gib: most that all splits together may take, at most half of the machine's memory in
             memory; of those not in use, the ones used longest ago go first.
         identity: everything that the pixels depend on, as JSON.
         split: its name.
         n_items: its items.
-        n_planned: of these, so many will be asked for, for which there must be room.
+        n_planned: how many of them will be asked for; there must be room for these.
     """
     if kind == "off":
         return NoCache()
@@ -96,13 +96,13 @@ class NoCache:
     """Keeps nothing."""
 
     def get(self, position: int) -> None:
-        """None."""
+        """Find nothing."""
 
     def put(self, position: int, pixels: NDArray[np.uint8]) -> None:
-        """Keep nothing."""
+        """Discard the pixels."""
 
     def close(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: no file is open."""
 
 
 class MemoryCache:
@@ -122,7 +122,7 @@ class MemoryCache:
             self._store.put(self._text, position, pixels)
 
     def close(self) -> None:
-        """What is known stays for the next run, unless another one needs the room."""
+        """Keep what is known for the next run, unless another one needs the room."""
         self._store.release(self._text)
 
 
@@ -146,12 +146,12 @@ class MemoryStore:
         return MemoryCache(self, text)
 
     def release(self, text: str) -> None:
-        """One user of the split less."""
+        """Count one user of the split less."""
         with self._lock:
             self._users[text] -= 1
 
     def get(self, text: str, position: int) -> NDArray[np.uint8] | None:
-        """Pixels, or None."""
+        """The pixels at a position of a split, or None where they are not known."""
         with self._lock:
             return self._splits.get(text, {}).get(position)
 
@@ -204,7 +204,7 @@ class DiskCache:
         directory: of all files.
         text: identity of the pixels.
         n_items: of the split.
-        n_planned: of these, so many will come.
+        n_planned: how many of them will come.
         limit: bytes that all files may take.
     """
 
@@ -264,7 +264,7 @@ class DiskCache:
             self._give_up(str(error))
 
     def close(self) -> None:
-        """See `PixelCache`; a thread that is still reading keeps the file until it is done."""
+        """Let go of the file; a thread that is still reading keeps it until it is done."""
         self._off = True
         self._file = None
 
@@ -292,7 +292,7 @@ class DiskCache:
         self._file = file
 
     def _create(self, shape: Shape) -> None:
-        """Make the file, unless another process was faster; then that one is as good."""
+        """Create the file, unless another process was faster: its file is as good."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(self._path.parent):
             self._open()
@@ -311,7 +311,7 @@ class DiskCache:
             self._open()
 
     def _has_room(self, size: int) -> bool:
-        """Whether the file may take so many bytes more; if not, nothing is written any more."""
+        """Whether the file may grow by so many bytes; if not, nothing more is written."""
         if _make_room(self._path.parent, size, self._limit):
             return True
         self._give_up(f"{size / GIB:.2g} GiB would pass data.cache_gib={self._limit / GIB:.2g}")
@@ -328,7 +328,7 @@ _warned_lock = threading.Lock()
 
 
 def _warn(topic: str, message: str) -> None:
-    """Once for a topic: where one split has no room, the next ones have none either."""
+    """Warn once per topic: where one split has no room, the next ones have none either."""
     with _warned_lock:
         if topic in _warned:
             return
@@ -349,7 +349,7 @@ def _half_of_memory() -> int:
 
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    """No other process makes, lengthens, opens or evicts files meanwhile."""
+    """Keep other processes from creating, extending, opening or evicting files meanwhile."""
     with (directory / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -377,7 +377,7 @@ def _write(file: _File, content: bytes, offset: int) -> None:
 
 
 def _make_room(directory: Path, size: int, limit: int) -> bool:
-    """Remove files used longest ago, but none in use, until `size` bytes more fit."""
+    """Remove the files used longest ago, but none in use, until `size` more bytes fit."""
     if size > limit:
         return False
     files = sorted(

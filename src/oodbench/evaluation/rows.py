@@ -16,7 +16,7 @@ from oodbench.runs.records import ChunkInfo, Skipped, chunk_path, read_info, wri
 Columns = dict[str, NDArray[Any]]
 
 ROWS = 64
-"""Rows that are read out at once: one by one, small batches would cost time."""
+"""Rows per call of the readout: small batches, one by one, would cost time."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Rows:
     Args:
         records: folder of the run's chunks.
         readout: logits -> columns.
-        device, batch_size: for the files' account of themselves.
+        device, batch_size: what the files say of themselves.
     """
 
     def __init__(self, records: Path, readout: Readout, *, device: str, batch_size: int) -> None:
@@ -92,7 +92,7 @@ class Rows:
 
 
 def _both(before: str, now: str) -> str:
-    """What is said of rows that were computed in two sessions."""
+    """The name for rows that were computed in two sessions."""
     return " and ".join(dict.fromkeys(filter(None, (before, now))))
 
 

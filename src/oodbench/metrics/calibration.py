@@ -15,7 +15,7 @@ from oodbench.metrics.intervals import NO_INTERVAL, bootstrap
 from oodbench.metrics.score import Score
 
 BIN_SIZE = 100
-"""Pictures in a bin of the RMS calibration error."""
+"""Pictures per bin of the RMS calibration error."""
 
 _Floats = NDArray[np.float64]
 _Statistic = Callable[[_Floats, _Floats], float]

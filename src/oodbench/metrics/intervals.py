@@ -74,7 +74,7 @@ def rate(
 def bootstrap(statistic: Callable[[NDArray[np.int64]], float], n: int) -> Interval:
     """Percentile bootstrap interval (Efron 1979) of any statistic of `n` units.
 
-    Every call with the same `n` sees the same resamples, so intervals are reproducible and those of
+    Every call with the same `n` uses the same resamples, so intervals are reproducible and those of
     two statistics of the same units belong together. One resample is in memory at a time.
 
     Args:

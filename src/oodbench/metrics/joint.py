@@ -18,7 +18,7 @@ class Term:
 
     Attributes:
         weight: factor of the mean.
-        values: bool or float `(n,)`, a value a picture, indexed by a name that is the same in
+        values: bool or float `(n,)`, one value per picture, indexed by a name that is the same in
             every term that shows this picture (`source_names`).
     """
 
@@ -29,9 +29,9 @@ class Term:
 def weighted_sum(terms: Sequence[Term], *, unit: Unit, note: str = "") -> Score:
     """Sum of weight times mean as a Score, lower being better.
 
-    The sum is linear in the values, so where all terms show the same pictures it is the mean of one
-    number a picture, and its bootstrap over pictures resamples all terms jointly. Where they do not
-    there is no such interval: it is NaN and the note says so.
+    The sum is linear in the values, so where all terms show the same pictures it is the mean of
+    one number per picture, and its bootstrap over pictures resamples all terms jointly. Where they
+    do not, there is no such interval: it is NaN and the note says so.
 
     Args:
         terms: at least one, none empty.

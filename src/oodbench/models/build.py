@@ -1,4 +1,4 @@
-"""A model's config and weights files into a Classifier."""
+"""Build a Classifier from a model's config and weights files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from oodbench.models.weights import missing_head
 _OWN_NETWORKS = "oodbench.models."
 _FUNCTION = "oodbench.models.networks.function_network"
 _READ_BY_THE_LIBRARY = ("timm", "transformers", "onnx")
-"""Layouts whose file the network's constructor reads itself, as `weights_file`."""
+"""Layouts whose file is read by the network's constructor, as `weights_file`."""
 
 
 def build_classifier(model: ModelConfig, *, weights_files: Sequence[Path]) -> Classifier:

@@ -22,7 +22,7 @@ from oodbench.reference import imagenet_wnids
 
 DEFAULT = "imagenet_1k"
 BACKGROUND = "background"
-"""Stands in a class list for an output that is no synset."""
+"""The entry in a class list for an output that is not a synset."""
 
 TIMM_FILES = {
     "imagenet_12k": "imagenet12k_synsets.txt",
@@ -69,7 +69,7 @@ def missing_classes(classes: str) -> list[str]:
 
 
 def class_list_identity(classes: str) -> str:
-    """The name of the list, also of a file that says the same; else "sha256:<hex>" of the ids."""
+    """The name of the list, or of one with a file's content; else "sha256:<hex>" of the ids."""
     if classes in NAMES:
         return classes
     given = list(class_list(classes))
@@ -85,7 +85,7 @@ def names_of_count(count: int) -> list[str]:
 
 
 def wrong_count(count: int, classes: str) -> str:
-    """What is wrong with `model.classes` for a network of `count` outputs, and the mend."""
+    """What is wrong with `model.classes` for a network of `count` outputs, and what to set."""
     fitting = names_of_count(count)
     mend = (
         f"set model.classes={fitting[0]}"

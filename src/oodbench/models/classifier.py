@@ -64,7 +64,7 @@ class Classifier(nn.Module):
         self.classes = classes
         self.outputs = outputs
         self.n_outputs = len(class_lists.class_list(classes))
-        # Buffers follow .to(device); they are no part of anybody's checkpoint.
+        # Buffers follow .to(device); they are not part of any checkpoint.
         for key, values in (("mean", mean), ("std", std)):
             column = torch.tensor(values, dtype=torch.float32).view(3, 1, 1)
             self.register_buffer(key, column, persistent=False)
@@ -96,7 +96,7 @@ class Classifier(nn.Module):
         return logits[:, self.columns].masked_fill(self.lacking, -torch.inf)
 
     def check_outputs(self, input_size: int) -> None:
-        """Look at what the network gives for noise of `input_size` pixels a side.
+        """Check what the network returns for noise of `input_size` pixels a side.
 
         Raises:
             ConfigError: the network fails, the shape is wrong, an output is not finite, or the
@@ -140,7 +140,7 @@ def log_probabilities(outputs: Tensor) -> Tensor:
 
 
 def check_outputs(found: Tensor, *, name: str, outputs: str) -> None:
-    """Hold what a network gives against what the config says.
+    """Compare what a network returns with what the config says.
 
     Args:
         found: float `(N, M)`, the network's own outputs, before any mapping.

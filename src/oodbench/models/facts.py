@@ -22,7 +22,7 @@ from oodbench.models.huggingface_facts import transformers_fact
 Facts = dict[str, Any]
 
 _FOLDER = "facts-2"
-"""Of the stored facts; another one whenever a fact is added or changes its meaning."""
+"""Version of the stored facts, raised whenever a fact is added or changes its meaning."""
 
 
 def register_model_facts() -> None:
@@ -35,7 +35,7 @@ def register_model_facts() -> None:
 
 
 def required(value: Any, key: str) -> Any:
-    """`value`, or an error that names the key which the user has to give.
+    """`value`, or an error that names the key that the user has to give.
 
     Raises:
         ConfigError: the value is null.
@@ -66,7 +66,7 @@ def timm_fact(name: str | None, field: str) -> Any:
 
 
 def bare_name_notice(timm_name: str, published: Iterable[str]) -> str | None:
-    """Which weights timm takes for a name without a tag; None for one that has a tag.
+    """Which weights timm chooses for a name without a tag; None for one that has a tag.
 
     Args:
         timm_name: `model.timm_name`.
@@ -114,7 +114,7 @@ def unknown_name(library: str, name: str, known: list[str]) -> ConfigError:
 
 
 def _fact(library: str, name: str, field: str, ask: Callable[[str], Facts]) -> Any:
-    # Anything else is no name of either library, and must not become part of a path.
+    # Anything else is not a name of either library, and must not become part of a path.
     if not re.fullmatch(r"\w[\w.-]*", name):
         raise ConfigError(f"{library} has no model {name}: a name has letters, digits, _ . and -")
     path = cache_directory() / _FOLDER / f"{library}-{version(library)}" / f"{name}.json"

@@ -20,7 +20,7 @@ TOLERANCE = 1e-4
 """Logits of the copy may differ by this from the network's, or it is not used."""
 
 MAX_PARAMETERS = 200_000_000
-"""Of a network larger than this no second set of weights (0.8 GB) is made."""
+"""A network larger than this (0.8 GB of weights) is not copied."""
 
 _COPY_THEIR_INPUT = (nn.Hardtanh, nn.SiLU, nn.Hardswish)
 """Activations whose gradient needs their input: in place, autograd first makes a copy of it.
@@ -55,7 +55,7 @@ class FoldedNetworks:
 
 
 class _ChannelsLast(nn.Module):
-    """Gives a network its images channels last, the layout of the folded weights."""
+    """Passes images to a network in channels last, the layout of the folded weights."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class _ChannelsLast(nn.Module):
 
 
 class _Unchanged(nn.Module):
-    """Stands for the network itself, which as a value would keep its own key alive."""
+    """Placeholder for the network itself, which as a value would keep its own key alive."""
 
 
 def fold_batch_norm(network: nn.Module, example: Tensor) -> nn.Module | None:

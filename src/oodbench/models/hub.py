@@ -6,14 +6,14 @@ from oodbench.core.cache import remembered_digest
 from oodbench.core.errors import WeightsError, one_line
 
 TIMEOUT = 10.0
-"""Seconds that the hub may take to answer before it counts as unreachable."""
+"""Seconds after which a hub that does not answer counts as unreachable."""
 
 
 def hub_file(repository: str, file_name: str, *, download: bool) -> Path:
     """A file of a repository, from the cache or downloaded into it.
 
-    HF_HOME, HF_HUB_OFFLINE, HF_ENDPOINT, HF_TOKEN and the proxy variables are heeded; an
-    interrupted download goes on at the next call.
+    HF_HOME, HF_HUB_OFFLINE, HF_ENDPOINT, HF_TOKEN and the proxy variables are respected; an
+    interrupted download is resumed at the next call.
 
     Args:
         repository: "timm/resnet50.tv_in1k".
@@ -21,7 +21,7 @@ def hub_file(repository: str, file_name: str, *, download: bool) -> Path:
         download: whether a file that is not in the cache may be fetched.
 
     Raises:
-        WeightsError: not in the cache, and not to be had; one line with the reason.
+        WeightsError: not in the cache and not available; one line with the reason.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 

@@ -39,7 +39,7 @@ def transformers_network(
 
     Raises:
         ConfigError: transformers is not installed, or has no such classifier.
-        WeightsError: the file is no safetensors file, or does not fit.
+        WeightsError: the file is not a safetensors file, or does not fit.
     """
     try:
         from transformers import AutoConfig, AutoModelForImageClassification

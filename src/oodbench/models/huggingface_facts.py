@@ -24,7 +24,7 @@ _RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
 
 _LABELS = ("id2label", "label2id", "num_labels")
 _IRRELEVANT = (*_LABELS, "transformers_version", "torch_dtype", "dtype", "_name_or_path")
-"""Keys of config.json that change no number."""
+"""Keys of config.json that do not change any number."""
 
 
 class Repository:
@@ -40,7 +40,7 @@ class Repository:
         """Content of a JSON file.
 
         Raises:
-            ConfigError: it is missing or is no JSON object.
+            ConfigError: it is missing or not a JSON object.
         """
         path = self._path(file_name)
         try:

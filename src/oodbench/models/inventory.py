@@ -1,4 +1,4 @@
-"""What is known and what is on disk of a model's weights, for `oodbench-models`."""
+"""What is known about a model's weights and what is on disk, for `oodbench-models`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def size_text(model: ModelConfig, files: Sequence[WeightsFile]) -> str:
 
 
 def check_model(model: ModelConfig, directory: Path) -> Checked:
-    """Whether the weights are there, are what they say, load, and have the registered size."""
+    """Check that the weights are there, have the right hash, load, and have the registered size."""
     try:
         files = find_stored(model, directory)
     except WeightsError as error:

@@ -26,7 +26,7 @@ def hint(tensors: Mapping[str, Tensor], *, path: Path) -> str:
 
     Args:
         tensors: the state dict.
-        path: its file; of several networks of timm, those named like it are tried first.
+        path: its file; among timm's networks, those named like it are tried first.
     """
     models = likely_models(tensors, path=path)
     return f"; it would fit {' or '.join(models[:3])}" if models else ""

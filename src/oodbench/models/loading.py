@@ -1,4 +1,4 @@
-"""Weights files into networks: formats, layouts, and errors that name the tensor."""
+"""Load weights files into networks: formats, layouts, and errors that name the tensor."""
 
 import pickle
 import pickletools
@@ -129,7 +129,7 @@ def by_position(network: nn.Module, tensors: StateDict, *, path: Path) -> StateD
 
 
 def load(network: nn.Module, tensors: StateDict, *, path: Path) -> None:
-    """Put tensors into a network, all of them and nothing else.
+    """Load tensors into a network, all of them and nothing else.
 
     Only BatchNorm's `num_batches_tracked`, which evaluation never reads, may be absent.
 
@@ -219,7 +219,7 @@ def _holds_whole_pickles(path: Path, start: bytes) -> bool:
 
 
 def _other_classifier(own: StateDict, tensors: StateDict) -> str | None:
-    """What to do where one layer alone, the last, has another number of outputs."""
+    """What to do where only the last layer has another number of outputs."""
     differing = [k for k, v in _counted_out(own).items() if v.shape != tensors[k].shape]
     layers = {key.rpartition(".")[0] for key in differing}
     same_inputs = all(

@@ -41,7 +41,7 @@ class OnnxNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """The first output for normalised float32 images `(N, 3, H, W)`, on their device.
 
-        A graph made for batches of one size is fed batches of that size, the last one filled up.
+        A graph made for batches of one size is fed batches of that size, the last one padded.
 
         Raises:
             ConfigError: a gradient is asked for, or the graph takes another size of picture.
@@ -82,7 +82,7 @@ class OnnxNetwork(nn.Module):
                 self.sessions[device] = self.runtime.InferenceSession(
                     str(self.path), options, providers=providers
                 )
-            except Exception as error:  # onnxruntime's errors share no class of their own
+            except Exception as error:  # onnxruntime's errors have no common class
                 raise _unreadable(self.path, error) from None
         return self.sessions[device]
 

@@ -71,7 +71,7 @@ def identified(name: str, weights: WeightsConfig, directory: Path, *, download: 
 def find_weights(
     name: str, weights: WeightsConfig, directory: Path, *, download: bool
 ) -> list[Path]:
-    """The paths of `locate`."""
+    """Paths of the files that `locate` finds, checked by `verify`."""
     return [file.path for file in locate(name, weights, directory, download=download)]
 
 
@@ -130,7 +130,7 @@ def stored(weights: WeightsConfig, directory: Path) -> Iterator[WeightsFile]:
 
 
 def wanted(weights: WeightsConfig) -> str:
-    """Which files below `weights.dir` would be found, each with where to get it."""
+    """The files that would be found in `weights.dir`, each with where to get it."""
     choices = []
     if weights.hub is not None:
         first = _hub_names(weights.hub, weights.layout)[0]
@@ -247,7 +247,7 @@ def _hub_names(repository: str, layout: str) -> list[str]:
     """All repositories use one file name: beside each other they are told apart by repository."""
     repository_name = repository.rsplit("/", 1)[-1]
     in_folder = f"{repository_name}/{HUB_FILE}"
-    # transformers needs the config that lies beside the weights.
+    # transformers needs the config that is beside the weights.
     return (
         [in_folder] if layout == "transformers" else [f"{repository_name}.safetensors", in_folder]
     )

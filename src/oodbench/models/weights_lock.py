@@ -18,7 +18,7 @@ LOCK_FILE = "weights.lock.json"
 
 
 def check_or_record(directory: Path, source: str, path: Path, sha256: str) -> None:
-    """Compare a file with the lock, or enter it there.
+    """Compare a file with the lock, or add it there.
 
     Args:
         directory: folder of weights files (`weights.dir`), where the lock lies.

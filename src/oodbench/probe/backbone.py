@@ -115,7 +115,7 @@ def _load_moco_encoder(network: nn.Module, files: Sequence[Path]) -> None:
 
 
 def _remove_last_linear(network: nn.Module, model: ModelConfig) -> int:
-    """Put an identity in its place; the number of its inputs."""
+    """Replace it by an identity; returns the number of its inputs."""
     name, layer = _last_linear(network, model.name)
     _check_is_output(network, layer, name, model)
     parent, _, leaf = name.rpartition(".")

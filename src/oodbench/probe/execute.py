@@ -41,7 +41,7 @@ def train_probe(plan: ProbePlan, processes: Processes) -> bool:
 
     Raises:
         KeyboardInterrupt: on Ctrl-C or SIGTERM; the checkpoint is kept.
-        OodbenchError: one line that says what to mend.
+        OodbenchError: one line that says what to fix.
     """
     kept = read_checkpoint(plan.paths.checkpoint, key=plan.key) if processes.writes else None
     kept = processes.broadcast(kept)
@@ -156,7 +156,7 @@ def _run_epochs(
 
 
 class Keeper:
-    """Writes the checkpoint and the log, in the one process that writes.
+    """Writes the checkpoint and the log, if this is the process that writes.
 
     Args:
         plan: paths, the key and how often.
@@ -176,7 +176,7 @@ class Keeper:
         )
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """Close the log: nothing more will come."""
         if self._board is not None:
             self._board.close()
 
@@ -209,7 +209,7 @@ class Keeper:
 
 @contextmanager
 def stop_flag() -> Iterator[list[int]]:
-    """A list that Ctrl-C or SIGTERM puts something into, so that a step is never left half done.
+    """A list that Ctrl-C or SIGTERM appends to, so that no step is left half done.
 
     The second Ctrl-C interrupts at once.
     """
@@ -230,7 +230,7 @@ def stop_flag() -> Iterator[list[int]]:
 
 
 def _finish(plan: ProbePlan) -> None:
-    """The classifier's file, the log, and no features that nobody needs any more."""
+    """Write the classifier's file and the log, and remove features that are no longer needed."""
     content = read_checkpoint(plan.paths.checkpoint, key=plan.key)
     if content is None:
         return

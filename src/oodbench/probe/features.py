@@ -1,4 +1,4 @@
-"""Where a training gets its features from: computed anew in every epoch, or once for all."""
+"""Where a training gets its features: computed again in every epoch, or once for all."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -134,10 +134,10 @@ def progress_of(n: int, label: str, processes: Processes) -> "Progress | Silent"
 
 
 class Silent:
-    """Progress of a process that another one speaks for."""
+    """Progress of a process that shows nothing: another one does."""
 
     def advance(self, n: int) -> None:
-        """Say nothing."""
+        """Ignore the progress."""
 
     def __enter__(self) -> "Silent":
         return self

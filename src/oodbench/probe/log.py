@@ -21,7 +21,7 @@ _TAGS = {
 
 
 def write_csv(path: Path, rows: list[Row]) -> None:
-    """All rows, atomically: a training that goes on never leaves an epoch twice."""
+    """All rows, atomically: a resumed training never leaves an epoch twice."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -30,7 +30,7 @@ def write_csv(path: Path, rows: list[Row]) -> None:
 
 
 def check_tensorboard() -> None:
-    """Refuse before the training what would fail after its first epoch.
+    """Refuse, before the training, what would fail after its first epoch.
 
     Raises:
         ConfigError: TensorBoard is not installed.
@@ -42,7 +42,7 @@ def check_tensorboard() -> None:
 
 
 class TensorBoard:
-    """Events of a training, written anew from all rows when it starts or goes on.
+    """Events of a training, rewritten from all rows when it starts or resumes.
 
     Args:
         folder: only ever holds one event file.
@@ -58,11 +58,11 @@ class TensorBoard:
             self.add(row)
 
     def add(self, row: Row) -> None:
-        """One epoch."""
+        """Write the events of one epoch."""
         for column, tag in _TAGS.items():
             self._writer.add_scalar(tag, row[column], int(row["epoch"]))
         self._writer.flush()
 
     def close(self) -> None:
-        """No epoch will follow."""
+        """Close the file: no epoch will follow."""
         self._writer.close()

@@ -66,7 +66,7 @@ class PictureSet(Dataset[Tensor]):
         """Pixels of one picture.
 
         Raises:
-            DataError: the file is truncated or no picture.
+            DataError: the file is truncated or not a picture.
         """
         (picture,) = load_picture(self.pictures.path(index))
         with torch.random.fork_rng(devices=[]):

@@ -31,12 +31,12 @@ class ProbePaths:
 
     @property
     def checkpoint(self) -> Path:
-        """Everything that is needed to go on."""
+        """Everything that is needed to resume."""
         return self.directory / "checkpoint.pt"
 
     @property
     def log(self) -> Path:
-        """One row an epoch."""
+        """One row per epoch."""
         return self.directory / "log.csv"
 
     @property

@@ -1,4 +1,4 @@
-"""What happens when in a training: learning rates, the order of the pictures, their batches."""
+"""The schedule of a training: learning rates, the order of the pictures, their batches."""
 
 from collections.abc import Sequence
 

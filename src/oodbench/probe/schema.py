@@ -35,7 +35,7 @@ class RecipeConfig:
     """L2 term of the weight matrix. The bias has none, as in scikit-learn's logistic regression;
     with the published value, 0, it makes no difference."""
     batch_size: int = 256
-    """Pictures a step, over all processes together."""
+    """Pictures per step, over all processes together."""
     augment: str = "published"
     """published: random resized crop and flip, new in every epoch; none: the validation crop, so
     that the backbone sees every picture once."""

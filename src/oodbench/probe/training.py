@@ -1,4 +1,4 @@
-"""The training of the classifier: steps, epochs, and the state from which it can go on."""
+"""The training of the classifier: steps, epochs, and the state from which it can be resumed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""What finished runs say together."""
+"""What finished runs say together: tables, comparisons, and whether attacks can be trusted."""

@@ -1,4 +1,4 @@
-"""Which chunks a run has, and which of them are on disk. Imports no torch: plans ask too."""
+"""Which chunks a run has, and which of them are on disk. Imports no torch: plans need it, too."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -35,13 +35,13 @@ def all_chunks(plan: Plan) -> list[Chunk]:
 
 
 def own_chunks(plan: Plan) -> list[Chunk]:
-    """Those of this shard."""
+    """The chunks of this shard."""
     shard = plan.run.shard
     return all_chunks(plan)[shard.index :: shard.count]
 
 
 def missing_chunks(plan: Plan) -> Iterator[Chunk]:
-    """What this shard has to do; a chunk that a smaller limit or budget cut off goes on there."""
+    """What this shard has to do; a chunk cut short by a smaller limit or budget is continued."""
     for chunk in own_chunks(plan):
         info = chunk_info(plan, chunk)
         if not is_whole(plan, chunk, info):
@@ -57,7 +57,7 @@ def is_whole(plan: Plan, chunk: Chunk, info: ChunkInfo | None) -> bool:
 
 
 def chunk_info(plan: Plan, chunk: Chunk) -> ChunkInfo | None:
-    """What the chunk's file says of itself, None where there is none."""
+    """What the chunk's file says of itself; None where there is no file."""
     return read_info(chunk_path(plan.paths.records, chunk.split.name, chunk.number))
 
 

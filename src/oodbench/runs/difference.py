@@ -1,4 +1,4 @@
-"""In which respect a run differs from the published one, in the words of the command line."""
+"""How a run differs from the published one, in the words of the command line."""
 
 from collections.abc import Iterable, Iterator
 from importlib.resources import files

@@ -19,7 +19,7 @@ SCORING_ONLY = ("scores", "headline", "root", "inside", "n_expected", "validatio
 
 PIPELINE = "oodbench.preprocessing.Preprocessing"
 PIL = "pil"
-"""The pipeline's `backend` of which the key says nothing, as from before there were others."""
+"""The pipeline's default `backend`, which keys leave out: they are older than the others."""
 
 ATTACK_BATCHING = ("memory", "micro_batch")
 """Arguments of an attack that, like the batch size, change its numbers in the last bits at most."""

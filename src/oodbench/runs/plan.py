@@ -256,5 +256,5 @@ def _check_complete(run: RunConfig, splits: Sequence[Split], missing: Sequence[s
 
 
 def decoders(data: DataConfig) -> int:
-    """Threads that decode: one a core, since the network's threads wait for them or they for it."""
+    """Threads that decode: one per core, since the network waits for them or they for it."""
     return data.workers or len(os.sched_getaffinity(0))

@@ -35,5 +35,5 @@ def _fraction(numerator: float, denominator: float) -> float:
 
 
 def _floor_division(numerator: float, denominator: float) -> int:
-    """Timm's scale size: floor(input size / crop_pct)."""
+    """timm's scale size: floor(input size / crop_pct)."""
     return math.floor(numerator / denominator)

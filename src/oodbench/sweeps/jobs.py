@@ -32,7 +32,7 @@ def jobs(
 
     Args:
         overrides: of the command line, sweeps such as `model=a,b` and `glob(*)` among them.
-        multirun: whether -m stands there; an experiment with `hydra.mode: MULTIRUN` needs none.
+        multirun: whether -m is given; an experiment with `hydra.mode: MULTIRUN` needs none.
         config_dir: folder of further configs, as `--config-dir`.
 
     Returns:
@@ -46,7 +46,7 @@ def jobs(
 
 
 class Launch:
-    """What a command line starts; see `jobs` for arguments and errors.
+    """What a command line starts; the function `jobs` has the arguments and errors.
 
     Attributes:
         jobs: overrides of each job.
@@ -95,7 +95,7 @@ class Launch:
 
 
 class _Repository(ConfigRepository):
-    """Reads and parses every file once, not once a job: most of a composition's time."""
+    """Reads and parses every file once, not once per job: most of a composition's time."""
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         super().__init__(config_search_path)

@@ -63,7 +63,7 @@ def _say_what_is_ignored(config: DictConfig) -> None:
 
 
 def write_outcome(directory: Path, outcome: Outcome) -> None:
-    """Put a job's outcome into its log folder, whatever process it ran in."""
+    """Write a job's outcome to its log folder, whatever process it ran in."""
     write_json(directory / OUTCOME, asdict(outcome))
 
 

@@ -1,6 +1,6 @@
 """Reference values of the corruptions, by other people's packages. Run by hand, in their world.
 
-The environments and what is mended in the packages: see measurements/corruption_peers.py. From the
+The environments and what is patched in the packages: see measurements/corruption_peers.py. From the
 project's folder, with ImageNet's pictures in class folders:
 
     old/bin/python tests/data/corruptions/make_reference.py --pictures val

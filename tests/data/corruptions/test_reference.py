@@ -51,7 +51,7 @@ def cases(name: str) -> list[pytest.param]:
 
 
 def ours(row: dict[str, str], picture: Picture, name: str) -> np.ndarray:
-    """Our picture as integers, with the slip that the row's peer has mended put right too."""
+    """Our picture as integers, with the bug fixed that the row's peer has fixed."""
     corruption, severity = row["corruption"], int(row["severity"])
     given = parameters(corruption, severity)
     if row["peer"] == "corrupt_tta":

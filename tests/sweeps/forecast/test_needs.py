@@ -119,8 +119,8 @@ def test_two_names_of_one_run_are_done_once(planned: Planned) -> None:
 
 def test_an_attack_counts_all_its_passes(planned: Planned) -> None:
     clean, attacked = planned("-m", "model=toy", PIPELINE, "attack=none,pgd_linf", "limit=10")
-    # Ten steps forth and back, a backward pass as two; the clean and the scored prediction and two
-    # of the attack's own.
+    # Ten steps forward and backward, a backward pass counts as two; the clean and the scored
+    # prediction, and two of the attack's own.
     assert attacked["gmacs"] / clean["gmacs"] == pytest.approx(10 * 3 + 4)
     assert attacked["disk_bytes"] == 10 * ATTACKED_ROW_BYTES
     assert attacked["memory_bytes"] > PROCESS_BYTES
@@ -132,7 +132,7 @@ def test_a_transfer_attack_is_made_once_on_its_source(planned: Planned) -> None:
     sweep = ("-m", "model=toy", "model.weights.identity=a,b", "model@attack.source=toy")
     first, second = planned(*sweep, *transfer)
     assert planned.code == 0, planned.err
-    # The clean and the scored prediction of each, and the source's five steps forth and back.
+    # The clean and the scored prediction of each, and the source's five steps of three passes.
     assert second["gmacs"] == pytest.approx(10 * 2 * 48_000 / 1e9)
     assert first["gmacs"] >= second["gmacs"] + 10 * 5 * 3 * 48_000 / 1e9
     assert first["memory_bytes"] > second["memory_bytes"]

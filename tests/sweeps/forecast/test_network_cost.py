@@ -42,7 +42,7 @@ def test_a_small_network_by_hand() -> None:
         # torchvision's table, GFLOPS: 16.41 and 17.56.
         ("resnext101_32x8d", 224, 16.41, 88.791),
         ("vit_base_patch16_224", 224, 17.56, 86.568),
-        # Tan & Le 2019, table 2: 0.39 and 37 thousand million.
+        # Tan & Le 2019, table 2: 0.39 and 37 billion.
         ("tf_efficientnet_b0", 224, 0.39, 5.289),
         ("tf_efficientnet_b7", 600, 37.0, 66.348),
     ],
@@ -55,7 +55,7 @@ def test_known_networks(architecture: str, side: int, gmacs: float, millions: fl
 
 
 def test_the_largest_published_network_needs_no_memory() -> None:
-    # facebookresearch's hub page: 153 thousand million, 829 million parameters.
+    # facebookresearch's hub page: 153 billion, 829 million parameters.
     cost = network_cost(
         {"_target_": "oodbench.models.networks.resnext101_wsl", "base_width": 48}, 224, 224
     )

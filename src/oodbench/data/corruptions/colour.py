@@ -17,7 +17,7 @@ def to_hsv(picture: Picture) -> HSV:
 
 
 _FULL = np.float32(255.0005)
-"""A hair more than 255: float32 falls short of whole numbers more often than the published code's
+"""Slightly more than 255: float32 falls short of whole numbers more often than the published code's
 float64, and decimals are cut."""
 
 

@@ -18,7 +18,7 @@ from oodbench.data.corruptions.sampling import sampled
 
 
 def contrast(picture: Picture, rng: Generator, *, factor: float) -> Picture:
-    """Every channel drawn towards its mean.
+    """Every channel pulled towards its mean.
 
     Args:
         factor: of the difference to the mean.
@@ -67,7 +67,7 @@ def elastic_transform(
 
 
 def _random_affine(height: int, width: int, rng: Generator, jitter: float) -> NDArray[np.float32]:
-    """From a pixel of the result to the place in the picture that it shows, `(2, 3)`.
+    """Map from a pixel of the result to the place in the picture that it shows, `(2, 3)`.
 
     Three corners of a square about the centre move. As in the published code the centre is
     (height // 2, width // 2), read as (x, y).
@@ -95,7 +95,7 @@ def pixelate(picture: Picture, rng: Generator, *, factor: float) -> Picture:
 
 
 def jpeg_compression(picture: Picture, rng: Generator, *, quality: int) -> Picture:
-    """Through a JPEG file, 4:2:0, as Pillow writes it by default.
+    """Compressed to a JPEG file, 4:2:0, as Pillow writes it by default, and decoded.
 
     Written by OpenCV, which is quicker and has the same encoder: the bytes are Pillow's.
 

@@ -40,7 +40,7 @@ def corrupted_file(picture: Picture, cell: str, seed: int, name: str) -> bytes:
         picture: see `clean_picture`.
         cell: <corruption>/<severity>.
         seed: of the whole data set.
-        name: of the picture, by which it gets its random stream.
+        name: of the picture, which determines its random stream.
     """
     corruption, severity = cell.split("/")
     rng = picture_stream(seed, corruption, int(severity), name)

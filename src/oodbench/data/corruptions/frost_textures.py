@@ -21,7 +21,7 @@ def frost_textures() -> tuple[Picture, ...]:
     """The five textures, RGB, of several sizes.
 
     Raises:
-        ConfigError: no package with the textures is installed, or one of its files is damaged or
+        ConfigError: no package with the textures is installed, or one of its files is damaged or is
             another picture than the published one.
     """
     folder = frost_folder()
@@ -40,7 +40,7 @@ def frost_folder() -> Path:
     """Folder of the textures in the first of the packages that is installed.
 
     Raises:
-        ConfigError: none of them is.
+        ConfigError: none of them is installed.
     """
     for package, inside in FOLDERS.items():
         spec = find_spec(package)

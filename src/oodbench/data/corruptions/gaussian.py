@@ -44,7 +44,7 @@ def smoothed(values: Field | Picture, sigma: float, truncate: float = 4.0) -> Fi
 def mirrored_matrix(length: int, sigma: float, truncate: float) -> NDArray[np.float64]:
     """Matrix `(length, length)` that smooths a column whose borders are mirrored.
 
-    The mirror lies between the pixels: … b a | a b …, again and again where the kernel is wider
+    The mirror is between the pixels: … b a | a b …, again and again where the kernel is wider
     than the column. Source: scipy.ndimage's mode `reflect`.
     """
     kernel = gaussian_kernel(sigma, truncate)

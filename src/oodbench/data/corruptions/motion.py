@@ -9,7 +9,7 @@ from oodbench.data.corruptions.opencv import cv2
 from oodbench.data.corruptions.pixels import Picture, truncated
 
 _HALF_OF_16_BITS = 0.5 / 257
-"""Half a level of 16 bits, in levels of 8: to round to those before the rest is cut."""
+"""Half a 16-bit level, in 8-bit levels: rounds to 16 bits before the rest is cut off."""
 
 
 def motion_blurred(picture: Picture, radius: int, sigma: float, angle: float) -> Picture:

@@ -37,9 +37,9 @@ def shot_noise(picture: Picture, rng: Generator, *, photons: int) -> Picture:
 
 
 def impulse_noise(picture: Picture, rng: Generator, *, share: float) -> Picture:
-    """Salt and pepper in equal parts, for every channel by itself.
+    """Salt and pepper in equal parts, for every channel independently.
 
-    Source: `random_noise(mode="s&p")` of scikit-image, with its two draws a value.
+    Source: `random_noise(mode="s&p")` of scikit-image, with its two draws per value.
 
     Args:
         share: expected share of the values that are replaced.

@@ -7,7 +7,7 @@ from oodbench.core.errors import ConfigError
 
 
 def load_opencv() -> Any:
-    """The module `cv2`, whose type stubs differ from version to version.
+    """The module `cv2`, untyped because its type stubs differ from version to version.
 
     Raises:
         ConfigError: it is not installed, or cannot be loaded.

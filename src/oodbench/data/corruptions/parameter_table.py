@@ -12,10 +12,10 @@ from oodbench.core.errors import ConfigError
 
 
 class ParameterTable:
-    """Entries of a YAML file by name; read when first asked for.
+    """Entries of a YAML file by name, read at the first use.
 
     Args:
-        package: that the file lies in.
+        package: that contains the file.
         file: its name.
         kind: what an entry is, for the message about an unknown one.
     """
@@ -30,7 +30,7 @@ class ParameterTable:
         return list(self._entries)
 
     def checked_name(self, name: str) -> str:
-        """The name itself.
+        """Return a name that the file has.
 
         Raises:
             ConfigError: it is none of the names, which are listed.
@@ -40,7 +40,7 @@ class ParameterTable:
         return name
 
     def entry(self, name: str) -> dict[str, Any]:
-        """Content of an entry.
+        """The content of an entry.
 
         Raises:
             ConfigError: unknown name.
@@ -48,7 +48,7 @@ class ParameterTable:
         return self._entries[self.checked_name(name)]
 
     def sha256(self) -> str:
-        """Of all entries."""
+        """The content of every entry, by name."""
         return sha256(json.dumps(self._entries, sort_keys=True).encode()).hexdigest()
 
     @cached_property

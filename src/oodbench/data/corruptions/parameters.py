@@ -1,6 +1,6 @@
 """Names, severities and parameters of the corruptions, and the random stream of each picture.
 
-Nothing here needs OpenCV: what is to be made is known without it.
+Nothing here needs OpenCV, so that one can tell without it what there is to make.
 """
 
 from hashlib import sha256
@@ -37,7 +37,7 @@ def parameters(corruption: str, severity: int) -> dict[str, Any]:
 
 
 def checked_name(corruption: str) -> str:
-    """The name itself.
+    """Return the name of a corruption.
 
     Raises:
         ConfigError: it is none of the corruptions, which are listed.
@@ -72,5 +72,5 @@ def parameters_hash() -> str:
 
 
 def stream_name(class_name: str, source: str) -> str:
-    """Name by which a picture gets its random stream: class folder and name, without suffix."""
+    """The name that determines a picture's random stream: class folder and name, without suffix."""
     return f"{class_name}/{Path(source).stem}"

@@ -1,4 +1,4 @@
-"""Types of pictures and fields, and the way from floats back to bytes."""
+"""Types of pictures and fields, and the conversion from floats back to bytes."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ BYTE_AS_FRACTION = np.arange(256) / 255.0
 
 
 def truncated(values: Field) -> Picture:
-    """Floats on the scale 0..255, clipped, without their decimals, as the published code does it.
+    """Bytes of floats on the scale 0..255: clipped, decimals cut off, as the published code does.
 
     Args:
         values: contiguous; overwritten.
@@ -28,6 +28,6 @@ def truncated(values: Field) -> Picture:
 
 
 def in_colour(field: Field) -> Field:
-    """A field `(H, W)` three times over, `(H, W, 3)`; quicker to compute with than broadcasting."""
+    """A field `(H, W)` repeated to `(H, W, 3)`: faster to compute with than broadcasting."""
     repeated: Field = cv2.merge([field] * 3)
     return repeated

@@ -31,7 +31,7 @@ FUNCTIONS: dict[str, Callable[..., Picture]] = {
     "spatter": spatter,
     "saturate": digital.saturate,
 }
-"""By the names of severities.yaml."""
+"""Functions by their names in severities.yaml."""
 
 
 def corrupt(picture: Picture, corruption: str, severity: int, rng: Generator) -> Picture:

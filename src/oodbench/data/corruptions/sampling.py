@@ -1,4 +1,4 @@
-"""Bilinear samples of a picture at any places."""
+"""Bilinear samples of a picture at arbitrary positions."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ from oodbench.data.corruptions.pixels import in_colour
 Pixels = NDArray[np.float32]
 
 _STRIP = 32
-"""Rows at a time: their arrays stay in the processor's cache."""
+"""Rows sampled at a time: their arrays stay in the processor's cache."""
 
 
 def sampled(picture: Pixels, y: Pixels, x: Pixels, mirror: Literal["pixels", "edges"]) -> Pixels:

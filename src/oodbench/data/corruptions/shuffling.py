@@ -11,7 +11,7 @@ from oodbench.data.corruptions.pixels import Picture
 
 
 def shuffled(picture: Picture, rng: Generator, max_shift: int, passes: int) -> Picture:
-    """Pixels replaced by near ones, one after the other.
+    """Pixels replaced by nearby ones, one after the other.
 
     The published loop means to swap a pixel with one that lies up to `max_shift` away, but both
     sides of its assignment are views, so that it copies: the pixel takes the other one's value,

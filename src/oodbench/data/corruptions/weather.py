@@ -71,7 +71,7 @@ def flakes(
 
 
 def whitened(picture: Picture, picture_weight: float) -> Field:
-    """What lies under the flakes of `snow`, float32 `(H, W, 3)` on the scale 0..255."""
+    """What is under the flakes of `snow`, float32 `(H, W, 3)` on the scale 0..255."""
     pixels = picture.astype(np.float32)
     white = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     white *= 1.5
@@ -148,7 +148,7 @@ def fog(picture: Picture, rng: Generator, *, amplitude: float, decay: float) -> 
 
 
 def brightness(picture: Picture, rng: Generator, *, added: float) -> Picture:
-    """Value of the HSV space raised and cut at full intensity.
+    """Value in HSV space raised, and clipped at full intensity.
 
     Args:
         added: as a fraction of full intensity.

@@ -38,8 +38,8 @@ def build_demo(directory: Path, report: Callable[[str], None] = print) -> None:
     as they are; a finished folder is left alone.
 
     Args:
-        directory: made where it is missing.
-        report: called with one line for each data set when it is done.
+        directory: created if needed.
+        report: called with one line for each finished data set.
 
     Raises:
         DataError: foolbox is missing, the folder holds something else, or cannot be written.
@@ -59,7 +59,7 @@ def build_demo(directory: Path, report: Callable[[str], None] = print) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise DataError(
-            f"{error.filename or directory}: {reason}: mend it or choose another --out, "
+            f"{error.filename or directory}: {reason}: fix it or choose another --out, "
             "then run the same command again"
         ) from error
     report(f"{directory}: demo data complete ({total} files); {NOTICE}")

@@ -2,7 +2,7 @@
 
 They have the names, the numbers of frames and the order of strength of the published sequences
 (Hendrycks and Dietterich, 2019), not their algorithms: no number measured on them is comparable
-with a published one. Noise is drawn anew in every frame after a clean first one; the others
+with a published one. Noise is drawn again in every frame after a clean first one; the others
 move on step by step.
 
 Each takes a picture (shorter side 256) and a generator, and yields frames of the same size.

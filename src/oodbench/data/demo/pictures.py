@@ -73,7 +73,7 @@ def displaced(pixels: Pixels, down: Rows, right: Rows) -> Pixels:
 
 
 def mean_of(pictures: list[Pixels]) -> Pixels:
-    """Mean picture of several of one size."""
+    """Mean of several pictures of one size."""
     mean: Pixels = np.mean(pictures, axis=0)
     return mean
 

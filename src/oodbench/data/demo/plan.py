@@ -29,7 +29,7 @@ NOTICE = (
     "demo data made by oodbench from 20 pictures: "
     "no number measured on it is comparable with a published one"
 )
-"""Stands in every `DEMO.txt`: results on a folder that has one are marked as demo results."""
+"""The text of every `DEMO.txt`: results on a folder that has one are marked as demo results."""
 
 _JPEG_QUALITY = 85  # as ImageNet-C
 _CORRUPTED = (4, 8, 15, 17)  # strawberry, yurt, goose, bald eagle
@@ -47,7 +47,7 @@ class DemoFile:
 
 @dataclass(frozen=True)
 class DemoDataSet:
-    """One data set and its files, those first that mark it as demo data."""
+    """One data set and its files; those that mark it as demo data come first."""
 
     name: str
     files: tuple[DemoFile, ...]
@@ -150,7 +150,7 @@ def _write_corrupted(
     source: Source, corruption: str, severity: int, sources: Path, path: Path
 ) -> None:
     clean = pixels_of(centre_crop(resized(open_source(sources / source.file_name))))
-    # The severity is no part of the key: all severities of a picture share their random draws.
+    # The severity is not part of the key: all severities of a picture share their random draws.
     generator = random_generator("imagenet-c", corruption, source.file_name)
     _save(picture_of(CORRUPTIONS[corruption](clean, severity, generator)), path)
 

@@ -46,7 +46,7 @@ def sources_folder() -> Path:
     """Folder of the 20 pictures, found without importing foolbox.
 
     Raises:
-        DataError: foolbox is not installed, or has not all of the pictures.
+        DataError: foolbox is not installed, or lacks some of the pictures.
     """
     spec = find_spec("foolbox")
     if spec is None or not spec.submodule_search_locations:
@@ -66,6 +66,6 @@ def sources_folder() -> Path:
 
 @cache
 def open_source(path: Path) -> Image.Image:
-    """The picture at `path` in RGB; kept, so do not change it in place."""
+    """The picture at `path` in RGB; cached, so do not change it in place."""
     with Image.open(path) as image:
         return image.convert("RGB")

@@ -1,4 +1,4 @@
-"""Checksums of a folder's files, in the form of `sha256sum`: noted as files are written."""
+"""Checksums of a folder's files, as `sha256sum` writes them: recorded as files are written."""
 
 import re
 from contextlib import ExitStack
@@ -15,7 +15,7 @@ _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
 class ChecksumLogs:
-    """Notes checksums in the `SHA256SUMS` of any number of folders; a context manager.
+    """Records checksums in the `SHA256SUMS` of any number of folders; a context manager.
 
     What is lost when the process is killed, `settle` reads again.
     """
@@ -45,7 +45,7 @@ class ChecksumLogs:
 
 
 def settle(folder: Path, suffix: str) -> str:
-    """Write the checksums of all files, sorted; those that are not noted are read for it.
+    """Write the checksums of all files, sorted; files without a record are read for it.
 
     Args:
         folder: of class folders.
@@ -63,7 +63,7 @@ def settle(folder: Path, suffix: str) -> str:
 
 
 def _noted(path: Path) -> dict[str, str]:
-    """Checksum by file, the last one where there are several."""
+    """Checksum by file; of several, the last one."""
     if not path.is_file():
         return {}
     text = path.read_text(encoding="utf-8", errors="replace")

@@ -27,8 +27,8 @@ class Product:
     Attributes:
         command: the subcommand.
         data_set: the official one's name.
-        unit: what a file is called in the progress.
-        cells_at_a_time: how many files of one picture are a task; None: all of them.
+        unit: what the progress calls a file.
+        cells_at_a_time: how many files of one picture make up a task; None: all of them.
         parameters_hash: sha256 of everything that the files depend on.
         versions: what else bytes may depend on, for these cells. Raises a ConfigError where
             something that they need is not installed.
@@ -45,13 +45,13 @@ class Product:
 
     @property
     def notice(self) -> str:
-        """What the manifest says first."""
+        """First line of the manifest."""
         return manifest.notice(self.command, self.data_set)
 
 
 @dataclass(frozen=True)
 class GenerationPlan:
-    """What is asked for.
+    """What to generate.
 
     Attributes:
         source: folder of the class folders with clean pictures.
@@ -77,7 +77,7 @@ def build(product: Product, plan: GenerationPlan) -> None:
     number of interruptions. Files that are there are whole, and left alone.
 
     Raises:
-        DataError: the source is no folder of class folders, a picture of it cannot be read, or
+        DataError: the source is not a folder of class folders, a picture of it cannot be read, or
             the output folder holds something else or cannot be written.
         ConfigError: something is not installed.
     """
@@ -98,7 +98,7 @@ def build(product: Product, plan: GenerationPlan) -> None:
         manifest.finish(plan.out, complete, damaged)
     except OSError as error:
         raise DataError(
-            f"{error.filename or plan.out}: {error.strerror or error}: mend it or choose another "
+            f"{error.filename or plan.out}: {error.strerror or error}: fix it or choose another "
             "--out, then run the same command again"
         ) from error
     log.info(
@@ -126,7 +126,7 @@ def _source_folders(source: Path) -> list[Folder]:
     if not source.is_dir():
         raise DataError(
             f"{source}: no such folder; point --source at the folder of ImageNet's validation "
-            "pictures, one folder a class"
+            "pictures, one folder per class"
         )
     folders = list_folders(source, PICTURE_SUFFIXES)
     known = set(imagenet_wnids())
@@ -150,7 +150,7 @@ def _source_folders(source: Path) -> list[Folder]:
 def _make_missing(
     product: Product, plan: GenerationPlan, tasks: Sequence[Task]
 ) -> tuple[int, dict[str, str]]:
-    """Number of files made, and the reason of each picture that was left out."""
+    """Number of files made, and the reason for each picture that was left out."""
     from oodbench.data.generation.workers import carried_out
 
     made = 0

@@ -27,7 +27,7 @@ def cells(names: Sequence[str] | None, severities: Sequence[int]) -> list[str]:
 
 
 def _versions(cells: Sequence[str]) -> dict[str, str]:
-    """Versions that the bytes may depend on; of frost, the textures are looked at too."""
+    """Versions that the bytes may depend on; for frost, the textures are checked, too."""
     from oodbench.data.corruptions.frost_textures import frost_textures
 
     found = generate.package_versions()

@@ -19,7 +19,7 @@ R = TypeVar("R")
 _AHEAD = 4
 _ENVIRONMENT = {
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-    # glibc would give the memory of each picture back, and ask for it again: a tenth of the time
+    # glibc would return the memory of each picture and request it again: a tenth of the time
     **dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(1 << 28)),
 }
 
@@ -29,12 +29,12 @@ def carried_out(
 ) -> Generator[tuple[T, R | OodbenchError], None, None]:
     """Each task with its result or with the error that it ended in, in order of completion.
 
-    To be closed, which waits for the tasks that are being worked on.
+    Close it; that waits for the tasks in progress.
 
     Args:
         work: a function of a module, because it is called in other processes.
-        tasks: taken one by one as there is room.
-        workers: number of processes; 1 works in this one.
+        tasks: taken one by one, as room becomes free.
+        workers: number of processes; with 1, this one does the work.
 
     Raises:
         DataError: a process died.
@@ -82,14 +82,14 @@ def _attempt(work: Callable[[T], R], task: T) -> R | OodbenchError:
 
 
 def _start() -> None:
-    """Set up a worker: Ctrl-C is the main process's business, and one thread is enough."""
+    """Start a worker: the main process handles Ctrl-C, and one thread is enough."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
 
 
 def _end_with_parent() -> None:
-    """A killed main process would leave its workers waiting for tasks for ever."""
+    """End with the main process: if it is killed, workers would wait for tasks forever."""
     parent = parent_process()
     if parent is not None:
         parent.join()
@@ -111,7 +111,7 @@ def _interrupts_held() -> Iterator[None]:
 
 @contextmanager
 def _environment() -> Iterator[None]:
-    """Processes that start here compute in one thread each and keep their memory."""
+    """Make processes started here compute in one thread each and keep their memory."""
     before = {name: os.environ.get(name) for name in _ENVIRONMENT}
     os.environ.update(_ENVIRONMENT)
     try:

@@ -1,7 +1,7 @@
 """Blurs that change their direction or width: motion, zoom, gaussian.
 
-They yield frames uint8 `(224, 224, 3)`. The generator is there for the common form: nothing here is
-random.
+They yield frames uint8 `(224, 224, 3)`. They take a generator only to have the common form: nothing
+here is random.
 """
 
 from collections.abc import Iterator

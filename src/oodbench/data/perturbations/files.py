@@ -22,7 +22,7 @@ def whole_picture(path: Path) -> Picture:
 
 
 def clip_frames(picture: Picture, perturbation: str, seed: int, name: str) -> Frames:
-    """Frames of a picture's clip; `name` is its own as `stream_name` has it."""
+    """Frames of a picture's clip; `name` is what `stream_name` gives for the picture."""
     return perturbed(picture, perturbation, clip_stream(seed, perturbation, name))
 
 

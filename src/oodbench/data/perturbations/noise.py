@@ -1,4 +1,4 @@
-"""Noise that is drawn anew in every frame."""
+"""Noise that is drawn again in every frame."""
 
 from collections.abc import Callable, Iterator
 

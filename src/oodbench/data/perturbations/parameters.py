@@ -1,6 +1,6 @@
 """Names and parameters of the perturbations, and the random stream of each clip.
 
-Nothing here needs OpenCV: what is to be made is known without it.
+Nothing here needs OpenCV, so that one can tell without it what there is to make.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ def names() -> list[str]:
 
 
 def checked_name(perturbation: str) -> str:
-    """The name itself.
+    """Return the name of a perturbation.
 
     Raises:
         ConfigError: it is none of the perturbations, which are listed.

@@ -25,7 +25,7 @@ OF_THE_CENTRE: dict[str, Callable[..., Frames]] = {
     "gaussian_blur": blur.gaussian_blur,
     "spatter": weather.spatter,
 }
-"""Those that take the central square, by the names of sequences.yaml."""
+"""Functions of the central square, by their names in sequences.yaml."""
 
 OF_THE_WHOLE: dict[str, Callable[..., Frames]] = {
     "zoom_blur": blur.zoom_blur,
@@ -35,7 +35,7 @@ OF_THE_WHOLE: dict[str, Callable[..., Frames]] = {
     "scale": geometry.scale,
     "shear": geometry.shear,
 }
-"""Those that move the whole picture and show its central square."""
+"""Functions that move the whole picture and show its central square."""
 
 
 def perturbed(picture: Picture, perturbation: str, rng: Generator) -> Frames:

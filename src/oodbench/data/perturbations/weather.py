@@ -50,7 +50,7 @@ def snow(
 def brightness(
     picture: Picture, rng: Generator, *, frames: int, first: float, step: float
 ) -> Iterator[Picture]:
-    """Value of the HSV space moved and cut at none and at full intensity.
+    """Value in HSV space shifted, and clipped at zero and at full intensity.
 
     Args:
         picture: the central square.

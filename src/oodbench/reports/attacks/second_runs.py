@@ -21,13 +21,13 @@ from oodbench.runs.attacked import ReadRecords, item_counts, read_attacked, reco
 from oodbench.runs.results import RunResult
 
 _PICTURES = 1000
-"""Of a run that is named as missing: enough to compare with."""
+"""Pictures of a run that is named as missing: enough to compare with."""
 
 Field = tuple[tuple[str, ...], Any]
 """Keys that lead to a value of the attack's config, and the value."""
 
 _NO_NUMBERS = ("name", "memory", "micro_batch")
-"""Keys of an attack that change no number."""
+"""Keys of an attack that do not change any number."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Beside:
 
     @property
     def on(self) -> str:
-        """What it rests on, in words."""
+        """What the comparison rests on, in words."""
         return f"on {self.n} pictures (run {self.run.key})"
 
 
@@ -129,7 +129,7 @@ def _same_subject(result: RunResult, other: RunResult) -> bool:
 
 
 def _subject(result: RunResult) -> tuple[Any, ...]:
-    """What two runs must share to be set against each other; the data by what is in them."""
+    """What two runs must share to be compared; the data by their content."""
     pipeline = {k: value for k, value in result.config["preprocessing"].items() if k != "name"}
     facts = (result.benchmark, result.dataset_fingerprint, result.weights, result.precision)
     return (*facts, result.demo, result.config["model"], pipeline)

@@ -1,1 +1,1 @@
-"""Finished runs beside what others measured."""
+"""Finished runs compared with what others measured."""

@@ -1,4 +1,4 @@
-"""Finished runs beside what others measured."""
+"""Compare finished runs with what others measured, and say so as text and JSON."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ _RIGHT = {_COLUMNS.index(name) for name in ("measured", "theirs", "diff.", "tol.
 
 @dataclass(frozen=True)
 class NotChecked:
-    """A run, or a score of one, that is set beside nothing.
+    """A run, or a score of one, that is compared with nothing.
 
     Attributes:
         metric: empty where it is the whole run.

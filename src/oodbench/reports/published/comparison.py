@@ -1,4 +1,4 @@
-"""One measured score beside every source that has it: pass, explained or unexplained."""
+"""One measured score against every source that has it: pass, explained or unexplained."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from oodbench.reports.published.tolerances import Tolerance, tolerance
 Verdict = Literal["unexplained", "explained", "pass"]
 
 ROUNDING = 1e-9
-"""Points by which floating point may push a difference over a limit."""
+"""Points by which rounding may push a difference over a limit."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A measurement beside one reference.
+    """A measurement against one reference.
 
     Attributes:
         measured: ours.
@@ -58,7 +58,7 @@ class Comparison:
 
 
 def compare_with_sources(measured: Measurement) -> list[Comparison]:
-    """A measurement beside every source that has a value for it; empty where none has.
+    """A measurement against every source that has a value for it; empty where none has.
 
     Within the tolerance it passes. Beyond it, on the pipeline of the reference, only a known gap
     whose limits hold the difference explains it. On another pipeline a known gap explains it where

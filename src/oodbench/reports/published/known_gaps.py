@@ -23,7 +23,7 @@ class KnownGap:
 
     @property
     def subtracted(self) -> bool:
-        """Whether the difference of the two means anything."""
+        """Whether the difference between the two means anything."""
         return self.low is not None and self.high is not None
 
     def contains(self, difference: float) -> bool:
@@ -34,7 +34,7 @@ class KnownGap:
 
 
 def same_pipeline(pipeline: str, reference: Reference) -> bool:
-    """Whether a reference was made as ours was: same preprocessing, nothing else otherwise."""
+    """Whether a reference was made as ours was: same preprocessing, nothing else different."""
     return reference.protocol == "" and reference.pipeline == pipeline
 
 

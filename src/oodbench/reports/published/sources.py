@@ -29,7 +29,7 @@ class Reference:
         value: percentage points.
         decimals: how many decimals of `value` are known; None: all.
         pipeline: see `oodbench.reports.published.pipelines`; None where the source's is not known.
-        protocol: what else the source did otherwise than we; empty where nothing.
+        protocol: what else the source did differently from us; empty where nothing.
         origin: file or document.
     """
 

@@ -1,4 +1,4 @@
-"""How far a value may lie from a reference: stated as data, in reference/tolerances.csv."""
+"""How far a value may be from a reference: stated as data, in reference/tolerances.csv."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -40,7 +40,7 @@ def tolerance(
 
 
 def matches(patterns: tuple[str, ...], names: tuple[str, ...]) -> bool:
-    """Whether each name fits its shell pattern, capitals and small letters apart."""
+    """Whether each name matches its shell pattern, case-sensitively."""
     return all(fnmatchcase(name, pattern) for name, pattern in zip(names, patterns, strict=True))
 
 

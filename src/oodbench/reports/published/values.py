@@ -1,4 +1,4 @@
-"""Which published value a score of ours stands beside."""
+"""Which published value a score of ours is compared with."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -108,7 +108,7 @@ def _testbed() -> Iterator[tuple[tuple[str, str, str], Published]]:
     for rule in _rules(TESTBED):
         for row in rows:
             if row[rule.their_metric]:
-                # AlexNet, no model of the published table, stands in brackets.
+                # AlexNet, not a model of the published table, is in brackets.
                 model = row["name"].strip("()")
                 yield _entry(model, rule, Decimal(row[rule.their_metric]), True, TESTBED)
 

@@ -27,7 +27,7 @@ def cell_text(result: RunResult, metric: str, score: Score | None) -> str:
 
 
 def comparison(result: RunResult, metric: str) -> Published | None:
-    """What others found doing the same; None for demo data and for a run that did otherwise."""
+    """What others found doing the same; None for demo data and for a run with a difference."""
     if result.demo or result.difference:
         return None
     return published_value(result.model, result.benchmark, metric)
@@ -55,7 +55,7 @@ def _beside(score: Score, published: Published | None) -> str:
 
 
 def _marks(result: RunResult) -> list[str]:
-    """Demo data are never whole, so they carry no count."""
+    """Demo data are never complete, so they carry no count."""
     marks = []
     if result.demo:
         marks.append("demo")

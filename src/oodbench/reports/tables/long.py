@@ -1,4 +1,4 @@
-"""The long table: one row a score."""
+"""The long table: one row per score."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

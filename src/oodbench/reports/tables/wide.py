@@ -35,9 +35,9 @@ class WideTable:
     """The table and what must be read with it.
 
     Attributes:
-        frame: text, the column "Model" and one a benchmark.
-        warning: stands above the table; empty unless a cell rests on demo data.
-        caption: stands below it.
+        frame: text, the column "Model" and one per benchmark.
+        warning: shown above the table; empty unless a cell rests on demo data.
+        caption: shown below it.
     """
 
     frame: pd.DataFrame
@@ -48,10 +48,10 @@ class WideTable:
 def wide_table(
     results: Sequence[RunResult], failures: Sequence[RunFailure], derived: Derived
 ) -> WideTable:
-    """One row a model with the runs that did what the published run did, then all others.
+    """One row per model with the runs that did what the published run did, then all others.
 
     Of several runs for a cell a complete one goes before a partial one and both before one on demo
-    data, then the newest. A run with a difference stands in a row `model (difference)` below.
+    data, then the newest. A run with a difference has a row `model (difference)` below.
     """
     chosen = _chosen(results)
     failed = {(_row(failure), failure.benchmark) for failure in failures}

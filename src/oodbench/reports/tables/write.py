@@ -36,7 +36,7 @@ class Written:
 
 
 def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
-    """Make `<output_root>/tables/` anew; the same runs give the same bytes.
+    """Rewrite `<output_root>/tables/`; the same runs give the same bytes.
 
     Args:
         output_root: holds `runs/`.
@@ -64,7 +64,7 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
 
 
 def write_attack_report(output_root: Path) -> Written:
-    """Make `<output_root>/tables/attack_report.txt` anew from the records of all attacked runs.
+    """Rewrite `<output_root>/tables/attack_report.txt` from the records of all attacked runs.
 
     Raises:
         DataError: there is no attacked run, or records are damaged.

@@ -1,4 +1,4 @@
-"""How often an attack sends a picture through the network, counted on a network that stands."""
+"""How often an attack sends a picture through the network, counted on one that it cannot fool."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ PICTURES = 2
 CLASSES = 1000
 
 BACKWARD = 2
-"""Forward passes that a backward pass takes the time of: it has two products where that has one."""
+"""Forward passes that take as long as a backward pass: it has two products where they have one."""
 
 
 @dataclass(frozen=True)
 class PassCounts:
-    """Of one picture that withstands the attack; one that gives way early costs less.
+    """Passes for one picture that withstands the attack; one that is fooled early costs less.
 
     Attributes:
         forward, backward: through the attacked network, those that score it included.
@@ -46,7 +46,7 @@ class PassCounts:
 
 
 def attack_passes(attack: Mapping[str, Any]) -> PassCounts:
-    """Passes of a config's `attack` node; one forward pass where it is no attack.
+    """Passes of a config's `attack` node; one forward pass where there is no attack.
 
     The attack is carried out on two tiny pictures and a network that no change of theirs fools.
 
@@ -72,7 +72,7 @@ def _counted(attack: Attack) -> tuple[float, float]:
 
 
 class _Steadfast(nn.Module):
-    """Says class 0 whatever it sees, with gradients that are not 0; counts pictures."""
+    """Predicts class 0 whatever it sees, with gradients that are not 0; counts pictures."""
 
     def __init__(self) -> None:
         super().__init__()

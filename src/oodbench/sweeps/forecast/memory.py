@@ -28,13 +28,13 @@ def clean_bytes(cost: NetworkCost, batch_size: int) -> int:
 
 
 def gradient_bytes(cost: NetworkCost, attack: Mapping[str, Any], batch: int, device: str) -> int:
-    """Parameters, and what is kept of layers for the pictures that go forth and back at once.
+    """Parameters, and what layers keep for the pictures of one forward and backward pass.
 
     Args:
         cost: of the network that the gradients are of.
         attack: node of an attack; `attack.memory` in GiB bounds the activations.
         batch: pictures that are attacked together.
-        device: where.
+        device: that computes.
     """
     activations = cost.kept * _at_once(attack, batch, device)
     memory = attack.get("memory")

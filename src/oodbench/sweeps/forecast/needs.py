@@ -1,4 +1,4 @@
-"""What the runs of a sweep need, without running them: pictures, work, time, room."""
+"""What the runs of a sweep need, without running them: pictures, work, time, disk and memory."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ from oodbench.sweeps.forecast.network_cost import NetworkCost, network_cost
 from oodbench.sweeps.forecast.sample import Sample, sample
 
 ROW_BYTES = 38
-"""Of a picture's records; measured, 512 pictures of ImageNet a file."""
+"""Bytes of a picture's records; measured with 512 pictures of ImageNet per file."""
 
 ATTACKED_ROW_BYTES = 82
 """The same with the columns of an attack."""
@@ -52,7 +52,7 @@ class Need:
         to_do, done: pictures (frames, of clips) of this shard.
         cost: of the attacked or evaluated network.
         macs: multiply-adds of all that is to do.
-        batch_size: pictures a batch.
+        batch_size: pictures per batch.
         memory: bytes at the peak, an estimate, see `forecast_memory`.
         problems: what is missing or wrong, one line each.
     """
@@ -72,7 +72,7 @@ class Need:
 
     @property
     def attacked(self) -> bool:
-        """Whether the run attacks."""
+        """Whether the run has an attack."""
         return self.run is not None and "_target_" in self.run.attack
 
     @property
@@ -145,7 +145,7 @@ class Needs:
         return replace(weighed or need, problems=tuple(problems))
 
     def _weighed(self, plan: Plan, need: Need) -> Need:
-        """With multiply-adds and memory."""
+        """The need, with multiply-adds and memory filled in."""
         run, batch, device = plan.run, need.batch_size, need.device
         assert need.sample is not None
         assert need.to_do is not None
@@ -179,7 +179,7 @@ class Needs:
         return total, items, pictures
 
     def _left(self, plan: Plan, chunk: Chunk) -> Chunk:
-        """What no run before this one in the sweep does."""
+        """The part that no earlier run of the sweep does."""
         place = (plan.paths.directory, chunk.split.name, chunk.number)
         stop = self._planned.get(place, chunk.start)
         self._planned[place] = max(stop, chunk.stop)

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from oodbench.core.building import build
 
 BYTES = 4
-"""Of a float32."""
+"""Bytes of a float32."""
 
 LINEAR = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
 """Layers whose gradient to their input needs no more than their weights."""
@@ -19,7 +19,7 @@ LINEAR = (nn.Conv2d, nn.Linear, nn.BatchNorm2d)
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """Of one picture.
+    """Cost of one picture.
 
     Attributes:
         macs: multiply-adds of convolutions, linear layers and attention in one forward pass.
@@ -36,7 +36,7 @@ class NetworkCost:
 
     @property
     def gmacs(self) -> float:
-        """`macs` in thousand millions."""
+        """`macs` in billions."""
         return self.macs / 1e9
 
 
@@ -57,7 +57,7 @@ def network_cost(network: dict[str, Any], height: int, width: int) -> NetworkCos
     try:
         with torch.device("meta"):
             return measured(_built(network), torch.empty(1, 3, height, width))
-    except Exception:  # whatever a network of the user's does with tensors that hold nothing
+    except Exception:  # whatever a user's network does with tensors that hold no data
         return measured(_built(network), torch.zeros(1, 3, height, width))
 
 

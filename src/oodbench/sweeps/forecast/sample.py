@@ -60,7 +60,7 @@ def seconds_an_item(
         found: see `sample`.
         transform: the run's preprocessing.
         workers: threads.
-        seconds: how long to look; each thread reads one item at least.
+        seconds: how long to measure; each thread reads at least one item.
     """
 
     def read(task: tuple[Split, Item]) -> None:

@@ -22,7 +22,7 @@ from oodbench.models.weights import find_weights
 from oodbench.sweeps.forecast.attack_cost import BACKWARD
 
 WARM_UP = 2
-"""Batches that are not timed: the first ones make what is kept."""
+"""Batches that are not timed: the first ones fill caches."""
 
 
 def seconds_a_pass(
@@ -30,13 +30,13 @@ def seconds_a_pass(
 ) -> tuple[float, str]:
     """Time of a forward pass of one picture, with the run's engine and batch size.
 
-    With an attack it is the third part of a pass forth and back, see `attack_cost.BACKWARD`.
+    With an attack, a third of a forward and backward pass, see `attack_cost.BACKWARD`.
 
     Args:
         run: what is to be timed; its weights where they are on disk, else random ones.
         pixels: a batch, `(N, H, W, 3)`.
         device: where the network computes.
-        seconds: how long to look, after building and exporting the network.
+        seconds: how long to measure, after building and exporting the network.
 
     Returns:
         Seconds, and the name of the engine.
@@ -73,13 +73,13 @@ class _Clean:
         self._in_flight.append(self._forward.start(self._pixels))
 
     def wait(self) -> None:
-        """Until all batches are there."""
+        """Wait for all batches."""
         while self._in_flight:
             self._in_flight.popleft().result()
 
 
 class _Attacked:
-    """One batch after the other, forth and back, as attacks compute them."""
+    """One batch after the other, forward and backward, as attacks compute them."""
 
     def __init__(self, passes: Passes, images: Tensor) -> None:
         self._passes = passes
@@ -90,7 +90,7 @@ class _Attacked:
         self._passes.gradients(self._images, _first_logit).gradients.cpu()
 
     def wait(self) -> None:
-        """Nothing is in flight."""
+        """Do nothing: no batch is in flight."""
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def _first_logit(logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _timed(batches: _Clean | _Attacked, seconds: float) -> float:
-    """Seconds a batch."""
+    """Seconds per batch."""
     for _ in range(WARM_UP):
         batches.step()
     batches.wait()

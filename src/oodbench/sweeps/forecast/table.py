@@ -19,7 +19,7 @@ _HEADER = (
 )  # fmt: skip
 
 _LEGEND = """\
-to do, done: pictures (frames of clips). GMACs: thousand million multiply-adds of all that is to do.
+to do, done: pictures (frames of clips). GMACs: billions of multiply-adds of all that is to do.
 disk: records. memory: an estimate of the peak."""
 _ATTACKS = "Runs with an attack (≤): as if every picture withstood it to the last step."
 

@@ -19,12 +19,12 @@ READING_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Speed:
-    """Of a kind of network on this machine.
+    """Speed of a kind of network on this machine.
 
     Attributes:
         model: the one that was timed: of the runs that are to do, the cheapest of its family.
         engine: that computed it.
-        macs: multiply-adds a second.
+        macs: multiply-adds per second.
     """
 
     model: str
@@ -39,7 +39,7 @@ class Times:
     Attributes:
         speeds: of each kind of network.
         seconds: of every run, in the order of the needs; None where it is not known.
-        problems: networks that could not be timed, a line each.
+        problems: networks that could not be timed, one line each.
     """
 
     speeds: tuple[Speed, ...]
@@ -50,8 +50,8 @@ class Times:
 def times(needs: Sequence[Need]) -> Times:
     """Time the cheapest network of each kind, and the reading of each benchmark's pictures.
 
-    A network's time is in proportion to its multiply-adds within a family: EfficientNets do fewer a
-    second than ResNets. On a CPU reading and network share the cores and their times add up, on
+    Within a family, a network's time is in proportion to its multiply-adds; EfficientNets do fewer
+    per second than ResNets. On a CPU reading and network share the cores and their times add up, on
     an accelerator the longer one counts. Attacks are taken to need all of their steps, so that
     theirs is an upper bound.
     """
