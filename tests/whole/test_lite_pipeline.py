@@ -2,17 +2,17 @@
 
 import json
 import os
-import subprocess
-import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 import timm
 import torch
+from calling import call
 from PIL import Image
 from timm.data import ImageNetInfo, create_transform, resolve_data_config
 
+from oodbench.run import main
 from oodbench.runs.records import read_split
 
 DATA = os.environ.get("OODBENCH_TEST_DATA")
@@ -23,8 +23,9 @@ def run(output: Path, model: str) -> tuple[dict[str, int], float]:
     """Through the command line: predicted class of every picture, by its file name, and top-1."""
     options = ["benchmark=imagenet", "preprocessing=timm", "data.allow_partial=true"]
     paths = [f"data.root={DATA}", f"output_root={output}"]
-    line = [sys.executable, "-m", "oodbench.run", f"model={model}", f"engine.batch_size={BATCH}"]
-    subprocess.run([*line, *options, *paths], check=True, cwd=output, timeout=600)
+    chosen = [f"model={model}", f"engine.batch_size={BATCH}"]
+    done = call(main, [*chosen, *options, *paths], folder=output)
+    assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = output.glob(f"runs/imagenet/{model}/*")
     rows = read_split(folder / "records", "", columns=["image", "prediction"])
     names = [Path(image).name for image in rows.image]
