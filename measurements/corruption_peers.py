@@ -178,7 +178,7 @@ def arrays(options, corrupt, streams):
 def times(options, corrupt, _):
     """Milliseconds of the processor a picture, the best of `rounds`, by corruption and severity.
 
-    Without oodbench beside it there is nothing to divide by: corruptions.py puts both sides together.
+    Without oodbench beside it there is no ratio: corruptions.py has both sides.
     """
     pictures = np.load(options.pictures)
     found = {}
