@@ -2,12 +2,13 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+TESTS := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --durations=25
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint sweep table clean
+.PHONY: help install demo test test-fast lint sweep table clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make .venv and install oodbench with everything for the demo and the tests
 
@@ -22,7 +23,10 @@ demo: install ## Three small real models on small stand-ins for all seven benchm
 	$(BIN)/oodbench-table --output-root outputs/demo
 
 test: install ## All tests; more arguments for pytest: PYTEST_ARGS='-k accuracy'
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 $(PYTEST_ARGS)
+	$(TESTS) $(PYTEST_ARGS)
+
+test-fast: install ## The same without the slow tests, those of more than five seconds
+	$(TESTS) -m 'not slow' $(PYTEST_ARGS)
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check

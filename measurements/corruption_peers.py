@@ -176,7 +176,10 @@ def arrays(options, corrupt, streams):
 
 
 def times(options, corrupt, _):
-    """Milliseconds of the processor a picture, the best of `rounds`, by corruption and severity."""
+    """Milliseconds of the processor a picture, the best of `rounds`, by corruption and severity.
+
+    Without oodbench beside it there is no ratio: corruptions.py has both sides.
+    """
     pictures = np.load(options.pictures)
     found = {}
     for corruption in options.corruptions:
@@ -190,6 +193,23 @@ def times(options, corrupt, _):
                 rounds.append((time.process_time() - start) / len(pictures) * 1000)
             found[f"{corruption}/{severity}"] = min(rounds)
     json.dump(found, sys.stdout)
+    if options.json:
+        options.json.write_text(json.dumps(rows(options, found), indent=1))
+
+
+def rows(options, found):
+    own = options.peer == "oodbench"
+    return [
+        {
+            "work": f"{cell}, {options.peer}",
+            "ours": milliseconds if own else None,
+            "theirs": None if own else milliseconds,
+            "unit": "ms a picture",
+            "ratio": None,
+            "agree": None,
+        }
+        for cell, milliseconds in found.items()
+    ]
 
 
 def main():
@@ -205,6 +225,7 @@ def main():
     parser.add_argument("--out", type=Path, help="for arrays: .npz")
     parser.add_argument("--imagemagick", help="convert of ImageMagick 6; see above")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="for times: where the figures go as rows too")
     parser.add_argument("--corruptions", nargs="+", default=CORRUPTIONS)
     options = parser.parse_args()
     shared = options.work == "arrays"

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from toys import TOY_MODEL, TOY_MODULE, Cli, command, write_pictures
+from toys import FRAGILE_MODULE, TOY_MODEL, TOY_MODULE, Cli, arguments_of, command, write_pictures
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,21 @@ def toy(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def cli(toy: Path) -> Cli:
-    """Run `oodbench` in the toy folder."""
+    """Call `oodbench` in the toy folder, as `process` runs it."""
+    # Both import torch, which few of the tests need.
+    from calling import call
+
+    from oodbench.run import main
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return call(main, arguments_of(*arguments), folder=toy)
+
+    return run
+
+
+@pytest.fixture
+def process(toy: Path) -> Cli:
+    """Run `oodbench` in the toy folder, in a process of its own: seconds slower than `cli`."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         line, environment = command(toy, *arguments)
@@ -34,3 +48,15 @@ def cli(toy: Path) -> Cli:
         )
 
     return run
+
+
+@pytest.fixture
+def probe_toy(toy: Path) -> Path:
+    """The toy folder with a training tree and the model `fragile`."""
+    write_pictures(toy / "data" / "imagenet" / "train", per_class=12, size=44)
+    (toy / "fragile_network.py").write_text(FRAGILE_MODULE)
+    fragile = TOY_MODEL.replace("name: toy", "name: fragile").replace(
+        "toy_network.Toy", "fragile_network.Fragile"
+    )
+    (toy / "my_conf" / "model" / "fragile.yaml").write_text(fragile)
+    return toy

@@ -1,4 +1,4 @@
-"""The command line as a subprocess: single, sweep, failing jobs, kills, reruns."""
+"""The command line: single, sweep, failing jobs, kills, reruns."""
 
 import json
 import signal
@@ -30,8 +30,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_one_cell_prints_scores_and_where_they_are(toy: Path, cli: Cli) -> None:
-    done = cli("model=toy", PIPELINE)
+def test_one_cell_prints_scores_and_where_they_are(toy: Path, process: Cli) -> None:
+    done = process("model=toy", PIPELINE)
     assert done.returncode == 0, done.stderr
     folder = run_folder(toy / "outputs")
     assert "top1" in done.stdout

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from probe_toys import read_head, run
+from probe_toys import read_head, run, started
 
 OPTIONS = ("data.allow_partial=true", "recipe.lr=0.03", "recipe.batch_size=17", "recipe.epochs=3")
 SHORT = (*OPTIONS, "recipe.milestones=[2]")
@@ -36,7 +36,7 @@ def test_training_then_done_already(probe_toy: Path) -> None:
     assert len(list(only(probe_toy, "tensorboard").iterdir())) == 1
     assert not list((probe_toy / "outputs").rglob("*.npy"))
     before = (head.read_bytes(), head.stat().st_mtime_ns)
-    again = run(probe_toy, *SHORT)
+    again = started(probe_toy, *SHORT)
     assert again.returncode == 0
     assert "done already" in again.stdout
     assert (head.read_bytes(), head.stat().st_mtime_ns) == before
@@ -50,7 +50,7 @@ def test_two_processes_train_what_one_trains(probe_toy: Path, augment: str) -> N
     alone = run(probe_toy, *options, "head_file=alone.pth", "output_root=alone")
     assert alone.returncode == 0, alone.stderr
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    both = run(probe_toy, *options, "head_file=both.pth", "output_root=both", launcher=launcher)
+    both = started(probe_toy, *options, "head_file=both.pth", "output_root=both", launcher=launcher)
     assert both.returncode == 0, both.stderr
     assert both.stdout.count("toy, linear probe, 3 epochs") == 1
     one, two = (read_head(probe_toy / f"{name}.pth") for name in ("alone", "both"))
@@ -63,7 +63,7 @@ def test_two_processes_train_what_one_trains(probe_toy: Path, augment: str) -> N
 @pytest.mark.slow
 def test_an_error_is_said_once_by_all_processes(probe_toy: Path) -> None:
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    failed = run(probe_toy, "data.root=nowhere", "device=cpu", launcher=launcher)
+    failed = started(probe_toy, "data.root=nowhere", "device=cpu", launcher=launcher)
     assert failed.returncode == 1
     assert failed.stdout.count("nowhere/imagenet/train: no such folder") == 1
 
@@ -80,7 +80,7 @@ def test_kills_change_nothing(probe_toy: Path, undisturbed: dict[str, torch.Tens
     """Killed in the validation features, in the middle of epochs 1 and 3, then left alone."""
     # Passes: 1 checks the last layer, 2 are of the validation, then 4 an epoch.
     for at in ("2", "6", "8"):
-        killed = run(probe_toy, *EVERY_STEP, SIGNAL_AT=at, SIGNAL="SIGKILL")
+        killed = started(probe_toy, *EVERY_STEP, SIGNAL_AT=at, SIGNAL="SIGKILL")
         assert killed.returncode == -9, killed.stderr
     state = torch.load(only(probe_toy, "checkpoint.pt"), weights_only=True)
     assert (state["epoch"], state["step"]) != (0, 0)
@@ -97,7 +97,7 @@ def test_ctrl_c_keeps_the_checkpoint(
     probe_toy: Path, undisturbed: dict[str, torch.Tensor], name: str
 ) -> None:
     options = (*EVERY_STEP, "checkpoint_minutes=10")
-    stopped = run(probe_toy, *options, SIGNAL_AT="5", SIGNAL=name)
+    stopped = started(probe_toy, *options, SIGNAL_AT="5", SIGNAL=name)
     assert stopped.returncode == 130, stopped.stderr
     assert "the checkpoint is kept, the same command goes on from it" in stopped.stderr
     state = torch.load(only(probe_toy, "checkpoint.pt"), weights_only=True)

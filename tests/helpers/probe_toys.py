@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from calling import call
 from hydra import compose, initialize_config_module
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
+from oodbench.cli.probe import main
 from oodbench.probe.features import FeatureSource, StoredFeatures
 from oodbench.probe.processes import Processes
 from oodbench.probe.schema import ProbeConfig, RecipeConfig, register_probe_schema, validate_probe
@@ -21,6 +23,7 @@ from oodbench.sweeps.composing import register_all
 
 ROOT = Path(__file__).parents[2]
 CPU = torch.device("cpu")
+COMMON = ("--config-dir", "my_conf", "model=toy", "data.root=data")
 ALONE = Processes(rank=0, world=1, device=CPU)
 
 
@@ -77,31 +80,25 @@ def composed(*overrides: str) -> ProbeConfig:
         return validate_probe(compose("probe", overrides=list(overrides)))
 
 
-def command(folder: Path, *arguments: str, launcher: tuple[str, ...] = ()) -> tuple[Any, ...]:
-    """Command line and environment of `oodbench-probe` with the toy configs of a folder."""
+def started(
+    folder: Path, *arguments: str, launcher: tuple[str, ...] = (), **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """`oodbench-probe` in that folder with its toy configs, in a process of its own."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]),
         "OMP_NUM_THREADS": "1",
+        **variables,
     }
-    line = [sys.executable, *launcher, "-m", "oodbench.cli.probe", "--config-dir", "my_conf"]
-    return [*line, "model=toy", "data.root=data", *arguments], environment
-
-
-def run(
-    folder: Path, *arguments: str, launcher: tuple[str, ...] = (), **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Run it in that folder."""
-    line, environment = command(folder, *arguments, launcher=launcher)
+    line = [sys.executable, *launcher, "-m", "oodbench.cli.probe", *COMMON, *arguments]
     return subprocess.run(
-        line,
-        cwd=folder,
-        env={**environment, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
+        line, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same, called."""
+    return call(main, [*COMMON, *arguments], folder=folder)
 
 
 def read_head(path: Path) -> dict[str, torch.Tensor]:

@@ -39,6 +39,24 @@ weights:
   identity: toy-v1
 """
 
+FRAGILE_MODULE = '''
+"""The toy network; at forward pass SIGNAL_AT it sends itself the signal SIGNAL."""
+import os
+import signal
+
+from toy_network import Toy
+
+
+class Fragile(Toy):
+    passes = 0
+
+    def forward(self, x):
+        Fragile.passes += 1
+        if Fragile.passes == int(os.environ.get("SIGNAL_AT", "0")):
+            os.kill(os.getpid(), getattr(signal, os.environ["SIGNAL"]))
+        return super().forward(x)
+'''
+
 
 def write_pictures(
     root: Path, per_class: int, *, size: int = 40, wnids: Sequence[str] = WNIDS
@@ -63,8 +81,12 @@ def command(folder: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
         "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]),
         "OMP_NUM_THREADS": "1",
     }
-    # Hydra's options and -m must come before the overrides.
+    return [sys.executable, "-m", "oodbench.run", *arguments_of(*arguments)], environment
+
+
+def arguments_of(*arguments: str) -> list[str]:
+    """The same with the toy configs and their data; Hydra wants options before overrides."""
     options = [argument for argument in arguments if argument.startswith("-")]
     overrides = [argument for argument in arguments if not argument.startswith("-")]
-    line = [sys.executable, "-m", "oodbench.run", *options, "--config-dir", "my_conf"]
-    return [*line, "data.root=data", "data.allow_partial=true", *overrides], environment
+    common = ["--config-dir", "my_conf", "data.root=data", "data.allow_partial=true"]
+    return [*options, *common, *overrides]
