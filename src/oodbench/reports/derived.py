@@ -128,4 +128,4 @@ def _finished(result: RunResult) -> FinishedRun:
 def _records(run: RunResult, split: str, columns: Sequence[str]) -> pd.DataFrame:
     """Records of the scored items; only what is asked for, because ImageNet-C has 3.75 M rows."""
     n_items = int(run.splits[split]["n_items"])
-    return read_split(run.directory / "records", split, n_items, columns=columns)
+    return read_split(run.paths.records, split, n_items, columns=columns)

@@ -16,7 +16,7 @@ def describe(result: RunResult) -> str:
     ]
     lines += [f"  {name:<{width}}  {format_score(score)}" for name, score in scores.items()]
     lines += [f"  note: {note}" for note in result.notes]
-    lines.append(f"  {result.directory / 'result.json' if result.directory.name else result.key}")
+    lines.append(f"  {result.paths.result if result.directory.name else result.key}")
     return "\n".join(lines)
 
 

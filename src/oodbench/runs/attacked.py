@@ -44,7 +44,7 @@ def read_attacked(directory: Path, counts: tuple[tuple[str, int], ...]) -> pd.Da
 
 def records_of(result: RunResult, read: ReadRecords) -> pd.DataFrame:
     """Records of a run's scored items."""
-    return read(result.directory / "records", tuple(item_counts(result).items()))
+    return read(result.paths.records, tuple(item_counts(result).items()))
 
 
 def stored_report(records: pd.DataFrame, traits: AttackTraits | None) -> dict[str, Any] | None:

@@ -51,6 +51,12 @@ def runs_directory(output_root: Path) -> Path:
     return output_root / "runs"
 
 
+def all_runs(output_root: Path) -> list[RunPaths]:
+    """Every folder of a run, finished or not, sorted by path."""
+    folders = sorted(runs_directory(output_root).glob("*/*/*"))
+    return [RunPaths(folder) for folder in folders if folder.is_dir()]
+
+
 def transfer_directory(output_root: Path, key: str) -> Path:
     """Folder of the adversarial pictures of one source, attack, pipeline and data set."""
     return output_root / "transfer" / key

@@ -15,7 +15,7 @@ from oodbench.core.schema import ColumnConfig, ColumnMetric
 from oodbench.core.shipped import is_official, shipped_column
 from oodbench.metrics.attack_traits import AttackTraits, traits_before_they_were_stored
 from oodbench.metrics.score import TO_POINTS, Score
-from oodbench.runs.paths import RunPaths, runs_directory
+from oodbench.runs.paths import RunPaths, all_runs, runs_directory
 
 SCHEMA = 2
 """Of result.json and error.json, which did not say theirs before 2; goes up when a field changes.
@@ -79,6 +79,11 @@ class RunResult:
     official: bool = False
     directory: Path = field(default=Path(), compare=False)
     modified: float = field(default=0.0, compare=False)
+
+    @property
+    def paths(self) -> RunPaths:
+        """Where the run's files are."""
+        return RunPaths(self.directory)
 
 
 @dataclass(frozen=True)
@@ -153,8 +158,8 @@ def read_failure(path: Path) -> RunFailure | None:
 def read_results(output_root: Path) -> StoredRuns:
     """All runs below the output root; a file that cannot be used is among the problems."""
     problems: list[str] = []
-    results = _scan(output_root, "result.json", read_result, problems)
-    failures = _scan(output_root, "error.json", read_failure, problems)
+    results = _scan(output_root, lambda paths: paths.result, read_result, problems)
+    failures = _scan(output_root, lambda paths: paths.error, read_failure, problems)
     return StoredRuns(results, failures, problems)
 
 
@@ -165,12 +170,15 @@ def no_runs(output_root: Path, problems: Sequence[str] = ()) -> DataError:
 
 
 def _scan(
-    output_root: Path, name: str, read: Callable[[Path], Content | None], problems: list[str]
+    output_root: Path,
+    file: Callable[[RunPaths], Path],
+    read: Callable[[Path], Content | None],
+    problems: list[str],
 ) -> list[Content]:
     found = []
-    for path in sorted(runs_directory(output_root).glob(f"*/*/*/{name}")):
+    for paths in all_runs(output_root):
         try:
-            content = read(path)
+            content = read(file(paths))
         except DataError as error:
             problems.append(str(error))
         else:

@@ -13,7 +13,6 @@ from oodbench.core.building import build
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.metrics.score import Score
 from oodbench.runs.attacked import all_splits, attack_columns, stored_report
-from oodbench.runs.paths import RunPaths
 from oodbench.runs.records import Skipped, chunk_files, read_info, read_split
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.stored_protocol import stored_protocol
@@ -85,7 +84,7 @@ def rescore(result: RunResult, allowed: Collection[str] = ()) -> None:
     """
     benchmark: Benchmark = build(stored_protocol(result, allowed), "benchmark.protocol")
     counts = {name: int(split["n_items"]) for name, split in result.splits.items()}
-    paths = RunPaths(result.directory)
+    paths = result.paths
     scored = score_records(benchmark, paths.records, counts, result.attack_traits)
     again = replace(result, scores=scored.scores, attack_report=scored.attack_report)
     write_result(paths.result, again)

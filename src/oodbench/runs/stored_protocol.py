@@ -22,7 +22,7 @@ def stored_protocol(result: RunResult, allowed: Collection[str] = ()) -> dict[st
     Raises:
         DataError: there is no protocol, or it names something else, by the file and the name.
     """
-    file = result.directory / "result.json"
+    file = result.paths.result
     protocol = result.config.get("benchmark", {}).get("protocol")
     if not isinstance(protocol, dict) or TARGET not in protocol:
         raise DataError(f"{file}: config.benchmark.protocol has no {TARGET}: run the cell again")

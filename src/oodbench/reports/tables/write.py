@@ -94,7 +94,7 @@ def rescore_all(output_root: Path, allowed: Collection[str] = ()) -> None:
     for result in results:
         stored_protocol(result, allowed)
     for result in results:
-        file = result.directory / "result.json"
+        file = result.paths.result
         times = file.stat()
         rescore(result, allowed)
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
