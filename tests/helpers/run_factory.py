@@ -96,3 +96,10 @@ def store_records(folder: Path, split: str, columns: dict[str, list[Any]]) -> No
     arrays["position"] = np.array([order.index(image) for image in images])
     info = ChunkInfo(len(order), (), "eager", "cpu", 1)
     write_chunk(chunk_path(folder / "records", split, 0), arrays, info)
+
+
+def store_examples(root: Path) -> None:
+    """Two finished runs, one with a published value beside it, and a failed one."""
+    store(run_result("resnet50", scores={"top1": score(0.7613, 0.757, 0.765)}), root)
+    store(run_result("mynet", "imagenet_a", {"top1": score(0.25)}), root)
+    store_failure(failure("mynet"), root)
