@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from toys import FRAGILE_MODULE, TOY_MODEL, TOY_MODULE, Cli, arguments_of, command, write_pictures
 
+pytest_plugins = ["slow_marks"]
+
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,8 @@ def call(
         contextlib.redirect_stderr(err),
     ):
         code = _exit_code(main)
-    return subprocess.CompletedProcess(line, code, out.getvalue(), err.getvalue())
+        # Before the handlers are closed, and with them what they write into.
+        return subprocess.CompletedProcess(line, code, out.getvalue(), err.getvalue())
 
 
 def _exit_code(main: Main) -> int:
@@ -108,14 +109,17 @@ def _modules_of(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _logging_as_before() -> Iterator[None]:
-    """Hydra replaces the root logger's handlers, pytest's among them."""
-    loggers = [logging.getLogger(), logging.getLogger("oodbench"), logging.getLogger("hydra")]
+    """Hydra replaces the root logger's handlers, pytest's among them, and closes all there are.
+
+    absl's handler, which comes with tensorboard, then closes the file of pytest's own output.
+    """
+    loggers = [logging.getLogger(name) for name in (None, "oodbench", "hydra")]
     before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
-    try:
-        yield
-    finally:
-        for logger, level, handlers in before:
-            logger.setLevel(level)
-            for handler in set(logger.handlers) - set(handlers):
-                handler.close()
-            logger.handlers[:] = handlers
+    with _attribute(logging, "_handlerList", []), _attribute(logging, "_handlers", {}):
+        try:
+            yield
+        finally:
+            logging.shutdown(logging._handlerList)
+            for logger, level, handlers in before:
+                logger.setLevel(level)
+                logger.handlers[:] = handlers
