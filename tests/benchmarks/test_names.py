@@ -7,7 +7,7 @@ import oodbench
 from oodbench.core.schema import shipped
 
 PACKAGE = Path(oodbench.__file__).parent
-SPECIAL = ("benchmarks", "data", "metrics")
+SPECIAL = ("benchmarks", "data", "metrics", "reference")
 """Parts that are about single benchmarks."""
 
 

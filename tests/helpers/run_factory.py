@@ -50,6 +50,7 @@ def run_result(
         precision="fp32",
         dataset_fingerprint="0",
         config={},
+        attack_traits=None,
         column=shipped_column(benchmark) or ColumnConfig(),
         official=is_official(benchmark),
     )

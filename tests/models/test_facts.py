@@ -150,11 +150,12 @@ def test_cached_facts_and_known_hashes_need_no_torch(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from oodbench.models.facts import register_model_facts, timm_fact, torchvision_fact
-from oodbench.models.weights import identity
+from oodbench.models.weights import identified
 from oodbench.core.schema import WeightsConfig
 register_model_facts()
 timm_fact("resnet18.tv_in1k", "crop_pct"), torchvision_fact("resnet18", "crop_pct")
-assert identity("m", WeightsConfig(url="http://x/w.pth"), Path({str(tmp_path)!r}), download=True)
+weights = WeightsConfig(url="http://x/w.pth")
+assert identified("m", weights, Path({str(tmp_path)!r}), download=True).identity
 print(sorted({{"torch", "timm", "torchvision"}} & set(sys.modules)))
 """
     done = subprocess.run(

@@ -10,6 +10,7 @@ from run_factory import run_result, score, store_records
 from oodbench.benchmarks.normaliser import read_normaliser
 from oodbench.core.errors import DataError
 from oodbench.core.shipped import shipped_benchmark
+from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.metrics.score import Score
 from oodbench.reference import read_table
 from oodbench.reports.derived import derive
@@ -22,19 +23,15 @@ ALEXNET = {
 }
 
 
-PGD = "oodbench.attacks.pgd.PGD"
-
-
 def split_of(n: int) -> dict[str, Any]:
     return {"n_items": n, "n": n, "n_expected": n, "skipped": []}
 
 
-def config_of(benchmark: str, attack: str = "", **arguments: Any) -> dict[str, Any]:
+def config_of(benchmark: str, **arguments: Any) -> dict[str, Any]:
     node = shipped_benchmark(benchmark)
     assert node is not None
-    attacked = {"name": "pgd", "_target_": attack} if attack else {"name": "none"}
     protocol = {"_target_": node["protocol"]["_target_"], **arguments}
-    return {"benchmark": {"protocol": protocol}, "attack": attacked}
+    return {"benchmark": {"protocol": protocol}, "attack": {"name": "none"}}
 
 
 def run_of(
@@ -113,7 +110,7 @@ def test_relative_mce_takes_the_run_without_difference_then_the_newest(tmp_path:
         clean_run(tmp_path, bad, key="5", modified=4.0, status="partial"),
         clean_run(tmp_path, bad, key="6", modified=4.0, weights="sha256:2"),
         clean_run(tmp_path, bad, key="7", modified=4.0, model="other"),
-        clean_run(tmp_path, bad, key="8", modified=4.0, config=config_of("imagenet", PGD)),
+        clean_run(tmp_path, bad, key="8", modified=4.0, attack_traits=AttackTraits()),
         clean_run(tmp_path, bad, key="9", modified=4.0, demo=True),
     ]
     assert relative([corrupted, *others]).value == pytest.approx(by_hand(0.0))
@@ -263,7 +260,7 @@ def test_missing_perturbations_give_no_number(tmp_path: Path) -> None:
 
 def test_other_benchmarks_and_attacked_runs_have_none(tmp_path: Path) -> None:
     file = normaliser_file(tmp_path, PERTURBATIONS)
-    attacked = clip_run(tmp_path, PERTURBATIONS, config=config_of("imagenet_p", PGD))
+    attacked = clip_run(tmp_path, PERTURBATIONS, attack_traits=AttackTraits())
     assert derive([clean_run(tmp_path, {"a": 0}), attacked], file) == {}
 
 

@@ -52,6 +52,7 @@ def result(**changes: Any) -> RunResult:
         "precision": "fp32",
         "dataset_fingerprint": "",
         "config": {},
+        "attack_traits": None,
     }
     return RunResult(**{**facts, **changes})
 

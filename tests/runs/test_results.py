@@ -58,6 +58,7 @@ RESULT = RunResult(
     precision="fp32",
     dataset_fingerprint="ff",
     config={"benchmark": {"protocol": {"root": "data"}}, "seed": 0},
+    attack_traits=None,
     column=ColumnConfig("IN-C", 3, {"mce": ColumnMetric(caption="mCE")}, lower_is_better=True),
     official=True,
 )

@@ -58,7 +58,7 @@ def chunk(
 
 def scored(records: Path, n_items: int) -> Scored:
     """What a clean run's records say of its first items."""
-    return score_records(build(PROTOCOL, "protocol"), records, {"": n_items}, {})
+    return score_records(build(PROTOCOL, "protocol"), records, {"": n_items}, None)
 
 
 @pytest.fixture
@@ -90,6 +90,7 @@ def folder(tmp_path: Path) -> Path:
         precision="fp32",
         dataset_fingerprint="f",
         config=config,
+        attack_traits=None,
     )
     write_result(tmp_path / "result.json", result)
     return tmp_path
@@ -202,13 +203,13 @@ def three_splits(records: Path) -> dict[str, int]:
 
 def test_one_split_of_a_clean_run_is_in_memory_at_a_time(tmp_path: Path) -> None:
     benchmark: Any = Watching()
-    score_records(benchmark, tmp_path, three_splits(tmp_path), {})
+    score_records(benchmark, tmp_path, three_splits(tmp_path), None)
     assert benchmark.alive == [1, 1, 1]
 
 
 def test_items_of_splits_that_a_benchmark_leaves_out_are_counted(tmp_path: Path) -> None:
     benchmark: Any = FirstSplitOnly()
-    found = score_records(benchmark, tmp_path, three_splits(tmp_path), {})
+    found = score_records(benchmark, tmp_path, three_splits(tmp_path), None)
     assert found.scores == {"fog/1": {"rows": 6}}
     assert found.n_read == {"fog/1": 6, "fog/2": 6, "fog/3": 6}
 

@@ -73,7 +73,7 @@ class RunResult:
     precision: str
     dataset_fingerprint: str
     config: dict[str, Any]
-    attack_traits: AttackTraits | None = None
+    attack_traits: AttackTraits | None
     attack_report: dict[str, Any] | None = None
     column: ColumnConfig = field(default_factory=ColumnConfig)
     official: bool = False
