@@ -34,7 +34,13 @@ def finish(plan: Plan) -> None:
         split.name: {"n_items": split.n_items, "n": split.n_items, "n_expected": 0, "skipped": []}
         for split in plan.splits
     }
-    nothing: dict[str, Any] = {"missing_splits": [], "notes": [], "scores": {}, "config": {}}
+    nothing: dict[str, Any] = {
+        "missing_splits": [],
+        "notes": [],
+        "scores": {},
+        "config": {},
+        "attack_traits": None,
+    }
     result = RunResult(
         key=plan.key,
         model=plan.run.model.name,
