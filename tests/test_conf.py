@@ -1,12 +1,13 @@
 """Every YAML file composes, validates and builds; the published table is the published one."""
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_module
-from omegaconf import MISSING, DictConfig, OmegaConf
+from configs import config_of
+from omegaconf import MISSING, OmegaConf
 
 from oodbench.core.building import build, check_arguments
 from oodbench.core.schema import EngineConfig, RunConfig, validate
@@ -14,7 +15,6 @@ from oodbench.preprocessing import Preprocessing
 from oodbench.probe.schema import ProbeConfig
 from oodbench.reference import read_table
 from oodbench.runs.difference import difference
-from oodbench.sweeps.composing import register_all
 
 GROUPS = ("attack", "benchmark", "engine", "experiment", "model", "preprocessing")
 GENERIC = {
@@ -90,14 +90,10 @@ def own(*place: str) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
-def raw(*overrides: str) -> DictConfig:
-    register_all()
-    with initialize_config_module("oodbench.conf", version_base="1.3"):
-        return compose("config", overrides=list(overrides))
-
-
+@cache
 def composed(*overrides: str) -> RunConfig:
-    return validate(raw(*overrides))
+    """Once for all tests of a model: none of them changes it."""
+    return validate(config_of(*overrides))
 
 
 def build_parts(run: RunConfig) -> None:
@@ -210,7 +206,7 @@ def test_every_other_config_composes_and_builds(group: str) -> None:
 
 @pytest.mark.parametrize("name", names("experiment"))
 def test_every_experiment_composes_and_sweeps_over_configs_that_exist(name: str) -> None:
-    raw("model=resnet50", f"experiment={name}")
+    config_of("model=resnet50", f"experiment={name}")
     for group, values in swept(name).items():
         if group not in GROUPS:
             continue
@@ -237,19 +233,30 @@ def native_size(model: str) -> int:
     return NATIVE_SIZES[size] if size in NATIVE_SIZES else NATIVE_SIZES[size.removesuffix("_ns")]
 
 
+def family_and_size(model: str) -> tuple[bool, int]:
+    """Whether it is an EfficientNet, and pixels."""
+    tensorflow = model.startswith("tf_efficientnet")
+    return tensorflow, native_size(model) if tensorflow else 224
+
+
+ONE_OF_EACH_SIZE = list({family_and_size(model): model for model in published_models()}.values())
+"""Beside the benchmark, a cell's pipeline depends on nothing else, and the test of normalisation
+and size holds all 26 models to theirs."""
+
+
 @pytest.mark.parametrize("benchmark", sorted(BENCHMARKS))
-@pytest.mark.parametrize("model", published_models())
-def test_every_cell_of_the_published_table(model: str, benchmark: str) -> None:
+@pytest.mark.parametrize("model", ONE_OF_EACH_SIZE)
+def test_every_pipeline_of_the_published_table(model: str, benchmark: str) -> None:
     run = composed(f"model={model}", f"benchmark={benchmark}")
     build_parts(run)
-    tensorflow = model.startswith("tf_efficientnet")
+    tensorflow, size = family_and_size(model)
     expected = {
         "square_crop": False,
         "resize": None,
         "crop": None,
         "resize_after_crop": None,
         "interpolation": "bilinear",
-        **(efficientnet(benchmark, native_size(model)) if tensorflow else TORCH_FAMILY[benchmark]),
+        **(efficientnet(benchmark, size) if tensorflow else TORCH_FAMILY[benchmark]),
     }
     steps = {key: run.preprocessing[key] for key in expected}
     assert steps == expected
@@ -289,10 +296,10 @@ def test_every_published_model_has_the_published_normalisation_and_size(model: s
     run = composed(f"model={model}")
     assert run.model.mean == [0.485, 0.456, 0.406]
     assert run.model.std == [0.229, 0.224, 0.225]
-    tensorflow = model.startswith("tf_efficientnet")
+    tensorflow, size = family_and_size(model)
     assert run.model.family == ("tf_efficientnet" if tensorflow else "default")
     assert run.model.interpolation == ("bicubic" if tensorflow else "bilinear")
-    assert run.model.input_size == (native_size(model) if tensorflow else 224)
+    assert run.model.input_size == size
 
 
 @pytest.mark.parametrize(

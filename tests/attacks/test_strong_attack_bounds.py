@@ -21,6 +21,9 @@ from oodbench.attacks.transfer_store import TransferStore
 from oodbench.metrics.intervals import rate
 
 COUNT = 6
+BATCH = 100
+"""On networks this small a batch takes as long as a picture."""
+
 NETWORKS = {"conv_net": conv_net(torch.float32), "mlp": mlp(torch.float32)}
 
 
@@ -44,25 +47,37 @@ def library(eps: float, iterations: int, target: str) -> TorchAttack:
 
 Make = Callable[[Path, float, int], Attack]
 ATTACKS: dict[str, Make] = {
-    "apgd_ce": lambda _, eps, n: APGD(name="a", eps=eps, iterations=n),
+    "apgd_ce": lambda _, eps, n: APGD(name="a", eps=eps, iterations=n, micro_batch=BATCH),
     "apgd_t": lambda _, eps, n: APGD(
-        name="a", eps=eps, loss="dlr_targeted", iterations=n, targets=2
+        name="a", eps=eps, loss="dlr_targeted", iterations=n, targets=2, micro_batch=BATCH
     ),
-    "apgd_ce_l2": lambda _, eps, n: APGD(name="a", eps=5 * eps, norm="l2", iterations=n),
+    "apgd_ce_l2": lambda _, eps, n: APGD(
+        name="a", eps=5 * eps, norm="l2", iterations=n, micro_batch=BATCH
+    ),
     "apgd_t_l2": lambda _, eps, n: APGD(
-        name="a", eps=5 * eps, norm="l2", loss="dlr_targeted", iterations=n, targets=2
+        name="a",
+        eps=5 * eps,
+        norm="l2",
+        loss="dlr_targeted",
+        iterations=n,
+        targets=2,
+        micro_batch=BATCH,
     ),
-    "square": lambda _, eps, n: Square(name="s", eps=eps, queries=n),
-    "square_l2": lambda _, eps, n: Square(name="s", eps=5 * eps, norm="l2", queries=n),
+    "square": lambda _, eps, n: Square(name="s", eps=eps, queries=n, micro_batch=BATCH),
+    "square_l2": lambda _, eps, n: Square(
+        name="s", eps=5 * eps, norm="l2", queries=n, micro_batch=BATCH
+    ),
     "autoattack": lambda _, eps, n: AutoAttack(
-        name="aa", eps=eps, iterations=n, targets=2, queries=n
+        name="aa", eps=eps, iterations=n, targets=2, queries=n, micro_batch=BATCH
     ),
     "autoattack_l2": lambda _, eps, n: AutoAttack(
-        name="aa", eps=5 * eps, norm="l2", iterations=n, targets=2, queries=n
+        name="aa", eps=5 * eps, norm="l2", iterations=n, targets=2, queries=n, micro_batch=BATCH
     ),
     "torchattacks": lambda _, eps, n: library(eps, n, "least_likely"),
     "torchattacks_top_k": lambda _, eps, n: library(eps, n, "top_k"),
-    "cw_l2": lambda _, eps, n: CarliniWagnerL2(name="c", c=10 * eps, iterations=n),
+    "cw_l2": lambda _, eps, n: CarliniWagnerL2(
+        name="c", c=10 * eps, iterations=n, micro_batch=BATCH
+    ),
     "transfer": lambda folder, eps, n: transfer(folder, eps, "linf"),
     "transfer_l2": lambda folder, eps, n: transfer(folder, 5 * eps, "l2"),
 }

@@ -1,11 +1,10 @@
 """In which words a run is said to differ from the published one."""
 
 import pytest
-from hydra import compose, initialize_config_module
+from configs import config_of
 
 from oodbench.core.schema import validate
 from oodbench.runs.difference import difference, difference_text
-from oodbench.sweeps.composing import register_all
 
 BENCHMARKS = (
     "imagenet",
@@ -19,9 +18,7 @@ BENCHMARKS = (
 
 
 def difference_of(*overrides: str) -> str:
-    register_all()
-    with initialize_config_module("oodbench.conf", version_base="1.3"):
-        return difference_text(difference(validate(compose("config", overrides=list(overrides)))))
+    return difference_text(difference(validate(config_of(*overrides))))
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
