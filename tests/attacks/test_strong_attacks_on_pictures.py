@@ -85,12 +85,12 @@ PAIRS: dict[str, tuple[Attack, Library]] = {
         lambda network: torchattacks.APGD(network, norm="L2", eps=L2, steps=5),
     ),
     "square": (
-        Square(name="s", eps=8 * EPS, queries=20),
-        lambda network: torchattacks.Square(network, eps=8 * EPS, n_queries=20),
+        Square(name="s", eps=8 * EPS, queries=12),
+        lambda network: torchattacks.Square(network, eps=8 * EPS, n_queries=12),
     ),
     "square_l2": (
-        Square(name="s", eps=10 * L2, norm="l2", queries=20),
-        lambda network: torchattacks.Square(network, norm="L2", eps=10 * L2, n_queries=20),
+        Square(name="s", eps=10 * L2, norm="l2", queries=12),
+        lambda network: torchattacks.Square(network, norm="L2", eps=10 * L2, n_queries=12),
     ),
 }
 

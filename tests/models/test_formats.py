@@ -252,10 +252,18 @@ def test_efficientnets_have_the_names_and_shapes_of_the_files(name: str) -> None
     assert list(shapes_of(network).items()) == list(expected.items())
 
 
-@pytest.mark.parametrize("counter", [True, False], ids=["counted", "uncounted"])
-@pytest.mark.parametrize("container", ["plain.pth", "training.pth.tar", "before_zip.pth"])
+# How a file is packed, and whether it counts batches, does not depend on the network in it: one
+# network has all of them.
+PACKED = ("plain.pth", "training.pth.tar", "before_zip.pth")
+
+
 @pytest.mark.parametrize(
-    ("name", "version"), [("tf_efficientnet_b0", "b0"), ("tf_efficientnet_b1_ns", "b1")]
+    ("name", "version", "container", "counter"),
+    [
+        *(("tf_efficientnet_b0", "b0", container, True) for container in PACKED),
+        *(("tf_efficientnet_b0", "b0", container, False) for container in PACKED),
+        ("tf_efficientnet_b1_ns", "b1", "plain.pth", True),
+    ],
 )
 def test_efficientnet_of_timm_and_of_gen_efficientnet(
     name: str, version: str, container: str, counter: bool, tmp_path: Path
@@ -279,9 +287,13 @@ def test_efficientnet_of_the_hub(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "width", "depth"), [(0, 1.0, 1.0), (1, 1.0, 1.1), (2, 1.1, 1.2)]
+    ("version", "width", "depth", "container"),
+    [
+        *((0, 1.0, 1.0, container) for container in PACKED),
+        (1, 1.0, 1.1, "plain.pth"),
+        (2, 1.1, 1.2, "plain.pth"),
+    ],
 )
-@pytest.mark.parametrize("container", ["plain.pth", "before_zip.pth", "training.pth.tar"])
 def test_lite_in_the_layout_of_the_pypi_packages(
     version: int, width: float, depth: float, container: str, tmp_path: Path
 ) -> None:
