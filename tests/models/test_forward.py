@@ -67,17 +67,16 @@ def test_large_at_small_size(name: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_l2_of_475_pixels_is_timms() -> None:
+def test_l2_at_475_is_timms() -> None:
     model = shipped(L2_475, random_seed=0)
     assert model.input_size == 475
     classifier = build_classifier(model, weights_files=[])
-    size = 127  # odd as 475, at which one picture takes seconds
-    logits = assert_classifies(classifier, size=size, parameters=480.309)
+    logits = assert_classifies(classifier, size=475, parameters=480.309)
     with torch.device("meta"):
         reference = timm.create_model("tf_efficientnet_l2.ns_jft_in1k_475")
     reference.load_state_dict(classifier.network.state_dict(), strict=True, assign=True)
     with torch.inference_mode():
-        expected = reference.eval()(Normalize(model.mean, model.std)(picture(size)))
+        expected = reference.eval()(Normalize(model.mean, model.std)(picture(475)))
     torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
 
 
