@@ -1,8 +1,8 @@
-"""`pytest --check-slow`: the mark `slow` stands where more than five seconds were measured.
+"""The mark `slow` stands where more than five seconds were measured, and long tests start first.
 
-A test is marked by what it takes on two idle cores, the fixtures that are made for it alone
-included. The check leaves room around the bound, so that a busy machine or a fast one does not
-ask for other marks.
+`pytest --check-slow` fails where a mark does not fit what the test took. Fixtures are not counted.
+The check leaves room around the bound, so that a busy machine or a fast one does not ask for other
+marks.
 """
 
 from collections import defaultdict
@@ -53,6 +53,12 @@ class SlowMarks:
         terminalreporter.section("slow marks")
         lines = wrong_marks(self.seconds, self.marked)
         terminalreporter.write_line("\n".join(lines) or "all as measured")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests come first, so that none is left when one process has no more to do."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
