@@ -97,6 +97,8 @@ def _attribute(owner: object, name: str, value: object) -> Iterator[None]:
 @contextlib.contextmanager
 def _modules_of(folder: Path) -> Iterator[None]:
     """The folder is on the path; the next test's module of the same name is another one."""
+    for path in folder.glob("*.py"):  # another test may have imported its own
+        sys.modules.pop(path.stem, None)
     with _attribute(sys, "path", [str(folder), *sys.path]):
         importlib.invalidate_caches()
         try:

@@ -77,7 +77,7 @@ def test_an_attack_called_square_is_taken_for_what_it_says(
     stored = json.loads((own.directory / "result.json").read_text())["attack_traits"]
     assert (stored["eps"], stored["needs_gradients"]) == (0.001, needs_gradients)
     ours, theirs = sorted(
-        report_text(read_results(toy / "outputs")).split("\n\n"),
+        report_text(read_results(toy / "outputs").results).split("\n\n"),
         key=lambda t: "pgd_linf (" not in t,
     )
     if needs_gradients:
