@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from configs import config_of
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
-from test_conf import build_parts, composed, published_models, raw
+from test_conf import build_parts, composed, published_models
 from toys import Cli
 
 from oodbench.core.building import build
@@ -33,7 +34,7 @@ def jobs(experiment: str) -> list[list[str]]:
 
 def _params(experiment: str) -> dict[str, str]:
     folder = Path(__file__).parents[2] / "conf" / "experiment"
-    raw("model=resnet50")  # registers the resolvers
+    config_of("model=resnet50")  # registers the resolvers
     loaded: dict[str, Any] = OmegaConf.load(folder / f"{experiment}.yaml").hydra.sweeper.params
     return dict(loaded)
 

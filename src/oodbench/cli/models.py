@@ -13,7 +13,7 @@ from oodbench.models.weights import WeightsFile, locate, verify
 from oodbench.reference import published_models
 from oodbench.sweeps.catalogue import GENERIC, load_runs, model_names
 
-Command = Callable[[list[RunConfig], argparse.Namespace], int]
+Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     command: Command = chosen.command
     try:
-        return command(_models(chosen), chosen)
+        return command(chosen)
     except OodbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -41,9 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def list_models(models: list[RunConfig], chosen: argparse.Namespace) -> int:
+def list_models(chosen: argparse.Namespace) -> int:
     """Print one line per model, or with --details where its weights come from."""
-    for run in models:
+    for run in _models(chosen):
         if chosen.details:
             print(_details(run), end="\n\n")
         else:
@@ -53,10 +53,10 @@ def list_models(models: list[RunConfig], chosen: argparse.Namespace) -> int:
     return 0
 
 
-def check(models: list[RunConfig], chosen: argparse.Namespace) -> int:
+def check(chosen: argparse.Namespace) -> int:
     """Check the weights of the models, and count."""
     counts = dict.fromkeys(("ok", "missing", "wrong"), 0)
-    for run in models:
+    for run in _models(chosen):
         checked = check_model(run.model, Path(run.weights.dir))
         counts[checked.state] += 1
         print(f"{run.model.name}  {checked.state}  {checked.message}", flush=True)
@@ -65,12 +65,12 @@ def check(models: list[RunConfig], chosen: argparse.Namespace) -> int:
     return int(counts["wrong"] > 0 or (asked_for and counts["missing"] > 0))
 
 
-def fetch(models: list[RunConfig], chosen: argparse.Namespace) -> int:
+def fetch(chosen: argparse.Namespace) -> int:
     """Download what is missing; one that fails does not stop the others."""
     if not chosen.words and not chosen.published:
         raise ConfigError("name the models to fetch, or all 26 with --published")
     failed = 0
-    for run in models:
+    for run in _models(chosen):
         directory = Path(run.weights.dir)
         try:
             files = locate(run.model.name, run.model.weights, directory, download=True)
