@@ -244,6 +244,7 @@ ONE_OF_EACH_SIZE = list({family_and_size(model): model for model in published_mo
 and size holds all 26 models to theirs."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("benchmark", sorted(BENCHMARKS))
 @pytest.mark.parametrize("model", ONE_OF_EACH_SIZE)
 def test_every_pipeline_of_the_published_table(model: str, benchmark: str) -> None:

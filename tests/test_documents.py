@@ -82,6 +82,7 @@ def test_every_way_to_check_a_command_is_there() -> None:
     assert {words[0] for block in RUN for words in block.commands} <= set(PROGRAMS)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("work")
 @pytest.mark.parametrize("block", MARKED, ids=lambda block: block.place)
 def test_commands_that_need_more_are_right_as_far_as_one_sees(block: Block) -> None:

@@ -30,6 +30,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_one_cell_prints_scores_and_where_they_are(toy: Path, process: Cli) -> None:
     done = process("model=toy", PIPELINE)
     assert done.returncode == 0, done.stderr
@@ -71,6 +72,7 @@ def test_a_rerun_is_skipped_without_torch(toy: Path, cli: Cli) -> None:
     assert contents(run_folder(toy / "outputs")) == before
 
 
+@pytest.mark.slow
 def test_killed_and_continued_has_the_bytes_of_an_undisturbed_run(toy: Path, cli: Cli) -> None:
     # The other engines run an exported graph, in which nothing sleeps.
     common = ("model=toy", PIPELINE, "engine=eager")
@@ -106,6 +108,7 @@ def test_killed_and_continued_has_the_bytes_of_an_undisturbed_run(toy: Path, cli
     assert contents(run_folder(toy / "killed")) == contents(run_folder(toy / "undisturbed"))
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_whole_chunks_and_says_so(toy: Path) -> None:
     (toy / "toy_network.py").write_text(
         (toy / "toy_network.py").read_text()

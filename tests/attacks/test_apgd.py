@@ -36,6 +36,7 @@ def library(attack: Any, images: Tensor, labels: Tensor) -> Tensor:
     return torch.cat(made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("eps", [0.01, 0.02])
 @pytest.mark.parametrize("loss", ["ce", "dlr_targeted"])
@@ -55,6 +56,7 @@ def test_linf_succeeds_where_the_authors_code_does(name: str, eps: float, loss: 
     assert 3 < found.succeeded.sum() <= COUNT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eps", [0.1, 0.2, 0.4])
 def test_l2_succeeds_where_the_authors_code_does(eps: float) -> None:
     network = conv_net()

@@ -144,6 +144,7 @@ def test_one_folded_copy_and_one_plan_for_all_four(caplog: pytest.LogCaptureFixt
     assert caplog.text.count("attack.memory=4") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [conv_net, mlp])
 @pytest.mark.parametrize(("norm", "eps"), [("linf", 0.004), ("linf", 0.01), ("l2", 0.1)])
 def test_it_is_no_weaker_than_the_parts_of_torchattacks(make: Any, norm: str, eps: float) -> None:

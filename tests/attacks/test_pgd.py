@@ -117,6 +117,7 @@ def reference(
     return best[0], False, taken, abs(best[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize(
     ("target", "restarts", "scale", "iterations"),
@@ -280,6 +281,7 @@ def test_norms_and_bounds_hold(
         assert torch.equal(predictions(model, result.images) != labels, result.succeeded)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", sorted(NETWORKS))
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("target", TARGETS)
@@ -291,6 +293,7 @@ def test_zero_eps_gives_the_clean_images(network: str, norm: str, target: str) -
         assert torch.equal(attacked(attack, model, images, labels).images, images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", sorted(NETWORKS))
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("target", ["none", "random", "least_likely"])

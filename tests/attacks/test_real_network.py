@@ -24,12 +24,9 @@ from oodbench.models.weights import find_weights
 from oodbench.sweeps.composing import register_all
 
 DATA = os.environ.get("OODBENCH_TEST_DATA")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not DATA, reason="OODBENCH_TEST_DATA does not name the folder of real pictures"
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    not DATA, reason="OODBENCH_TEST_DATA does not name the folder of real pictures"
+)
 
 COUNT, STEPS = 16, 3
 RADII = {"linf": 1 / 255, "l2": 0.4}
@@ -81,6 +78,7 @@ def test_it_is_folded(case: Case) -> None:
     assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(
     # foolbox 3.3.4 imports gaussian_filter from the namespace that SciPy has moved it out of.
     "ignore:Please import `gaussian_filter`:DeprecationWarning"
@@ -104,6 +102,7 @@ def test_same_successes_as_foolbox_3(case: Case, norm: str) -> None:
     assert 0 < int(hit.sum()) < COUNT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_same_successes_as_torchattacks(case: Case, norm: str) -> None:
     classifier, images, labels = case
@@ -127,6 +126,7 @@ def test_same_successes_as_torchattacks(case: Case, norm: str) -> None:
     assert torch.equal(found.succeeded, hit)
 
 
+@pytest.mark.slow
 def test_success_does_not_fall_when_eps_doubles(case: Case) -> None:
     classifier, images, labels = case
     found = []

@@ -114,6 +114,7 @@ def test_radius_and_range_hold(
 BOUNDED = [name for name in ATTACKS if name != "cw_l2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("name", BOUNDED)
 def test_success_does_not_fall_when_eps_doubles(tmp_path: Path, network: str, name: str) -> None:

@@ -28,12 +28,9 @@ from oodbench.sweeps.catalogue import load_model
 DATA = os.environ.get("OODBENCH_TEST_DATA")
 COUNT = 32
 SEEDS = list(range(COUNT))
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not DATA, reason="OODBENCH_TEST_DATA does not name the folder of real pictures"
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    not DATA, reason="OODBENCH_TEST_DATA does not name the folder of real pictures"
+)
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +92,7 @@ PAIRS: dict[str, tuple[Attack, Library]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAIRS)
 def test_as_strong_as_torchattacks(
     network: nn.Module, labelled: tuple[Tensor, Tensor], name: str

@@ -367,6 +367,7 @@ def test_config(override: float | None) -> None:
     assert (built.name, built.eps, built.norm) == ("torchattacks", radius, "linf")
 
 
+@pytest.mark.slow
 def test_library_is_imported_late() -> None:
     program = (
         "import sys; import oodbench.attacks.torchattacks; sys.exit('torchattacks' in sys.modules)"

@@ -58,6 +58,7 @@ def test_without_a_choice_the_ten_test_perturbations(val: Path) -> None:
     assert list(generated(val).missing_splits()) == missing
 
 
+@pytest.mark.slow
 @needs_opencv
 def test_the_frames_are_those_on_disk(val: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
@@ -99,7 +100,6 @@ def test_an_unknown_perturbation(val: Path) -> None:
 
 
 @needs_opencv
-@pytest.mark.slow
 def test_a_run_is_scored_as_imagenet_p_is(cli: Cli, toy: Path) -> None:
     write_pictures(toy / "few" / "val", per_class=1)
     done = cli(

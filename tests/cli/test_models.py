@@ -170,6 +170,7 @@ def test_check_finds_wrong_hash_wrong_size_and_wrong_file(
         assert part in line
 
 
+@pytest.mark.slow
 def test_fetch_from_the_hub_then_everything_works_offline(folder: Path, hub: str) -> None:
     mine(folder, "hub: timm/test_resnet.tag")
     done = models(folder, "fetch", "mine", HF_ENDPOINT=hub)

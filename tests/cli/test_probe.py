@@ -108,7 +108,6 @@ def test_ctrl_c_keeps_the_checkpoint(
     assert same(read_head(only(probe_toy, "head.pth.tar")), undisturbed)
 
 
-@pytest.mark.slow
 def test_messages_are_one_line_and_the_exit_code_is_1(probe_toy: Path) -> None:
     (probe_toy / "taken.pth").write_bytes(b"somebody's")
     cases = {

@@ -36,7 +36,6 @@ TARGETS = {
     "trusted": "engine_toys.Trusted",
 }
 QUICK = ["auto", "eager", "onnxruntime", "openvino"]
-ALL = [*QUICK, pytest.param("compiled", marks=pytest.mark.slow)]
 EXPORTED = ["onnxruntime", "openvino"]
 
 
@@ -61,7 +60,7 @@ def engine(
     )
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", QUICK)
 def test_logits_of_several_batches_in_flight(name: str, tmp_path: Path) -> None:
     model = classifier()
     forward = engine(name, model, tmp_path)
@@ -83,7 +82,7 @@ def test_the_name_is_that_of_the_engine_that_computes(name: str, used: str, tmp_
     assert engine(name, classifier(), tmp_path).name == used
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", QUICK)
 def test_float_images(name: str, tmp_path: Path) -> None:
     model = classifier()
     images = torch.rand(3, 3, engine_toys.SIDE, engine_toys.SIDE)
@@ -91,6 +90,13 @@ def test_float_images(name: str, tmp_path: Path) -> None:
         wanted = model(images).numpy()
     found = engine(name, model, tmp_path).logits(images)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_compiled_engine(tmp_path: Path) -> None:
+    """The same in one test: it compiles for seconds, the second time for none."""
+    test_logits_of_several_batches_in_flight("compiled", tmp_path)
+    test_float_images("compiled", tmp_path)
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -306,6 +312,7 @@ while kept:
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_after_engines_that_are_gone(tmp_path: Path) -> None:
     """With one OpenVINO core an engine this was a segmentation fault."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -1,12 +1,13 @@
 """The mark `slow` stands where more than five seconds were measured, and long tests start first.
 
-`pytest --check-slow` fails where a mark does not fit what the test took. Fixtures are not counted.
-The check leaves room around the bound, so that a busy machine or a fast one does not ask for other
-marks.
+What counts is a test with all its cases, without its fixtures, on two cores with nothing else to
+do. `pytest --check-slow` fails where a mark does not fit what a test took, with room around the
+bound, so that a busy machine or a fast one does not ask for other marks.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pytest
 
@@ -14,19 +15,22 @@ SECONDS = 5.0
 ROOM = 2.0
 
 
-def wrong_marks(seconds: Mapping[str, float], marked: set[str]) -> list[str]:
-    """A line a test whose mark does not fit what it took, the longest first.
+@dataclass(frozen=True)
+class Cases:
+    """The cases of a test that have the mark, or those that have not."""
 
-    Args:
-        seconds: by the test's name.
-        marked: names of the tests with the mark `slow`.
-    """
+    test: str
+    marked: bool
+
+
+def wrong_marks(seconds: Mapping[Cases, float]) -> list[str]:
+    """A line for each test whose mark does not fit what it took, the longest first."""
     lines = []
-    for name, taken in sorted(seconds.items(), key=lambda item: -item[1]):
-        if name not in marked and taken > SECONDS * ROOM:
-            lines.append(f"{taken:6.1f} s, not marked slow: {name}")
-        if name in marked and taken < SECONDS / ROOM:
-            lines.append(f"{taken:6.1f} s, marked slow: {name}")
+    for cases, taken in sorted(seconds.items(), key=lambda item: -item[1]):
+        if not cases.marked and taken > SECONDS * ROOM:
+            lines.append(f"{taken:6.1f} s, not marked slow: {cases.test}")
+        if cases.marked and taken < SECONDS / ROOM:
+            lines.append(f"{taken:6.1f} s, marked slow: {cases.test}")
     return lines
 
 
@@ -34,25 +38,21 @@ class SlowMarks:
     """Adds up what each test takes, also where other processes run them."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        self.marked: set[str] = set()
+        self.seconds: dict[Cases, float] = defaultdict(float)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when != "call" or report.skipped:
-            return
-        self.seconds[report.nodeid] += report.duration
-        if "slow" in report.keywords:
-            self.marked.add(report.nodeid)
+        if report.when == "call" and not report.skipped:
+            test = report.nodeid.split("[", 1)[0]
+            self.seconds[Cases(test, "slow" in report.keywords)] += report.duration
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if wrong_marks(self.seconds, self.marked) and session.exitstatus == pytest.ExitCode.OK:
+        if wrong_marks(self.seconds) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("slow marks")
-        lines = wrong_marks(self.seconds, self.marked)
-        terminalreporter.write_line("\n".join(lines) or "all as measured")
+        terminalreporter.write_line("\n".join(wrong_marks(self.seconds)) or "all as measured")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

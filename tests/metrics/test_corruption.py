@@ -70,6 +70,7 @@ def test_the_fifteen_test_corruptions_are_those_of_the_paper() -> None:
     assert list(TEST_CORRUPTIONS) == PAPER
 
 
+@pytest.mark.slow
 def test_alexnet_has_an_mce_of_100() -> None:
     errors = alexnet_errors()
     assert len(errors) == 75

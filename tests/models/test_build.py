@@ -173,6 +173,7 @@ def test_number_of_parameters_is_checked() -> None:
         build_classifier(model, weights_files=[])
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_name_the_first_tensors(tmp_path: Path) -> None:
     torch.save(timm.create_model("test_vit").state_dict(), tmp_path / "vit.pth")
     with pytest.raises(WeightsError, match=r"vit.pth: does not fit .*missing \d+ \(conv1.+unexp"):

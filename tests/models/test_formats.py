@@ -200,6 +200,7 @@ def assert_same_logits(name: str, file: Path, reference: nn.Module) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_torchvision_resnet50(container: str, tmp_path: Path) -> None:
     tensors = random_tensors(resnet_shapes((3, 4, 6, 3)))
@@ -241,6 +242,7 @@ def test_wide_wsl_networks_have_the_names_and_shapes_of_the_files(width: int) ->
     assert shapes_of(network) == shapes_of(original) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [f"b{n}" for n in range(9)] + [f"b{n}_ns" for n in range(8)] + ["l2_ns", "l2_ns_475"],

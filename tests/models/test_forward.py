@@ -45,6 +45,7 @@ def test_all_26_are_below() -> None:
     assert set(listed) == PUBLISHED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NATIVE)
 def test_at_native_size(name: str) -> None:
     size, parameters = NATIVE[name]
@@ -53,6 +54,7 @@ def test_at_native_size(name: str) -> None:
     assert_classifies(build_classifier(model, weights_files=[]), size=size, parameters=parameters)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_at_small_size(name: str) -> None:
     classifier = build_classifier(shipped(name, random_seed=0), weights_files=[])

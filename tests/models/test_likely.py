@@ -62,6 +62,7 @@ def test_torchvision(name: str) -> None:
     assert likely_models(tensors, path=FILE) == [f"model=torchvision model.name={name}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["convnext_nano", "vit_small_patch16_224", "mobilenetv3_large_100"]
 )

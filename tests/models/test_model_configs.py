@@ -70,6 +70,7 @@ def test_the_26_published_models_are_there() -> None:
     assert set(PUBLISHED) <= {path.stem for path in FILES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [path.stem for path in FILES if path.stem not in GENERIC])
 def test_network_has_the_stated_parameters(name: str) -> None:
     model = shipped(name)

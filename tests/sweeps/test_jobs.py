@@ -34,6 +34,7 @@ hydra:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 from toys import WNIDS, Cli
@@ -22,7 +21,6 @@ def result(folder: Path, done: subprocess.CompletedProcess[str]) -> dict[str, An
     return content
 
 
-@pytest.mark.slow
 def test_a_head_that_lacks_classes_says_which(toy: Path, cli: Cli) -> None:
     """The toy network's first outputs, declared as the classes of its folder but one."""
     (toy / "classes.txt").write_text("\n".join(["background", *WNIDS[1:], "n00004475"]) + "\n")
@@ -39,7 +37,6 @@ def test_a_head_that_lacks_classes_says_which(toy: Path, cli: Cli) -> None:
     assert 0 < found["scores"][""]["top1"]["value"] <= 0.8
 
 
-@pytest.mark.slow
 def test_probabilities_are_refused_unless_declared(toy: Path, cli: Cli) -> None:
     code = (toy / "toy_network.py").read_text()
     (toy / "toy_network.py").write_text(code.replace(".flatten(1))", ".flatten(1)).softmax(1)"))
@@ -67,7 +64,6 @@ def write_onnx(path: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
 
 
-@pytest.mark.slow
 def test_onnx_file(toy: Path, cli: Cli) -> None:
     write_onnx(toy / "mine.onnx")
     model = ("model=onnx", "weights.file=mine.onnx", "model.input_size=32", "preprocessing=timm")
@@ -80,7 +76,6 @@ def test_onnx_file(toy: Path, cli: Cli) -> None:
     assert "mine.onnx: an ONNX file has no gradients, which this attack needs" in done.stdout
 
 
-@pytest.mark.slow
 def test_transformers_folder(toy: Path, cli: Cli) -> None:
     config = ViTConfig(
         hidden_size=16,
@@ -104,7 +99,6 @@ def test_transformers_folder(toy: Path, cli: Cli) -> None:
     assert len(keys) == 1
 
 
-@pytest.mark.slow
 def test_a_bare_name_of_timm_says_which_weights(toy: Path, cli: Cli) -> None:
     done = cli("model=timm", "model.timm_name=test_resnet", "model.weights.random_seed=0")
     assert done.returncode == 0, done.stdout + done.stderr

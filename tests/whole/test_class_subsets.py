@@ -79,7 +79,6 @@ def stored(toy: Path) -> tuple[Path, dict[str, Any]]:
     return file, content
 
 
-@pytest.mark.slow
 def test_thirty_classes_are_one_yaml(toy: Path, cli: Cli, logits: np.ndarray) -> None:
     done = cli("model=toy", "benchmark=thirty", "data.allow_partial=false")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -112,7 +111,6 @@ def test_thirty_classes_are_one_yaml(toy: Path, cli: Cli, logits: np.ndarray) ->
     assert stored(toy)[1] == result
 
 
-@pytest.mark.slow
 def test_a_model_of_other_classes_is_refused_in_one_line(
     toy: Path, cli: Cli, logits: np.ndarray
 ) -> None:

@@ -115,7 +115,6 @@ def folders(root: Path, model: str) -> list[Path]:
     return [path.parent for path in (root / "outputs/runs/adversarial" / model).glob("*/*.json")]
 
 
-@pytest.mark.slow
 def test_a_sweep_over_targets_makes_the_pictures_once(two_toys: Path, cli: Cli) -> None:
     first = cli("model=toy", *SWEEP, SOURCE, "limit=4")
     assert first.returncode == 0, first.stdout
@@ -145,7 +144,6 @@ def test_a_sweep_over_targets_makes_the_pictures_once(two_toys: Path, cli: Cli) 
     assert (black["attack_succeeded"] == (black["prediction"] != black["label"])).all()
 
 
-@pytest.mark.slow
 def test_a_finished_transfer_run_is_skipped_without_torch(two_toys: Path, cli: Cli) -> None:
     arguments = ("model=toy", *SWEEP, SOURCE, "limit=2")
     assert cli(*arguments).returncode == 0

@@ -176,6 +176,7 @@ def test_nothing_else_is_there_and_it_is_small(root: Path) -> None:
     assert sum(path.stat().st_size for path in files) < 20e6
 
 
+@pytest.mark.slow
 def test_a_second_build_in_another_process_has_the_same_bytes(root: Path, tmp_path: Path) -> None:
     code = "import sys; from oodbench.cli.data import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "demo", "--out", str(tmp_path / "again")]

@@ -244,7 +244,6 @@ def test_without_opencv_the_error_names_the_extra(
 
 
 @needs_opencv
-@pytest.mark.slow
 def test_an_interrupted_run_exits_with_130_and_is_continued(source: Path, tmp_path: Path) -> None:
     for index in range(30):
         picture(index).save(source / "n01440764" / f"more{index}.JPEG")

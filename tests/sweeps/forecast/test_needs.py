@@ -95,7 +95,6 @@ def test_the_budget_and_the_shard_are_counted(planned: Planned) -> None:
     assert planned(*arguments, "budget=25", "shard.count=2")[0]["to_do"] == 15
 
 
-@pytest.mark.slow
 def test_what_is_done_already_is_not_to_do(cli: Cli, planned: Planned) -> None:
     assert cli("model=toy", PIPELINE, "engine=eager", "budget=20%").returncode == 0
     (run,) = planned("model=toy", PIPELINE)
@@ -150,7 +149,6 @@ def test_a_source_without_weights_is_named(planned: Planned) -> None:
     )
 
 
-@pytest.mark.slow
 def test_times_come_from_a_calibration(planned: Planned, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forecast_times, "NETWORK_SECONDS", 0.1)
     monkeypatch.setattr(forecast_times, "READING_SECONDS", 0.1)
