@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from configs import config_of
 from hydra import compose, initialize_config_module
 from hydra.errors import ConfigCompositionException
 
@@ -20,7 +21,7 @@ def composed(*overrides: str) -> RunConfig:
 
 def refusal(*overrides: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        composed(*overrides)
+        validate(config_of(*overrides))
     message = str(caught.value)
     assert "\n" not in message
     return message
