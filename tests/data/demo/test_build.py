@@ -15,15 +15,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oodbench.core.errors import DataError
+from oodbench.cli.data import main
+from oodbench.core.errors import ConfigError, DataError
+from oodbench.data.clips import Encoder, encode_clip
 from oodbench.data.demo import build as demo
-from oodbench.data.demo import plan as demo_plan
 from oodbench.data.demo import sources as demo_sources
 from oodbench.data.demo.build import build_demo
+from oodbench.data.pictures import load_clip
 from oodbench.reference import class_lists, geirhos_categories, imagenet_wnids
 
 pytestmark = pytest.mark.skipif(
-    find_spec("foolbox") is None, reason="the demo data are made from foolbox's pictures"
+    find_spec("foolbox") is None or find_spec("cv2") is None,
+    reason="the demo data are made from foolbox's pictures, with OpenCV",
 )
 
 NOTICE = (
@@ -119,6 +122,39 @@ def test_imagenet_p_has_2_clips_of_each_perturbation(root: Path) -> None:
         assert len(frames) == (41 if path.parts[-3] == "translate" else 31)
         assert {(frame.width, frame.height) for frame in frames} == {(224, 224)}
         assert {frame.format.name for frame in frames} == {"yuv420p"}
+
+
+def test_imagenet_c_is_what_is_made_of_imagenet(root: Path, tmp_path: Path) -> None:
+    """The commands' own files are tested against other people's packages."""
+    source = tmp_path / "val"
+    for wnid, name in {path.parts[-2:] for path in root.glob("imagenet-c/fog/1/*/*")}:
+        (source / wnid).mkdir(parents=True)
+        (source / wnid / name).hardlink_to(root / "imagenet/val" / wnid / name)
+    made = tmp_path / "made"
+    cells = ["--corruptions", "frost", "glass_blur", "shot_noise", "--severities", "1", "5"]
+    line = ["corrupt", "--source", str(source), "--out", str(made), *cells, "--workers", "1"]
+    assert main(line) == 0
+    files = list(made.glob("*/*/*/*.JPEG"))
+    assert len(files) == 3 * 2 * 4
+    for path in files:
+        ours = root / "imagenet-c" / path.relative_to(made)
+        assert ours.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("perturbation", ["translate", "shot_noise", "snow"])
+def test_imagenet_p_is_what_is_made_of_imagenet_in_smaller_files(
+    root: Path, perturbation: str
+) -> None:
+    """The frames are those of `oodbench-data perturb`, which encodes them as published."""
+    from oodbench.data.perturbations.files import clip_frames, whole_picture
+
+    (clip,) = root.glob(f"imagenet-p/{perturbation}/n01614925/*.mp4")
+    name = f"n01614925/{clip.stem}"
+    picture = whole_picture(root / "imagenet/val" / f"{name}.JPEG")
+    frames = list(clip_frames(picture, perturbation, 0, name))
+    assert clip.read_bytes() == encode_clip(frames, Encoder())
+    shown = np.stack(load_clip(clip)).astype(int)
+    assert np.abs(shown - np.stack(frames)).mean() < 6
 
 
 def test_imagenet_sketch_has_20_nearly_white_pictures(root: Path) -> None:
@@ -234,7 +270,7 @@ def test_ctrl_c_leaves_whole_files_only_and_the_next_run_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(demo_plan, "clip_frames", interrupted)
+        patch.setattr("oodbench.data.perturbations.files.clip_frames", interrupted)
         with pytest.raises(KeyboardInterrupt):
             build_demo(linked, report=lambda line: None)
     assert not (linked / "demo.json").exists()
@@ -249,6 +285,19 @@ def test_without_foolbox_one_line_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(demo_sources, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"pip install 'oodbench\[demo\]'") as caught:
+        build_demo(tmp_path / "new")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "new").exists()
+
+
+def test_without_opencv_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = ("oodbench.data.corruptions", "oodbench.data.perturbations")
+    for name in [name for name in sys.modules if name.startswith(packages)]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(ConfigError, match=r"need OpenCV .*pip install 'oodbench\[") as caught:
         build_demo(tmp_path / "new")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "new").exists()
@@ -289,7 +338,7 @@ def test_a_folder_of_another_version_is_refused(
 ) -> None:
     (linked / "README.txt").unlink()
     monkeypatch.setattr(demo, "VERSION", demo.VERSION + 1)
-    with pytest.raises(DataError, match="not made by version 2"):
+    with pytest.raises(DataError, match="not made by version 3"):
         build_demo(linked)
 
 

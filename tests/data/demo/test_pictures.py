@@ -5,13 +5,10 @@ from PIL import Image
 from oodbench.data.demo.pictures import (
     centre_crop,
     cue_conflict,
-    displaced,
     pixels_of,
     random_generator,
     resized,
     sketch,
-    smooth_noise,
-    zoomed,
 )
 
 
@@ -26,29 +23,6 @@ def test_resize_and_crop_are_those_of_torchvision(size: tuple[int, int]) -> None
     picture = noise_picture(*size)
     expected = transforms.CenterCrop(224)(transforms.Resize(256)(picture))
     assert np.array_equal(np.asarray(centre_crop(resized(picture))), np.asarray(expected))
-
-
-def test_displaced_takes_the_pixel_from_there_and_repeats_the_border() -> None:
-    pixels = np.arange(12.0).reshape(3, 4, 1)
-    moved = displaced(pixels, 1, -2)
-    assert moved[..., 0].tolist() == [[4, 4, 4, 5], [8, 8, 8, 9], [8, 8, 8, 9]]
-
-
-def test_zoom_keeps_the_centre_and_blackens_the_outside() -> None:
-    picture = Image.new("RGB", (101, 101), "white")
-    half = np.asarray(zoomed(picture, 0.5))[..., 0]
-    assert half.shape == (101, 101)
-    assert half[50, 50] == 255
-    assert half[0, 0] == half[50, 10] == 0
-    assert half.mean() / 255 == pytest.approx(0.25, abs=0.02)
-    assert np.asarray(zoomed(picture, 2)).min() == 255
-
-
-def test_smooth_noise_is_rectangular_fills_the_unit_interval_and_is_smooth() -> None:
-    cloud = smooth_noise(random_generator("a"), (40, 60), 4)
-    assert cloud.shape == (40, 60)
-    assert (cloud.min(), cloud.max()) == (0, 1)
-    assert np.abs(np.diff(cloud, axis=1)).max() < 0.2
 
 
 def test_generators_depend_on_the_whole_key() -> None:

@@ -10,7 +10,7 @@ from oodbench.core.files import read_json, write_json, write_text
 from oodbench.data.demo.plan import NOTICE, DemoDataSet, demo_data_sets
 from oodbench.data.demo.sources import sources_folder
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a file of the demo data changes."""
 
 _README = f"""\
@@ -21,8 +21,8 @@ package foolbox ships. The folders have the layouts of the real data sets:
 
 imagenet/val             the 20 pictures, unchanged; the numbers in their names are made up
 imagenet-a               those in ImageNet-A's 200 classes, with a crop and a rotation of each
-imagenet-c               4 pictures in 15 corruptions of 5 severities (simple stand-ins)
-imagenet-p               2 clips of each of 10 perturbations (simple stand-ins)
+imagenet-c               4 pictures in 15 corruptions of 5 severities
+imagenet-p               2 clips of each of 10 perturbations, encoded quickly
 imagenet-sketch/sketch   edges of the 20 pictures
 cue-conflict             shape of one picture in the texture of another (no style transfer)
 
@@ -34,8 +34,8 @@ where it is missing, `oodbench-data demo --out` on this folder makes what is mis
 def build_demo(directory: Path, report: Callable[[str], None] = print) -> None:
     """Make whatever is missing of the demo data below `directory`.
 
-    The same versions of NumPy, Pillow and PyAV give the same bytes. Files that are there are left
-    as they are; a finished folder is left alone.
+    The same versions of NumPy, OpenCV, Pillow and PyAV give the same bytes. Files that are there
+    are left as they are; a finished folder is left alone.
 
     Args:
         directory: created if needed.
@@ -43,6 +43,7 @@ def build_demo(directory: Path, report: Callable[[str], None] = print) -> None:
 
     Raises:
         DataError: foolbox is missing, the folder holds something else, or cannot be written.
+        ConfigError: OpenCV or the textures of frost are missing.
     """
     data_sets = demo_data_sets()
     manifest = _manifest(data_sets)
@@ -52,6 +53,7 @@ def build_demo(directory: Path, report: Callable[[str], None] = print) -> None:
             report(f"{directory}: demo data complete already ({total} files), nothing to do")
             return
         sources = sources_folder()
+        _ask_for_corruptions()
         _claim(directory, manifest)
         for data_set in data_sets:
             report(_build(data_set, directory, sources))
@@ -63,6 +65,13 @@ def build_demo(directory: Path, report: Callable[[str], None] = print) -> None:
             "then run the same command again"
         ) from error
     report(f"{directory}: demo data complete ({total} files); {NOTICE}")
+
+
+def _ask_for_corruptions() -> None:
+    """Fail before anything is written where OpenCV or a texture of frost is missing."""
+    from oodbench.data.corruptions.frost_textures import frost_textures
+
+    frost_textures()
 
 
 def _manifest(data_sets: tuple[DemoDataSet, ...]) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""Picture operations of the demo data: pixels, warps, sketches, cue conflicts."""
+"""Picture operations of the demo data: pixels, sketches, cue conflicts."""
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,6 @@ from PIL import Image, ImageFilter, ImageOps
 
 Pixels = NDArray[np.float64]
 """Float picture `(H, W, 3)`, RGB, nominally in [0, 1]."""
-Rows = NDArray[np.floating[Any]] | float
 
 SIZE = 224
 """Side in pixels of the pictures that the published benchmarks store ready for use."""
@@ -44,48 +42,6 @@ def centre_crop(picture: Image.Image, side: int = SIZE) -> Image.Image:
     left = round((picture.width - side) / 2)
     top = round((picture.height - side) / 2)
     return picture.crop((left, top, left + side, top + side))
-
-
-def zoomed(picture: Image.Image, factor: float) -> Image.Image:
-    """Magnified about the centre, bilinear, size kept; black where nothing was."""
-    x, y = picture.width / 2, picture.height / 2
-    shrink = 1 / factor
-    coefficients = (shrink, 0, x - x * shrink, 0, shrink, y - y * shrink)
-    return picture.transform(
-        picture.size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
-    )
-
-
-def displaced(pixels: Pixels, down: Rows, right: Rows) -> Pixels:
-    """Each pixel taken from (`down`, `right`) pixels away, nearest; the border is repeated.
-
-    Args:
-        pixels: `(H, W, 3)`.
-        down: scalar or `(H, W)`, in pixels.
-        right: scalar or `(H, W)`, in pixels.
-    """
-    height, width = pixels.shape[:2]
-    rows, columns = np.indices((height, width))
-    rows = np.clip(np.rint(rows + down), 0, height - 1).astype(np.intp)
-    columns = np.clip(np.rint(columns + right), 0, width - 1).astype(np.intp)
-    moved: Pixels = pixels[rows, columns]
-    return moved
-
-
-def mean_of(pictures: list[Pixels]) -> Pixels:
-    """Mean of several pictures of one size."""
-    mean: Pixels = np.mean(pictures, axis=0)
-    return mean
-
-
-def smooth_noise(
-    generator: np.random.Generator, shape: tuple[int, int], cells: int
-) -> NDArray[np.float64]:
-    """Clouds `(H, W)` in [0, 1]: a random grid of `cells` x `cells`, enlarged bicubically."""
-    grid = Image.fromarray(generator.random((cells, cells)).astype(np.float32))
-    cloud = np.asarray(grid.resize(shape[::-1], Image.Resampling.BICUBIC), dtype=np.float64)
-    low, high = float(cloud.min()), float(cloud.max())
-    return (cloud - low) / (high - low)
 
 
 def corner_crop(picture: Image.Image, generator: np.random.Generator) -> Image.Image:

@@ -2,28 +2,26 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from oodbench.core.files import atomic_path, write_text
 from oodbench.data.clips import write_clip
-from oodbench.data.demo.corruptions import CORRUPTIONS
-from oodbench.data.demo.perturbations import PERTURBATIONS, clip_frames
 from oodbench.data.demo.pictures import (
-    centre_crop,
     corner_crop,
     cue_conflict,
-    picture_of,
-    pixels_of,
     random_generator,
-    resized,
     rotation,
     sketch,
 )
 from oodbench.data.demo.sources import SOURCES, Source, open_source
-from oodbench.reference import class_lists, geirhos_categories
+from oodbench.metrics.corruption import TEST_CORRUPTIONS
+from oodbench.metrics.perturbation import TEST_PERTURBATIONS
+from oodbench.reference import SEVERITIES, class_lists, geirhos_categories
 
 NOTICE = (
     "demo data made by oodbench from 20 pictures: "
@@ -31,7 +29,8 @@ NOTICE = (
 )
 """The text of every `DEMO.txt`: results on a folder that has one are marked as demo results."""
 
-_JPEG_QUALITY = 85  # as ImageNet-C
+_JPEG_QUALITY = 85
+_SEED = 0  # of the corruptions and perturbations
 _CORRUPTED = (4, 8, 15, 17)  # strawberry, yurt, goose, bald eagle
 _PERTURBED = (0, 17)  # bull mastiff, bald eagle
 _IMAGENET_A_VARIANTS = {"crop": corner_crop, "rotation": rotation}
@@ -77,7 +76,7 @@ def _data_set(name: str, files: Iterator[DemoFile], *roots: str) -> DemoDataSet:
 
 def _imagenet() -> Iterator[DemoFile]:
     for source in SOURCES:
-        path = f"imagenet/val/{source.wnid}/{source.val_stem}.JPEG"
+        path = f"imagenet/val/{source.stream_name}.JPEG"
         yield DemoFile(path, partial(_write_copy, source))
 
 
@@ -91,22 +90,18 @@ def _imagenet_a() -> Iterator[DemoFile]:
 
 
 def _imagenet_c() -> Iterator[DemoFile]:
-    for corruption in CORRUPTIONS:
-        for severity in range(1, 6):
+    for corruption in TEST_CORRUPTIONS:
+        for cell in (f"{corruption}/{severity}" for severity in SEVERITIES):
             for source in (SOURCES[number] for number in _CORRUPTED):
-                yield DemoFile(
-                    f"imagenet-c/{corruption}/{severity}/{source.wnid}/{source.val_stem}.JPEG",
-                    partial(_write_corrupted, source, corruption, severity),
-                )
+                path = f"imagenet-c/{cell}/{source.stream_name}.JPEG"
+                yield DemoFile(path, partial(_write_corrupted, source, cell))
 
 
 def _imagenet_p() -> Iterator[DemoFile]:
-    for perturbation in PERTURBATIONS:
+    for perturbation in TEST_PERTURBATIONS:
         for source in (SOURCES[number] for number in _PERTURBED):
-            yield DemoFile(
-                f"imagenet-p/{perturbation}/{source.wnid}/{source.val_stem}.mp4",
-                partial(_write_perturbed, source, perturbation),
-            )
+            path = f"imagenet-p/{perturbation}/{source.stream_name}.mp4"
+            yield DemoFile(path, partial(_write_perturbed, source, perturbation))
 
 
 def _imagenet_sketch() -> Iterator[DemoFile]:
@@ -146,19 +141,30 @@ def _write_variant(source: Source, variant: str, sources: Path, path: Path) -> N
     _save(picture, path)
 
 
-def _write_corrupted(
-    source: Source, corruption: str, severity: int, sources: Path, path: Path
-) -> None:
-    clean = pixels_of(centre_crop(resized(open_source(sources / source.file_name))))
-    # The severity is not part of the key: all severities of a picture share their random draws.
-    generator = random_generator("imagenet-c", corruption, source.file_name)
-    _save(picture_of(CORRUPTIONS[corruption](clean, severity, generator)), path)
+# What makes the next two is imported late: it needs OpenCV, which a list of the files does not.
+
+
+def _write_corrupted(source: Source, cell: str, sources: Path, path: Path) -> None:
+    from oodbench.data.corruptions.files import corrupted_file
+
+    clean = _ready_for_corruptions(sources / source.file_name)
+    with atomic_path(path) as part:
+        part.write_bytes(corrupted_file(clean, cell, _SEED, source.stream_name))
 
 
 def _write_perturbed(source: Source, perturbation: str, sources: Path, path: Path) -> None:
-    generator = random_generator("imagenet-p", perturbation, source.file_name)
-    picture = resized(open_source(sources / source.file_name))
-    write_clip(clip_frames(perturbation, picture, generator), path)
+    from oodbench.data.perturbations.files import clip_frames, whole_picture
+
+    picture = whole_picture(sources / source.file_name)
+    # Not with the published settings of the encoder, which take ten times as long.
+    write_clip(clip_frames(picture, perturbation, _SEED, source.stream_name), path)
+
+
+@cache
+def _ready_for_corruptions(path: Path) -> NDArray[np.uint8]:
+    from oodbench.data.corruptions.files import clean_picture
+
+    return clean_picture(path)
 
 
 def _write_sketch(source: Source, sources: Path, path: Path) -> None:

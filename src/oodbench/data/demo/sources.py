@@ -38,6 +38,11 @@ class Source:
         """A validation file name without suffix; no real one has a number above 50,000."""
         return f"ILSVRC2012_val_{90_000_001 + self.number:08d}"
 
+    @property
+    def stream_name(self) -> str:
+        """Class folder and validation file name, by which a picture gets its random numbers."""
+        return f"{self.wnid}/{self.val_stem}"
+
 
 SOURCES = tuple(Source(number, label) for number, label in enumerate(_CLASS_INDICES))
 
