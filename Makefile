@@ -2,7 +2,8 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-TESTS := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --durations=25
+# Compiled tests are kept, or every process of every run takes seconds to compile them again.
+TESTS := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --durations=25
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-fast lint sweep table clean

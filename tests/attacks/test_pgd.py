@@ -230,10 +230,10 @@ def test_equals_torchattacks(norm: str, targeted: bool) -> None:
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_early_stop_succeeds_wherever_an_iterate_does(norm: str) -> None:
-    network, images = conv_net(), pictures(200)
+    network, images = conv_net(), pictures(100)
     labels = labels_of(network, images)
     early = attacked(pgd(norm), network, images, labels)
-    hit = torch.zeros(200, dtype=torch.bool)
+    hit = torch.zeros(100, dtype=torch.bool)
     for iterations in range(1, ITERATIONS + 1):
         attack = pgd(norm, early_stop=False, iterations=iterations)
         hit |= attacked(attack, network, images, labels).succeeded

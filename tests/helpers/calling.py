@@ -63,7 +63,12 @@ def _exit_code(main: Main) -> int:
 def _own_state(folder: Path, variables: dict[str, str]) -> Iterator[None]:
     environment, threads = dict(os.environ), torch.get_num_threads()
     _forget()
-    with contextlib.chdir(folder), _modules_of(folder), _logging_as_before():
+    with (
+        contextlib.chdir(folder),
+        _modules_of(folder),
+        _logging_as_before(),
+        torch.random.fork_rng(devices=[]),
+    ):
         os.environ.update(variables)
         torch.set_num_threads(1)
         try:
@@ -99,7 +104,11 @@ def _modules_of(folder: Path) -> Iterator[None]:
     """The folder is on the path; the next test's module of the same name is another one."""
     for path in folder.glob("*.py"):  # another test may have imported its own
         sys.modules.pop(path.stem, None)
-    with _attribute(sys, "path", [str(folder), *sys.path]):
+    with (
+        _attribute(sys, "path", [str(folder), *sys.path]),
+        # A file that is changed within a second must not be taken for what was compiled.
+        _attribute(sys, "dont_write_bytecode", True),
+    ):
         importlib.invalidate_caches()
         try:
             yield
