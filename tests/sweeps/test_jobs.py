@@ -1,16 +1,22 @@
 """The jobs of a command line are those that `oodbench` launches."""
 
+import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from hydra import compose, initialize_config_module
-from omegaconf import OmegaConf
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_automatic_config_search_path
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 from toys import Cli
 
 from oodbench.core.errors import ConfigError
 from oodbench.core.schema import validate
-from oodbench.sweeps.jobs import Launch, jobs
+from oodbench.sweeps.composing import CONFIG_PATH, register_all
+from oodbench.sweeps.jobs import Launch, SweepLoader, jobs
 
 
 def launched(toy: Path) -> list[list[str]]:
@@ -83,6 +89,28 @@ def test_a_job_s_config_is_the_one_that_hydra_composes() -> None:
         found = launch.config(job)
         assert OmegaConf.to_container(found) == OmegaConf.to_container(expected)
         assert validate(found).budget == "2%"
+
+
+def test_the_config_of_a_sweep_s_check_is_used_once_more() -> None:
+    register_all()
+    with_hydra = create_automatic_config_search_path(None, None, CONFIG_PATH)
+    loader = SweepLoader(with_hydra)
+    master = loader.load_configuration("config", ["model=resnet50,moco_v2"], RunMode.MULTIRUN)
+    folder = master.hydra.sweep.dir  # named after the time
+    job = ["model=resnet50", "limit=3"]
+    checked = loader.load_sweep_config(master, job)
+    expected = ConfigLoaderImpl(with_hydra).load_sweep_config(master, job)
+    for config in (checked, loader.load_sweep_config(master, job)):
+        assert unresolved(config) == unresolved(expected)
+        assert config.hydra.sweep.dir == folder
+        OmegaConf.update(config, "limit", 4)
+    assert loader.load_sweep_config(master, job).limit == 3
+    sent = pickle.loads(pickle.dumps(loader))
+    assert sent.load_sweep_config(master, ["limit=5"]).limit == 5
+
+
+def unresolved(config: DictConfig) -> Any:
+    return OmegaConf.to_container(config, resolve=False)
 
 
 def test_a_search_path_on_the_command_line_is_looked_at(toy: Path) -> None:

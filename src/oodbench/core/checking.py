@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
@@ -23,7 +23,7 @@ def merged(config: DictConfig, schema: type[Schema]) -> Schema:
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        checked = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), plain))
+        checked = OmegaConf.to_object(OmegaConf.merge(_node(schema), plain))
     except ConfigKeyError as error:
         raise ConfigError(_unknown_key(error)) from None
     except OmegaConfBaseException as error:
@@ -31,6 +31,16 @@ def merged(config: DictConfig, schema: type[Schema]) -> Schema:
     if not isinstance(checked, schema):
         raise ConfigError(f"the config is no {schema.__name__}")
     return checked
+
+
+_nodes: dict[type[Any], DictConfig] = {}
+
+
+def _node(schema: type[Any]) -> DictConfig:
+    """The dataclass as a node, which OmegaConf copies before it merges into it."""
+    if schema not in _nodes:
+        _nodes[schema] = OmegaConf.structured(schema)
+    return _nodes[schema]
 
 
 def one_of(key: str, value: str, allowed: Iterable[str]) -> None:

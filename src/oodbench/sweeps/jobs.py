@@ -1,10 +1,12 @@
 """The jobs of a command line, as Hydra itself would launch them, without launching any."""
 
 import copy
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra._internal import hydra as hydra_module
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.core_plugins import basic_sweeper
@@ -119,7 +121,47 @@ class _Repository(ConfigRepository):
         return twin
 
 
-def _loader(config_dir: Path | None) -> ConfigLoaderImpl:
+class _Loader(ConfigLoaderImpl):
+    """Hydra's loader, which reads every file once."""
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self.repository = _Repository(config_search_path)
+
+
+class SweepLoader(_Loader):
+    """Composes every job of a sweep once.
+
+    Hydra's sweepers compose each job to check it, its launchers do it again to start the job.
+    """
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self._checked: dict[tuple[str, ...], bytes] = {}
+
+    def load_sweep_config(
+        self, master_config: DictConfig, sweep_overrides: list[str]
+    ) -> DictConfig:
+        """The config of one job; every second time with the same overrides the one made before."""
+        job = tuple(sweep_overrides)
+        if job in self._checked:
+            checked: DictConfig = pickle.loads(self._checked.pop(job))
+            return checked
+        config = super().load_sweep_config(master_config, sweep_overrides)
+        self._checked[job] = pickle.dumps(config)
+        return config
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Launchers may send their loader along with each job."""
+        return {**self.__dict__, "_checked": {}}
+
+
+def launch_with(loader: type[ConfigLoaderImpl]) -> None:
+    """Make it the loader of all that Hydra starts in this process, which has no option for it."""
+    vars(hydra_module)["ConfigLoaderImpl"] = loader
+
+
+def _loader(config_dir: Path | None) -> _Loader:
     """As `hydra.main` makes it from `--config-dir`."""
     search_path = create_automatic_config_search_path(None, None, CONFIG_PATH)
     if config_dir is not None:
@@ -130,9 +172,7 @@ def _loader(config_dir: Path | None) -> ConfigLoaderImpl:
             path=f"file://{config_dir.resolve()}",
             anchor=SearchPathQuery(provider="schema"),
         )
-    loader = ConfigLoaderImpl(search_path)
-    loader.repository = _Repository(search_path)
-    return loader
+    return _Loader(search_path)
 
 
 def _expanded(loader: ConfigLoaderImpl, master: DictConfig) -> list[list[str]]:
