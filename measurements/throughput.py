@@ -177,10 +177,11 @@ def parts(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     from hydra import compose, initialize_config_module
 
-    from oodbench.core.loader import load_ahead
     from oodbench.core.schema import validate
     from oodbench.evaluation.assemble import setting_of
-    from oodbench.evaluation.reader import Reader
+    from oodbench.evaluation.choose_loader import loader_of
+    from oodbench.evaluation.loading import Task
+    from oodbench.evaluation.reader import Reader, Reading
     from oodbench.runs.plan import make_plan
     from oodbench.sweeps.composing import register_all
 
@@ -188,16 +189,15 @@ def parts(arguments: argparse.Namespace) -> dict[str, Any]:
     with initialize_config_module(version_base="1.3", config_module="oodbench.conf"):
         changed = overrides(arguments, Path(arguments.scratch, "parts"))
         plan = make_plan(validate(compose("config", overrides=changed)))
-    read = Reader(plan)
-    setting = setting_of(plan, read)
     (split,) = plan.splits
-    items = list(enumerate(split.list_items()[: arguments.count]))
+    items = split.list_items()[: arguments.count]
+    tasks = (Task(split, position, item) for position, item in enumerate(items))
+    read = Reader(Reading(plan.run, plan.document, plan.counts), plan.benchmark)
+    loader = loader_of(plan, read, len(items))
+    setting = setting_of(plan, loader)
     clock = time.perf_counter()
-    loaded = list(
-        load_ahead(lambda entry: read(split, *entry), items, workers=setting.workers, ahead=32)
-    )
+    pixels = np.concatenate([loaded.pixels.copy() for loaded in loader.loaded(tasks, 32)])
     loading = len(items) / (time.perf_counter() - clock)
-    pixels = np.concatenate(loaded)
     forward = setting.prepare(pixels[:8])
     batches = [
         pixels[start : start + setting.batch_size]

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oodbench.attacks.pgd import PGD
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.errors import AttackError
 from oodbench.engines.eager import EagerEngine
-from oodbench.evaluation.batches import Batch, Frame, Loaded, _tasks
+from oodbench.evaluation.batches import Batch, Frame, _tasks
 from oodbench.evaluation.evaluate import Setting, compute
 from oodbench.evaluation.rows import Columns
+from oodbench.evaluation.thread_loader import ThreadLoader
 from oodbench.readouts import Standard
 from oodbench.runs.chunks import Chunk
 
@@ -33,7 +35,7 @@ def attacked(attack: Any, *brightness: int) -> Columns:
     """What an attack records of one batch."""
     classifier = Brightness().eval()
     setting = Setting(
-        read=lambda split, position, item: np.zeros((1, 5, 5, 3), np.uint8),
+        loader=ThreadLoader(unread, workers=1, skip_unreadable=False),
         readout=Standard(),
         classifier=classifier,
         prepare=lambda example: EagerEngine().prepare(classifier, example),
@@ -41,22 +43,22 @@ def attacked(attack: Any, *brightness: int) -> Columns:
         attack=attack,
         seed=0,
         batch_size=4,
-        workers=1,
-        skip_unreadable=False,
     )
     chunk = Chunk(Split("", Path(), 4, 4, "", list), 0, 0, len(brightness), 0)
-    ((_, computed),) = compute(iter([Batch(chunk, batch(*brightness), [], last=True)]), setting)
+    ((_, computed),) = compute(iter([batch(chunk, *brightness)]), setting)
     assert computed is not None
     return computed.attacked
 
 
-def batch(*brightness: int) -> list[Frame]:
-    frames = []
-    for position, value in enumerate(brightness):
-        pixels = np.full((5, 5, 3), value, dtype=np.uint8)
-        loaded = Loaded(Item(f"n01/picture{position}.png", 6), position, pixels[None])
-        frames.append(Frame(loaded, 0, pixels))
-    return frames
+def unread(split: Split, position: int, item: Item) -> NDArray[np.uint8]:
+    raise AssertionError("the batches are made here")
+
+
+def batch(chunk: Chunk, *brightness: int) -> Batch:
+    pixels = np.stack([np.full((5, 5, 3), value, dtype=np.uint8) for value in brightness])
+    items = [Item(f"n01/picture{position}.png", 6) for position in range(len(brightness))]
+    frames = [Frame(item, position, 0) for position, item in enumerate(items)]
+    return Batch(chunk, pixels, frames, [], last=True)
 
 
 def attack(**changed: Any) -> PGD:

@@ -169,7 +169,10 @@ class DataConfig:
     on_error: str = "stop"
     """What to do about a picture that cannot be read: stop, or skip (counted and listed)."""
     workers: int | None = None
-    """Threads that decode; null: one for each core that the process may use."""
+    """Threads or processes that decode; null: one for each core that the process may use."""
+    loader: str = "auto"
+    """What decodes: threads, processes, or auto: processes where there are many pictures and
+    cores."""
     cache: str = "off"
     """Keep decoded pictures: off, memory (of this process), disk (below `cache_dir`)."""
     cache_dir: str = ".cache/pictures"
@@ -269,6 +272,7 @@ def _check_values(run: RunConfig) -> None:
     one_of("data.on_error", run.data.on_error, ("stop", "skip"))
     one_of("engine.precision", run.engine.precision, PRECISIONS)
     one_of("data.cache", run.data.cache, ("off", "memory", "disk"))
+    one_of("data.loader", run.data.loader, ("auto", "threads", "processes"))
     one_of("model.weights.layout", run.model.weights.layout, LAYOUTS)
     one_of("model.outputs", run.model.outputs, ("logits", "probabilities"))
     at_least("benchmark.chunk_size", run.benchmark.chunk_size, 1)

@@ -19,24 +19,24 @@ from oodbench.engines.base import Forward
 from oodbench.engines.choose import computes_gradients, prepared
 from oodbench.engines.settings import default_batch_size
 from oodbench.evaluation.evaluate import Setting
-from oodbench.evaluation.reader import Reader
+from oodbench.evaluation.loading import Loader
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import Weights
 from oodbench.runs.key import run_key, transfer_document
 from oodbench.runs.paths import transfer_directory
-from oodbench.runs.plan import Plan, decoders
+from oodbench.runs.plan import Plan
 
 log = logging.getLogger(__name__)
 
 
-def setting_of(plan: Plan, read: Reader) -> Setting:
+def setting_of(plan: Plan, loader: Loader) -> Setting:
     """What `oodbench.evaluation.evaluate` needs for the chunks of a plan."""
     run = plan.run
     attack = _attack(plan) if "_target_" in run.attack else None
     classifier = _classifier(plan)
     return Setting(
-        read=read,
+        loader=loader,
         readout=plan.benchmark.readout,
         classifier=classifier,
         prepare=partial(_prepared, plan, classifier),
@@ -45,8 +45,6 @@ def setting_of(plan: Plan, read: Reader) -> Setting:
         seed=run.seed,
         batch_size=run.engine.batch_size
         or default_batch_size(plan.device, attack=attack is not None),
-        workers=decoders(run.data),
-        skip_unreadable=run.data.on_error == "skip",
     )
 
 

@@ -1,45 +1,32 @@
-"""Items of a run, loaded ahead in threads, in batches that never cross the border of a chunk."""
+"""Items of a run in batches that never cross the border of a chunk."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.benchmarks.base import Item, Split
+from oodbench.benchmarks.base import Item
 from oodbench.core.errors import DataError
-from oodbench.core.loader import load_ahead
 from oodbench.core.progress import Progress
+from oodbench.evaluation.loading import Loaded, Loader, Task
 from oodbench.runs.chunks import Chunk
 from oodbench.runs.records import Skipped
 
-ReadPixels = Callable[[Split, int, Item], NDArray[np.uint8]]
-"""Pixels uint8 `(frames, H, W, 3)` of the item at a position of a split."""
 
-
-@dataclass(frozen=True)
-class Loaded:
-    """Pixels of an item, uint8 `(frames, H, W, 3)`, or why there are none."""
-
-    item: Item
-    position: int
-    pixels: NDArray[np.uint8] | None
-    reason: str = ""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One picture on its way through the network."""
 
-    loaded: Loaded
+    item: Item
+    position: int
     index: int
-    pixels: NDArray[np.uint8]
 
     @property
     def name(self) -> str:
         """What the picture's randomness depends on: its path, and in a clip the frame."""
-        return self.loaded.item.image + (f"#{self.index}" if self.index else "")
+        return self.item.image + (f"#{self.index}" if self.index else "")
 
 
 @dataclass(frozen=True)
@@ -47,73 +34,52 @@ class Batch:
     """Frames that go through the network together; a batch never crosses the border of a chunk.
 
     Attributes:
+        pixels: of the frames, uint8 `(N, H, W, 3)`.
         frames: none in the last batch of a chunk of which nothing was left to do.
         skipped: items that could not be read since the batch before.
         last: whether the chunk ends here.
     """
 
     chunk: Chunk
+    pixels: NDArray[np.uint8]
     frames: list[Frame]
     skipped: list[Skipped]
     last: bool
 
-    @property
-    def pixels(self) -> NDArray[np.uint8]:
-        """uint8 `(N, H, W, 3)`."""
-        return np.stack([frame.pixels for frame in self.frames])
-
 
 def load_batches(
-    chunks: Sequence[Chunk],
-    read: ReadPixels,
-    progress: Progress,
-    *,
-    batch_size: int,
-    workers: int,
-    skip_unreadable: bool,
+    chunks: Sequence[Chunk], loader: Loader, progress: Progress, *, batch_size: int
 ) -> Iterator[Batch]:
     """The chunks' frames in order.
 
     Args:
-        read: called in a thread.
         progress: counts the items.
         batch_size: frames; the last batch of a chunk may be smaller.
-        workers: threads.
-        skip_unreadable: leave out items that cannot be read.
 
     Raises:
-        DataError: an item cannot be read and `skip_unreadable` is off.
+        DataError: an item cannot be read and may not be left out, or the frames of a batch have
+            several sizes.
     """
-
-    def load(task: tuple[Split, int, Item]) -> Loaded:
-        split, position, item = task
-        try:
-            return Loaded(item, position, read(split, position, item))
-        except DataError as error:
-            if not skip_unreadable:
-                raise DataError(f"{error}; replace it, or set data.on_error=skip") from error
-            return Loaded(item, position, None, str(error))
-
-    ahead = 2 * batch_size + workers
-    stream = load_ahead(load, _tasks(chunks), workers=workers, ahead=ahead)
+    stream = loader.loaded(_tasks(chunks), 2 * batch_size)
     for chunk in chunks:
         of_chunk = islice(stream, chunk.stop - chunk.start)
         yield from _batches(chunk, of_chunk, batch_size, progress)
 
 
-def _tasks(chunks: Sequence[Chunk]) -> Iterator[tuple[Split, int, Item]]:
+def _tasks(chunks: Sequence[Chunk]) -> Iterator[Task]:
     """Items of the chunks in order; a split's files are listed once, not once per chunk."""
     for _, of_split in groupby(chunks, key=lambda chunk: chunk.split.name):
         items: Sequence[Item] | None = None
         for chunk in of_split:
             items = items or chunk.split.list_items()
             for position in range(chunk.start, chunk.stop):
-                yield chunk.split, position, items[position]
+                yield Task(chunk.split, position, items[position])
 
 
 def _batches(
     chunk: Chunk, stream: Iterator[Loaded], size: int, progress: Progress
 ) -> Iterator[Batch]:
+    parts: list[NDArray[np.uint8]] = []
     frames: list[Frame] = []
     skipped: list[Skipped] = []
     for loaded in stream:
@@ -123,7 +89,21 @@ def _batches(
             continue
         for index, pixels in enumerate(loaded.pixels):
             if len(frames) == size:
-                yield Batch(chunk, frames, skipped, last=False)
-                frames, skipped = [], []
-            frames.append(Frame(loaded, index, pixels))
-    yield Batch(chunk, frames, skipped, last=True)
+                yield Batch(chunk, _stacked(parts, frames), frames, skipped, last=False)
+                parts, frames, skipped = [], [], []
+            parts.append(pixels)
+            frames.append(Frame(loaded.item, loaded.position, index))
+    yield Batch(chunk, _stacked(parts, frames), frames, skipped, last=True)
+
+
+def _stacked(parts: list[NDArray[np.uint8]], frames: list[Frame]) -> NDArray[np.uint8]:
+    """A copy, which lets the loader use the memory of the parts again."""
+    if not parts:
+        return np.empty((0, 0, 0, 3), np.uint8)
+    sizes = {pixels.shape for pixels in parts}
+    if len(sizes) > 1:
+        raise DataError(
+            f"{frames[0].item.image}: pictures of one batch have {len(sizes)} sizes; choose one "
+            "that crops or resizes, such as preprocessing=resize256_crop224"
+        )
+    return np.stack(parts)

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from oodbench.attacks.base import Attack, image_seed
 from oodbench.attacks.checks import ImageError, check_result
 from oodbench.benchmarks.base import Readout
-from oodbench.core.errors import AttackError, DataError
+from oodbench.core.errors import AttackError
 from oodbench.core.progress import Progress
 from oodbench.engines.base import Forward, Pending
 from oodbench.engines.pytorch import images_of
-from oodbench.evaluation.batches import Batch, ReadPixels, load_batches
+from oodbench.evaluation.batches import Batch, load_batches
+from oodbench.evaluation.loading import Loader
 from oodbench.evaluation.rows import Columns, Computed, Rows
 from oodbench.readouts import cross_entropy
 from oodbench.runs.chunks import Chunk
@@ -36,11 +37,9 @@ class Setting:
         prepare: a forward pass for pictures like these, uint8 `(n, H, W, 3)`, the first of the run.
         attack: None for a clean evaluation.
         seed: with an image's path, the source of all randomness of the attack.
-        read: pixels of an item, called in threads.
-        skip_unreadable: leave out items that cannot be read instead of raising.
     """
 
-    read: ReadPixels
+    loader: Loader
     readout: Readout
     classifier: nn.Module
     prepare: Callable[[NDArray[np.uint8]], Forward]
@@ -48,24 +47,15 @@ class Setting:
     attack: Attack | None
     seed: int
     batch_size: int
-    workers: int
-    skip_unreadable: bool
 
 
 def evaluate(chunks: Sequence[Chunk], setting: Setting, records: Path, progress: Progress) -> None:
     """Compute and write the chunks, one after the other.
 
     Raises:
-        DataError: an item cannot be read and `skip_unreadable` is off.
+        DataError: an item cannot be read and may not be left out.
     """
-    batches = load_batches(
-        chunks,
-        setting.read,
-        progress,
-        batch_size=setting.batch_size,
-        workers=setting.workers,
-        skip_unreadable=setting.skip_unreadable,
-    )
+    batches = load_batches(chunks, setting.loader, progress, batch_size=setting.batch_size)
     rows = Rows(records, setting.readout, device=setting.device, batch_size=setting.batch_size)
     for batch, computed in compute(batches, setting):
         rows.add(batch, computed)
@@ -138,31 +128,17 @@ class _Forwards:
         self, prepare: Callable[[NDArray[np.uint8]], Forward], first: Sequence[Batch]
     ) -> None:
         self._prepare = prepare
-        self._first = [frame.pixels for batch in first for frame in batch.frames]
+        self._first = [pixels for batch in first for pixels in batch.pixels]
         self._known: dict[tuple[int, ...], Forward] = {}
 
     def of(self, batch: Batch) -> Forward:
-        """The forward pass for the batch, made on the first pictures of its size.
-
-        Raises:
-            DataError: the pictures have several sizes.
-        """
-        shape = _one_size(batch)
+        """The forward pass for the batch, made on the first pictures of its size."""
+        shape = batch.pixels.shape[1:]
         if shape not in self._known:
             like = [pixels for pixels in self._first if pixels.shape == shape]
             example = np.stack(like[:EXAMPLES]) if like else batch.pixels
             self._known[shape] = self._prepare(example)
         return self._known[shape]
-
-
-def _one_size(batch: Batch) -> tuple[int, ...]:
-    sizes = {frame.pixels.shape for frame in batch.frames}
-    if len(sizes) > 1:
-        raise DataError(
-            f"{batch.frames[0].loaded.item.image}: pictures of one batch have {len(sizes)} sizes; "
-            "choose one that crops or resizes, such as preprocessing=resize256_crop224"
-        )
-    return sizes.pop()
 
 
 def _started(batch: Batch, forward: Forward, setting: Setting) -> _Running:
@@ -178,7 +154,7 @@ def _attacked(
     attack: Attack, images: Tensor, clean: NDArray[np.float32], batch: Batch, setting: Setting
 ) -> tuple[Tensor, Columns]:
     frames = batch.frames
-    labels = torch.tensor([frame.loaded.item.label for frame in frames], device=images.device)
+    labels = torch.tensor([frame.item.label for frame in frames], device=images.device)
     seeds = [image_seed(setting.seed, frame.name) for frame in frames]
     try:
         result = attack(setting.classifier, images, labels, seeds)

@@ -17,8 +17,9 @@ from oodbench.core.progress import Progress
 from oodbench.core.versions import versions
 from oodbench.data.pictures import clip_decoder
 from oodbench.evaluation.assemble import attack_traits, setting_of
+from oodbench.evaluation.choose_loader import loader_of
 from oodbench.evaluation.evaluate import evaluate
-from oodbench.evaluation.reader import Reader
+from oodbench.evaluation.reader import Reader, Reading
 from oodbench.models.class_lists import missing_classes
 from oodbench.runs.chunks import Chunk, all_chunks, chunk_info, is_whole, missing_chunks
 from oodbench.runs.difference import difference
@@ -50,8 +51,10 @@ def execute(plan: Plan) -> RunResult | None:
         "%s: %d items to evaluate on %s: %s", plan.cell, n_items, plan.device, plan.paths.directory
     )
     if todo:
-        with Reader(plan) as read, Progress(n_items, plan.cell) as progress:
-            evaluate(todo, setting_of(plan, read), plan.paths.records, progress)
+        reading = Reading(plan.run, plan.document, plan.counts)
+        with Reader(reading, plan.benchmark) as read, Progress(n_items, plan.cell) as progress:
+            setting = setting_of(plan, loader_of(plan, read, n_items))
+            evaluate(todo, setting, plan.paths.records, progress)
     seconds = time.monotonic() - clock
     _write_info(plan, started, seconds, todo)
     infos = [(chunk, chunk_info(plan, chunk)) for chunk in all_chunks(plan)]

@@ -1,6 +1,7 @@
 """Pixels of a run's items: from the cache, or decoded and preprocessed."""
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -9,28 +10,43 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import features
 
-from oodbench.benchmarks.base import Item, Split
+from oodbench.benchmarks.base import Benchmark, Item, Split
 from oodbench.core.building import build
+from oodbench.core.schema import RunConfig
 from oodbench.core.versions import versions
 from oodbench.evaluation.pixel_cache import PixelCache, open_cache
 from oodbench.preprocessing import Transform
-from oodbench.runs.plan import Plan
 
 LIBRARIES = ("pillow", "torchvision", "numpy", "opencv-python", "corrupt-tta")
 """What decodes and resizes, and what makes the generated pictures."""
 
 
-class Reader:
-    """What the loader's threads do with an item; a context manager that closes the caches."""
+@dataclass(frozen=True)
+class Reading:
+    """What the pixels of a run depend on, in a form that can be sent to another process.
 
-    def __init__(self, plan: Plan) -> None:
+    Attributes:
+        document: of the run's key.
+        counts: items to evaluate of every split.
+    """
+
+    run: RunConfig
+    document: dict[str, Any]
+    counts: dict[str, int]
+
+
+class Reader:
+    """What a loader does with an item; a context manager that closes the caches."""
+
+    def __init__(self, reading: Reading, benchmark: Benchmark) -> None:
         """Build the preprocessing; a split's cache is opened with its first item.
 
         Raises:
             ConfigError: the preprocessing cannot be built.
         """
-        self._plan = plan
-        self._transform: Transform = build(plan.run.preprocessing, "preprocessing")
+        self.reading = reading
+        self._benchmark = benchmark
+        self._transform: Transform = build(reading.run.preprocessing, "preprocessing")
         self._caches: dict[str, PixelCache] = {}
         self._lock = threading.Lock()
 
@@ -44,7 +60,7 @@ class Reader:
         known = cache.get(position)
         if known is not None:
             return known
-        pictures = self._plan.benchmark.load(split.root / item.image)
+        pictures = self._benchmark.load(split.root / item.image)
         pixels = np.stack([self._transform(picture) for picture in pictures])
         cache.put(position, pixels)
         return pixels
@@ -52,7 +68,7 @@ class Reader:
     def _cache(self, split: Split) -> PixelCache:
         with self._lock:
             if split.name not in self._caches:
-                data = self._plan.run.data
+                data = self.reading.run.data
                 self._caches[split.name] = open_cache(
                     data.cache,
                     Path(data.cache_dir),
@@ -60,19 +76,19 @@ class Reader:
                     self._identity(split),
                     split.name,
                     split.n_items,
-                    self._plan.counts[split.name],
+                    self.reading.counts[split.name],
                 )
             return self._caches[split.name]
 
     def _identity(self, split: Split) -> dict[str, Any]:
         """All that the pixels of a split depend on."""
-        benchmark = self._plan.document["benchmark"]
+        benchmark = self.reading.document["benchmark"]
         return {
-            "schema": self._plan.document["schema"],
+            "schema": self.reading.document["schema"],
             "pictures": split.fingerprint,
             "protocol": benchmark["protocol"],
             "version": benchmark["version"],
-            "preprocessing": self._plan.document["preprocessing"],
+            "preprocessing": self.reading.document["preprocessing"],
             "libraries": versions(LIBRARIES),
             "libjpeg_turbo": features.version("libjpeg_turbo"),
         }

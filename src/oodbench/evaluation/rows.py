@@ -102,11 +102,11 @@ def _joined(parts: Sequence[Columns]) -> Columns:
 
 
 def _identity(frames: list[Frame], split: str) -> Columns:
-    items = [frame.loaded.item for frame in frames]
+    items = [frame.item for frame in frames]
     columns: Columns = {
         "image": np.array([item.image for item in items], dtype=object),
         "split": np.array([split] * len(items), dtype=object),
-        "position": np.array([frame.loaded.position for frame in frames], dtype=np.int32),
+        "position": np.array([frame.position for frame in frames], dtype=np.int32),
         "frame": np.array([frame.index for frame in frames], dtype=np.int16),
         "label": np.array([item.label for item in items], dtype=np.int16),
     }

@@ -1,0 +1,150 @@
+"""A process that loads items for another one, which starts it as a program.
+
+It ends when its connection does: with the process at the other end, however that ended.
+"""
+
+import logging
+import mmap
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodbench.benchmarks.base import Item, Split
+from oodbench.core.building import build
+from oodbench.core.errors import DataError
+from oodbench.evaluation.reader import Reader, Reading
+from oodbench.evaluation.shared_slots import Shape, slot_view
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a worker is told first.
+
+    Attributes:
+        search_path: where it finds the user's modules.
+        file: descriptor of the slots.
+        slot_size: bytes of a slot.
+    """
+
+    search_path: list[str]
+    reading: Reading
+    file: int
+    slot_size: int
+
+
+@dataclass(frozen=True)
+class Order:
+    """Items of one split to be loaded.
+
+    Attributes:
+        number: of the order, for the answer.
+        split: without its list of items.
+        items: position, path and slot of each; without a slot the pixels come with the answer.
+    """
+
+    number: int
+    split: Split
+    items: list[tuple[int, str, int | None]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of an order.
+
+    Attributes:
+        items: of each the shape of the pixels in its slot, the pixels, or why there are none.
+        failure: what ended the order that no unreadable picture did.
+        warnings: what was logged.
+    """
+
+    number: int
+    items: list[Shape | NDArray[np.uint8] | str]
+    failure: Exception | None
+    warnings: list[str]
+
+
+def main(descriptor: int) -> None:
+    """Carry out orders until the other end of the connection is closed."""
+    connection = Connection(descriptor)
+    start: Start = connection.recv()
+    sys.path[:] = start.search_path
+    worker = _Worker(start)
+    while True:
+        try:
+            order: Order = connection.recv()
+            connection.send(worker.carry_out(order))
+        except (EOFError, OSError):  # the process at the other end is gone, or needs no more
+            return
+
+
+class _Worker:
+    def __init__(self, start: Start) -> None:
+        self._memory = mmap.mmap(start.file, os.fstat(start.file).st_size)
+        self._slot_size = start.slot_size
+        self._reading = start.reading
+        self._read: Reader | None = None
+        self._warnings = _Warnings()
+        logging.getLogger().addHandler(self._warnings)
+
+    def carry_out(self, order: Order) -> Answer:
+        found: list[Shape | NDArray[np.uint8] | str] = []
+        failure = None
+        try:
+            found = [self._load(order.split, *item) for item in order.items]
+        except Exception as error:  # whatever a user's own benchmark raises
+            failure = _sendable(error)
+        return Answer(order.number, found, failure, self._warnings.taken())
+
+    def _load(
+        self, split: Split, position: int, image: str, slot: int | None
+    ) -> Shape | NDArray[np.uint8] | str:
+        self._read = self._read or self._reader()
+        try:
+            pixels = self._read(split, position, Item(image, 0))
+        except DataError as error:
+            return str(error)
+        if slot is None or pixels.nbytes > self._slot_size:
+            return pixels
+        slot_view(self._memory, self._slot_size, slot, pixels.shape)[:] = pixels
+        return pixels.shape
+
+    def _reader(self) -> Reader:
+        benchmark = build(self._reading.run.benchmark.protocol, "benchmark.protocol")
+        reader = Reader(self._reading, benchmark)
+        if (opencv := sys.modules.get("cv2")) is not None:
+            opencv.setNumThreads(1)
+        return reader
+
+
+class _Warnings(logging.Handler):
+    """Keeps what is logged, for the process that may say it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._messages.append(record.getMessage())
+
+    def taken(self) -> list[str]:
+        messages, self._messages = self._messages, []
+        return messages
+
+
+def _sendable(error: Exception) -> Exception:
+    try:
+        unpickled: Callable[[bytes], Any] = pickle.loads
+        return error if isinstance(unpickled(pickle.dumps(error)), type(error)) else _told(error)
+    except Exception:  # of whatever the error holds
+        return _told(error)
+
+
+def _told(error: Exception) -> Exception:
+    return RuntimeError(f"{type(error).__name__}: {error}")

@@ -1,0 +1,57 @@
+"""What the evaluation asks a loader for, and what it gets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodbench.benchmarks.base import Item, Split
+from oodbench.core.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An item to load."""
+
+    split: Split
+    position: int
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Pixels of an item, uint8 `(frames, H, W, 3)`, or why there are none."""
+
+    item: Item
+    position: int
+    pixels: NDArray[np.uint8] | None
+    reason: str = ""
+
+
+class Loader(Protocol):
+    """Loads ahead of the network."""
+
+    def loaded(self, tasks: Iterator[Task], ahead: int) -> Iterator[Loaded]:
+        """The items in the order of the tasks.
+
+        Args:
+            tasks: taken one by one, as room becomes free.
+            ahead: about how many items may wait for the consumer, who does not keep their pixels.
+
+        Raises:
+            DataError: an item cannot be read, and the loader may not leave it out.
+        """
+        ...
+
+
+def left_out(task: Task, reason: str, *, skip_unreadable: bool) -> Loaded:
+    """An item that cannot be read.
+
+    Raises:
+        DataError: it may not be left out.
+    """
+    if not skip_unreadable:
+        raise DataError(f"{reason}; replace it, or set data.on_error=skip")
+    return Loaded(task.item, task.position, None, reason)
