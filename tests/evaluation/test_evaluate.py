@@ -136,7 +136,7 @@ def test_the_files_of_a_split_are_listed_once_and_taken_in_order() -> None:
     first, second = split("a"), split("b")
     # On disk already: the chunk 2..4 of the first split, and the first item of the second.
     chunks = [Chunk(first, 0, 0, 2, 0), Chunk(first, 2, 4, 5, 4), Chunk(second, 0, 0, 2, 1)]
-    taken = [(part.name, position, item.image) for part, position, item in _tasks(chunks)]
+    taken = [(task.split.name, task.position, task.item.image) for task in _tasks(chunks)]
     assert taken == [
         ("a", 0, "a0"),
         ("a", 1, "a1"),
