@@ -14,9 +14,11 @@ from oodbench.readouts import (
     ShapeCategories,
     Standard,
     Subset,
+    confidence,
     cross_entropy,
     softmax,
     subset_content,
+    top_classes,
 )
 from oodbench.reference import class_lists, geirhos_categories, imagenet_wnids
 
@@ -93,17 +95,37 @@ def subset_indices() -> list[int]:
     return [imagenet_wnids().index(wnid) for wnid in class_lists()["imagenet_a"]]
 
 
+def test_odd_logits_come_in_the_order_of_a_full_sort() -> None:
+    logits = np.random.default_rng(5).integers(-3, 3, (64, 12)).astype(np.float32)
+    logits[8:24, 3:] = -np.inf  # a head that lacks classes
+    logits[24:32] = -np.inf
+    logits[28:40, ::5] = np.nan
+    logits[40:48, 7] = np.inf
+    logits[48:56, 2] = -0.0
+    expected = np.argsort(-logits, axis=1, kind="stable")[:, :5]
+    assert top_classes(logits, 5).tolist() == expected.tolist()
+
+
+def test_fewer_classes_than_asked_for() -> None:
+    logits = np.array([[0.5, 2, 1]], np.float32)
+    assert top_classes(logits, 5).tolist() == [[1, 2, 0]]
+
+
+def test_confidence_is_the_largest_probability(logits: np.ndarray) -> None:
+    assert (confidence(logits) == softmax(logits).max(axis=1).astype(np.float32)).all()
+
+
 def test_200way_by_loops(logits: np.ndarray) -> None:
     columns = Subset(classes="imagenet_a")(logits)
     subset = subset_indices()
     assert len(set(subset)) == 200
-    for row, prediction, confidence in zip(
+    for row, prediction, probability in zip(
         logits, columns["prediction_200way"], columns["confidence_200way"], strict=True
     ):
         best = max(subset, key=lambda k: row[k])
         among = loop_softmax([float(row[k]) for k in subset])
         assert prediction == best
-        assert confidence == pytest.approx(max(among), rel=1e-6)
+        assert probability == pytest.approx(max(among), rel=1e-6)
 
 
 def test_200way_ignores_a_better_class_outside() -> None:
@@ -140,12 +162,12 @@ def test_a_subset_of_a_file(tmp_path: Path, logits: np.ndarray) -> None:
     (tmp_path / "few.txt").write_text("\n".join(FEW) + "\n")
     columns = Subset(classes=str(tmp_path / "few.txt"))(logits)
     assert list(columns)[3:] == ["prediction_3way", "confidence_3way"]
-    for row, prediction, confidence in zip(
+    for row, prediction, probability in zip(
         logits, columns["prediction_3way"], columns["confidence_3way"], strict=True
     ):
         assert prediction == max([0, 281, 999], key=lambda k: row[k])
         among = loop_softmax([float(row[k]) for k in (0, 281, 999)])
-        assert confidence == pytest.approx(max(among), rel=1e-6)
+        assert probability == pytest.approx(max(among), rel=1e-6)
 
 
 def test_classes_are_counted_by_their_content(tmp_path: Path) -> None:

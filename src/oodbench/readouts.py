@@ -24,6 +24,33 @@ def softmax(logits: Logits) -> NDArray[np.float64]:
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
+def confidence(logits: Logits) -> NDArray[np.float32]:
+    """The largest class probability float32 `(N,)` of logits `(N, K)`.
+
+    Of the shifted logits the largest is 0, so that its probability is 1 over the sum.
+    """
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    return np.asarray(1 / np.exp(shifted, out=shifted).sum(axis=1), dtype=np.float32)
+
+
+def top_classes(logits: Logits, count: int) -> NDArray[np.intp]:
+    """The classes `(N, count)` of the largest of logits `(N, K)`, the best first.
+
+    Of equal logits the one of the lower index comes first; NaN come last.
+    """
+    left = logits.astype(np.float32)  # a copy
+    rows = np.arange(len(left))
+    best = np.empty((len(left), min(count, left.shape[1])), np.intp)
+    plain = np.ones(len(left), bool)
+    for place in range(best.shape[1]):
+        best[:, place] = left.argmax(axis=1)
+        plain &= left[rows, best[:, place]] > -np.inf
+        left[rows, best[:, place]] = -np.inf
+    # NaN, or fewer classes with an output than asked for.
+    best[~plain] = np.argsort(-logits[~plain], axis=1, kind="stable")[:, :count]
+    return best
+
+
 def cross_entropy(logits: Logits, classes: NDArray[np.integer]) -> NDArray[np.float32]:
     """Minus the log of the probability of `classes` `(N,)` under logits `(N, K)`, float32 `(N,)`.
 
@@ -40,10 +67,10 @@ class Standard:
 
     def __call__(self, logits: Logits) -> Columns:
         """Of logits `(N, 1000)`: prediction int16, confidence float32, top5 int16 `(N, 5)`."""
-        best = np.argsort(-logits, axis=1, kind="stable")[:, :TOP]
+        best = top_classes(logits, TOP)
         return {
             "prediction": best[:, 0].astype(np.int16),
-            "confidence": softmax(logits).max(axis=1).astype(np.float32),
+            "confidence": confidence(logits),
             "top5": best.astype(np.int16),
         }
 
@@ -126,7 +153,7 @@ class Subset:
         return {
             **Standard()(logits),
             f"prediction_{n}way": self.indices[among.argmax(axis=1)].astype(np.int16),
-            f"confidence_{n}way": softmax(among).max(axis=1).astype(np.float32),
+            f"confidence_{n}way": confidence(among),
         }
 
 

@@ -11,6 +11,7 @@ from oodbench.benchmarks.base import Item
 from oodbench.core.errors import DataError
 from oodbench.core.progress import Progress
 from oodbench.evaluation.loading import Loaded, Loader, Task
+from oodbench.evaluation.reused_memory import ReusedMemory
 from oodbench.runs.chunks import Chunk
 from oodbench.runs.records import Skipped
 
@@ -61,9 +62,10 @@ def load_batches(
             several sizes.
     """
     stream = loader.loaded(_tasks(chunks), 2 * batch_size)
+    memory = ReusedMemory()
     for chunk in chunks:
         of_chunk = islice(stream, chunk.stop - chunk.start)
-        yield from _batches(chunk, of_chunk, batch_size, progress)
+        yield from _batches(chunk, of_chunk, batch_size, progress, memory)
 
 
 def _tasks(chunks: Sequence[Chunk]) -> Iterator[Task]:
@@ -77,7 +79,7 @@ def _tasks(chunks: Sequence[Chunk]) -> Iterator[Task]:
 
 
 def _batches(
-    chunk: Chunk, stream: Iterator[Loaded], size: int, progress: Progress
+    chunk: Chunk, stream: Iterator[Loaded], size: int, progress: Progress, memory: ReusedMemory
 ) -> Iterator[Batch]:
     parts: list[NDArray[np.uint8]] = []
     frames: list[Frame] = []
@@ -89,14 +91,16 @@ def _batches(
             continue
         for index, pixels in enumerate(loaded.pixels):
             if len(frames) == size:
-                yield Batch(chunk, _stacked(parts, frames), frames, skipped, last=False)
+                yield Batch(chunk, _stacked(parts, frames, memory), frames, skipped, last=False)
                 parts, frames, skipped = [], [], []
             parts.append(pixels)
             frames.append(Frame(loaded.item, loaded.position, index))
-    yield Batch(chunk, _stacked(parts, frames), frames, skipped, last=True)
+    yield Batch(chunk, _stacked(parts, frames, memory), frames, skipped, last=True)
 
 
-def _stacked(parts: list[NDArray[np.uint8]], frames: list[Frame]) -> NDArray[np.uint8]:
+def _stacked(
+    parts: list[NDArray[np.uint8]], frames: list[Frame], memory: ReusedMemory
+) -> NDArray[np.uint8]:
     """A copy, which lets the loader use the memory of the parts again."""
     if not parts:
         return np.empty((0, 0, 0, 3), np.uint8)
@@ -106,4 +110,4 @@ def _stacked(parts: list[NDArray[np.uint8]], frames: list[Frame]) -> NDArray[np.
             f"{frames[0].item.image}: pictures of one batch have {len(sizes)} sizes; choose one "
             "that crops or resizes, such as preprocessing=resize256_crop224"
         )
-    return np.stack(parts)
+    return memory.stacked(parts)

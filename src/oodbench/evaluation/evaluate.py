@@ -128,7 +128,7 @@ class _Forwards:
         self, prepare: Callable[[NDArray[np.uint8]], Forward], first: Sequence[Batch]
     ) -> None:
         self._prepare = prepare
-        self._first = [pixels for batch in first for pixels in batch.pixels]
+        self._first = [pixels.copy() for batch in first for pixels in batch.pixels[:EXAMPLES]]
         self._known: dict[tuple[int, ...], Forward] = {}
 
     def of(self, batch: Batch) -> Forward:
