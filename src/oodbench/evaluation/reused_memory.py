@@ -1,7 +1,7 @@
 """Memory for batches that is used again: new memory costs as much as copying the pixels to it."""
 
 import mmap
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Sequence
 from weakref import finalize
 
@@ -13,15 +13,21 @@ class ReusedMemory:
     """Stacks pictures in memory that is free again once nobody looks at them any more."""
 
     def __init__(self) -> None:
-        self._free: defaultdict[int, deque[mmap.mmap]] = defaultdict(deque)
+        self._size = 0  # of the largest batch: a smaller one takes the beginning of as much
+        self._free: deque[mmap.mmap] = deque()
 
     def stacked(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """uint8 `(N, *shape)` of N ≥ 1 pictures of one shape."""
-        shape = (len(pictures), *pictures[0].shape)
         size = len(pictures) * pictures[0].nbytes
-        free = self._free[size]
-        memory = free.pop() if free else mmap.mmap(-1, size)
+        if size > self._size:
+            self._size = size
+            self._free.clear()
+        memory = self._free.pop() if self._free else mmap.mmap(-1, self._size)
         # Its base is no array, so that every view of it keeps it, and not only the memory, alive.
-        batch: NDArray[np.uint8] = np.ndarray(shape, np.uint8, memory)
-        finalize(batch, free.append, memory).atexit = False
+        batch: NDArray[np.uint8] = np.ndarray((len(pictures), *pictures[0].shape), np.uint8, memory)
+        finalize(batch, self._return, memory).atexit = False
         return np.stack(pictures, out=batch)
+
+    def _return(self, memory: mmap.mmap) -> None:
+        if len(memory) == self._size:
+            self._free.append(memory)
