@@ -256,5 +256,22 @@ def _check_complete(run: RunConfig, splits: Sequence[Split], missing: Sequence[s
 
 
 def decoders(data: DataConfig) -> int:
-    """Threads that decode: one per core, since the network waits for them or they for it."""
+    """Threads or processes that decode: one per core, since the network waits for them or they for
+    it."""
     return data.workers or len(os.sched_getaffinity(0))
+
+
+MOST_THREADS = 4
+"""More of them wait for each other's interpreter lock as much as they decode."""
+
+ITEMS_A_PROCESS = 100
+"""With fewer, the run is over before a second is won that starting the processes takes."""
+
+
+def decodes_in_processes(data: DataConfig, n_items: int) -> bool:
+    """Whether processes decode this many items, as `data.loader` says, and not threads."""
+    if data.loader != "auto":
+        return data.loader == "processes"
+    workers = decoders(data)
+    in_memory = data.cache == "memory"  # of one process
+    return workers > MOST_THREADS and n_items >= ITEMS_A_PROCESS * workers and not in_memory

@@ -1,9 +1,11 @@
 """A few items of every kind of split."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from oodbench.benchmarks.base import Item, Split
@@ -78,9 +80,22 @@ def test_a_small_split_gives_what_it_has() -> None:
         found,
         lambda picture: shapes.append(picture.size) or np.zeros((1, 1, 3), np.uint8),
         workers=2,
+        in_processes=False,
         seconds=0.0,
     )
     assert seconds > 0
     assert set(shapes) == {(40, 30)}
     # Every item is two pictures.
     assert len(shapes) == 2 * (len(benchmark.loaded) - 2)
+
+
+def test_processes_do_not_wait_for_each_other() -> None:
+    given, _ = data([1])
+    found = sample(given)
+
+    def slow(picture: Image.Image) -> np.ndarray:
+        time.sleep(0.01)
+        return np.zeros((1, 1, 3), np.uint8)
+
+    alone = {"transform": slow, "seconds": 0.2, "workers": 16, "in_processes": True}
+    assert seconds_an_item(given, found, **alone) == pytest.approx(0.01 / 16, rel=0.5)  # type: ignore[arg-type]

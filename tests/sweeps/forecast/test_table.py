@@ -8,6 +8,7 @@ import pytest
 from oodbench.core.schema import BenchmarkConfig, ModelConfig, RunConfig
 from oodbench.sweeps.forecast.needs import Need
 from oodbench.sweeps.forecast.network_cost import NetworkCost
+from oodbench.sweeps.forecast.parts import Parts
 from oodbench.sweeps.forecast.table import byte_size, duration, forecast_json, forecast_text
 from oodbench.sweeps.forecast.times import Speed, Times
 
@@ -50,8 +51,30 @@ def test_sizes(n_bytes: float, text: str) -> None:
     assert byte_size(n_bytes) == text
 
 
+def cpu(seconds: float) -> Parts:
+    return Parts(seconds, 0, 0, at_once=False)
+
+
+def test_the_slowest_part_of_runs_on_an_accelerator_is_named() -> None:
+    runs = [need("moco_v2"), need(), need()]
+    parts = (
+        Parts(loading=20, copying=1, network=60, at_once=True),
+        Parts(loading=20, copying=1, network=10, at_once=True),
+        Parts(loading=30, copying=1, network=10, at_once=True),
+    )
+    times = Times((Speed("resnet50", "eager", 60e9, 1e-5),), parts, ())
+    text = forecast_text(runs, times)
+    assert "which the others wait for: loading in 2, network in 1\n" in text
+    assert "all together about 2 min" in text  # 60 + 20 + 30
+    assert [
+        (run["loading_seconds"], run["copying_seconds"], run["network_seconds"], run["bottleneck"])
+        for run in forecast_json(runs, times)["runs"][:2]
+    ] == [(20, 1, 60, "network"), (20, 1, 10, "loading")]
+    assert "wait for" not in forecast_text(runs[:1], Times((), (cpu(3),), ()))
+
+
 def test_a_row_and_the_sum() -> None:
-    times = Times((Speed("resnet50", "openvino", 60e9),), (12_000.0, 0.0), ())
+    times = Times((Speed("resnet50", "openvino", 60e9),), (cpu(12_000), cpu(0)), ())
     done = replace(need("moco_v2"), to_do=0, items=0, done=50_000, macs=0.0)
     lines = forecast_text([need(), done], times).splitlines()
     # 50,000 x 4.089184256; 50,000 x 38 bytes.
@@ -86,7 +109,7 @@ def test_the_longest_names_fit_120_columns() -> None:
         need("tf_efficientnet_l2_ns", "published", "none"),
     ]
     long = [replace(one, to_do=3_750_000, macs=1.8e18) for one in long]
-    text = forecast_text(long, Times((), (4e7, 4e7, 4e7), ()))
+    text = forecast_text(long, Times((), (cpu(4e7), cpu(4e7), cpu(4e7)), ()))
     assert max(map(len, text.splitlines())) <= 120
     names = [line.split("  ")[0] for line in text.splitlines()[1:4]]
     assert len(set(names)) == 3

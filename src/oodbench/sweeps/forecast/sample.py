@@ -51,15 +51,25 @@ def sample(data: Data) -> Sample:
 
 
 def seconds_an_item(
-    data: Data, found: Sample, transform: Transform, *, workers: int, seconds: float
+    data: Data,
+    found: Sample,
+    transform: Transform,
+    *,
+    workers: int,
+    in_processes: bool,
+    seconds: float,
 ) -> float:
-    """Time to read and preprocess an item, in threads as a run does, on all of their cores.
+    """Time to read and preprocess an item, as a run does, on all cores that it uses for this.
+
+    Threads are timed together, since they wait for each other; processes do not, so that one thread
+    stands for each of them.
 
     Args:
         data: of the sample.
         found: see `sample`.
         transform: the run's preprocessing.
-        workers: threads.
+        workers: threads or processes.
+        in_processes: which of both.
         seconds: how long to measure; each thread reads at least one item.
     """
 
@@ -68,11 +78,12 @@ def seconds_an_item(
         for picture in data.benchmark.load(split.root / item.image):
             transform(picture)
 
+    threads = 1 if in_processes else workers
     started = time.perf_counter()
     read_items = 0
-    for _ in load_ahead(read, cycle(found.items), workers=workers, ahead=workers):
+    for _ in load_ahead(read, cycle(found.items), workers=threads, ahead=threads):
         read_items += 1
-        if read_items >= workers and time.perf_counter() - started >= seconds:
+        if read_items >= threads and time.perf_counter() - started >= seconds:
             break
     # Those that were read meanwhile are not counted, those under way are waited for.
-    return (time.perf_counter() - started) / read_items
+    return (time.perf_counter() - started) / read_items / (workers if in_processes else 1)

@@ -17,9 +17,14 @@ from oodbench.core.errors import OodbenchError
 from oodbench.core.schema import RunConfig, WeightsConfig
 from oodbench.engines.base import Forward, Pending
 from oodbench.engines.choose import prepared
+from oodbench.engines.pytorch import images_of
+from oodbench.engines.settings import device_type
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
 from oodbench.sweeps.forecast.attack_cost import BACKWARD
+
+COPIES = 5
+"""Batches that are copied to know the time of a copy."""
 
 WARM_UP = 2
 """Batches that are not timed: the first ones fill caches."""
@@ -56,6 +61,16 @@ def seconds_a_pass(
         model_identity=None,
     )
     return _timed(_Clean(forward, pixels), seconds) / len(pixels), forward.name
+
+
+def seconds_a_copy(pixels: NDArray[np.uint8], device: str) -> float:
+    """Time to copy the pixels of one picture, of a batch, to the device; 0 on a CPU."""
+    if device_type(device) == "cpu":
+        return 0.0
+    started = time.perf_counter()
+    for _ in range(COPIES):
+        images_of(pixels, torch.device(device)).sum().item()  # waits for the device
+    return (time.perf_counter() - started) / COPIES / len(pixels)
 
 
 class _Clean:

@@ -1,11 +1,13 @@
 """The forecast of a sweep as text that fits a terminal, and as JSON."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from oodbench.core.columns import aligned
 from oodbench.sweeps.forecast.needs import Need, all_problems
+from oodbench.sweeps.forecast.parts import Parts
 from oodbench.sweeps.forecast.times import Times
 
 WIDTH = 120
@@ -51,7 +53,7 @@ def forecast_text(needs: Sequence[Need], times: Times | None) -> str:
     seconds = times.seconds if times else [None] * len(needs)
     rows = [_row(need, time) for need, time in zip(needs, seconds, strict=True)]
     lines = _aligned([_HEADER, *rows])
-    lines += ["", _total(needs, seconds), _LEGEND]
+    lines += ["", _total(needs, seconds), *_bottlenecks(times), _LEGEND]
     if any(need.attacked for need in needs):
         lines.append(_ATTACKS)
     for speed in times.speeds if times else ():
@@ -61,15 +63,25 @@ def forecast_text(needs: Sequence[Need], times: Times | None) -> str:
 
 def forecast_json(needs: Sequence[Need], times: Times | None) -> dict[str, Any]:
     """All numbers, for a file: counts, bytes, seconds and multiply-adds."""
-    seconds = times.seconds if times else [None] * len(needs)
+    parts = times.parts if times else [None] * len(needs)
     return {
-        "runs": [_entry(need, time) for need, time in zip(needs, seconds, strict=True)],
+        "runs": [_entry(need, part) for need, part in zip(needs, parts, strict=True)],
         "speeds": [asdict(speed) for speed in times.speeds] if times else [],
         "problems": all_problems(needs),
     }
 
 
-def _entry(need: Need, seconds: float | None) -> dict[str, Any]:
+def _bottlenecks(times: Times | None) -> list[str]:
+    """How many of the runs on an accelerator wait for what."""
+    parts = [known for known in times.parts if known] if times else []
+    waits = Counter(known.bottleneck for known in parts if known.at_once and known.seconds)
+    if not waits:
+        return []
+    said = ", ".join(f"{name} in {count}" for name, count in waits.most_common())
+    return [f"the slowest part of these runs, which the others wait for: {said}"]
+
+
+def _entry(need: Need, parts: Parts | None) -> dict[str, Any]:
     cost = need.cost
     return {
         **dict(zip(_HEADER, _names(need), strict=False)),
@@ -77,7 +89,11 @@ def _entry(need: Need, seconds: float | None) -> dict[str, Any]:
         "done": need.done,
         "gmacs_a_picture": cost.gmacs if cost else None,
         "gmacs": None if need.macs is None else need.macs / 1e9,
-        "seconds": seconds,
+        "seconds": parts.seconds if parts else None,
+        "loading_seconds": parts.loading if parts else None,
+        "copying_seconds": parts.copying if parts else None,
+        "network_seconds": parts.network if parts else None,
+        "bottleneck": parts.bottleneck if parts and parts.seconds else None,
         "disk_bytes": need.disk,
         "memory_bytes": need.memory,
         "problems": list(need.problems),

@@ -7,10 +7,11 @@ import numpy as np
 
 from oodbench.core.errors import OodbenchError
 from oodbench.engines.settings import device_type
-from oodbench.runs.plan import decoders
+from oodbench.runs.plan import decoders, decodes_in_processes
 from oodbench.sweeps.forecast.needs import Need, preprocessed, transform_of
+from oodbench.sweeps.forecast.parts import Parts
 from oodbench.sweeps.forecast.sample import seconds_an_item
-from oodbench.sweeps.forecast.speed import seconds_a_pass
+from oodbench.sweeps.forecast.speed import seconds_a_copy, seconds_a_pass
 
 NETWORK_SECONDS = 7.0
 READING_SECONDS = 3.0
@@ -25,11 +26,13 @@ class Speed:
         model: the one that was timed: of the runs that are to do, the cheapest of its family.
         engine: that computed it.
         macs: multiply-adds per second.
+        copy: seconds to copy the pixels of a picture to the device; 0 on a CPU.
     """
 
     model: str
     engine: str
     macs: float
+    copy: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,18 @@ class Times:
 
     Attributes:
         speeds: of each kind of network.
-        seconds: of every run, in the order of the needs; None where it is not known.
+        parts: of every run, in the order of the needs; None where they are not known.
         problems: networks that could not be timed, one line each.
     """
 
     speeds: tuple[Speed, ...]
-    seconds: tuple[float | None, ...]
+    parts: tuple[Parts | None, ...]
     problems: tuple[str, ...]
+
+    @property
+    def seconds(self) -> list[float | None]:
+        """Of every run."""
+        return [parts.seconds if parts else None for parts in self.parts]
 
 
 def times(needs: Sequence[Need]) -> Times:
@@ -59,22 +67,23 @@ def times(needs: Sequence[Need]) -> Times:
     problems: list[str] = []
     speeds = _speeds(todo, problems)
     reading = _reading(todo, problems)
-    seconds = [_seconds(need, speeds, reading) for need in needs]
-    return Times(tuple(speeds.values()), tuple(seconds), tuple(problems))
+    parts = [_parts(need, speeds, reading) for need in needs]
+    return Times(tuple(speeds.values()), tuple(parts), tuple(problems))
 
 
-def _seconds(
+def _parts(
     need: Need, speeds: dict[Hashable, Speed], reading: dict[Hashable, float]
-) -> float | None:
+) -> Parts | None:
+    at_once = device_type(need.device) != "cpu"
     if need.to_do == 0:
-        return 0.0
-    if need.macs is None or need.items is None:
+        return Parts(0.0, 0.0, 0.0, at_once)
+    if need.macs is None or need.items is None or need.to_do is None:
         return None
     speed, read = speeds.get(_kind(need)), reading.get(_pipeline(need))
     if speed is None or read is None:
         return None
-    parts = (need.items * read, need.macs / speed.macs)
-    return sum(parts) if device_type(need.device) == "cpu" else max(parts)
+    copying = need.to_do * speed.copy
+    return Parts(need.items * read, copying, need.macs / speed.macs, at_once)
 
 
 def _speeds(todo: Sequence[Need], problems: list[str]) -> dict[Hashable, Speed]:
@@ -97,7 +106,8 @@ def _speed(need: Need, seconds: float) -> Speed:
     picture = preprocessed(need.run, need.sample)
     pixels = np.stack([picture] * need.batch_size)
     a_pass, engine = seconds_a_pass(need.run, pixels, need.device, seconds=seconds)
-    return Speed(need.run.model.name, engine, _macs_a_picture(need) / a_pass)
+    copy = seconds_a_copy(pixels, need.device)
+    return Speed(need.run.model.name, engine, _macs_a_picture(need) / a_pass, copy)
 
 
 def _reading(todo: Sequence[Need], problems: list[str]) -> dict[Hashable, float]:
@@ -113,6 +123,7 @@ def _reading(todo: Sequence[Need], problems: list[str]) -> dict[Hashable, float]
                 need.sample,
                 transform_of(need.run),
                 workers=decoders(need.run.data),
+                in_processes=decodes_in_processes(need.run.data, need.items or 0),
                 seconds=READING_SECONDS / len(pipelines),
             )
         except OodbenchError as error:
