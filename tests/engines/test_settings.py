@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
+import torch
 
 from oodbench.core.errors import ConfigError
 from oodbench.core.schema import EngineConfig
+from oodbench.engines.pytorch import set_precision
 from oodbench.engines.settings import (
     default_batch_size,
     device_type,
@@ -19,6 +22,53 @@ from oodbench.engines.settings import (
 def test_a_device_that_is_not_there(device: str) -> None:
     with pytest.raises(ConfigError, match=rf"engine\.device={device}: .*use engine\.device=cpu"):
         resolve_device(device)
+
+
+@pytest.fixture
+def cards(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Pretends that so many cards are there."""
+
+    def pretend(count: int) -> None:
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr("oodbench.engines.settings._nvidia_device_present", lambda: True)
+
+    return pretend
+
+
+def test_a_card_beyond_the_last_is_refused_with_those_that_are_there(
+    cards: Callable[[int], None],
+) -> None:
+    cards(1)
+    with pytest.raises(ConfigError, match=r"^engine\.device=cuda:7: the one .* here is cuda:0$"):
+        resolve_device("cuda:7")
+    cards(4)
+    with pytest.raises(ConfigError, match=r"^engine\.device=cuda:4: .* are cuda:0 to cuda:3$"):
+        resolve_device("cuda:4")
+
+
+def test_a_driver_that_is_too_old_is_named(
+    cards: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def init() -> None:
+        raise RuntimeError("The NVIDIA driver on your system is too old (found version 11040).\nUp")
+
+    cards(0)
+    monkeypatch.setattr(torch.cuda, "init", init)
+    with pytest.raises(ConfigError) as error:
+        resolve_device("cuda")
+    assert "no CUDA device (The NVIDIA driver on your system is too old" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert resolve_device("auto") == "cpu"
+    assert "the CPU computes: The NVIDIA driver on your system is too old" in caplog.text
+
+
+def test_a_card_without_bf16_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    with pytest.raises(ConfigError, match=r"^engine\.precision=bf16: .*use fp16 or fp32$"):
+        set_precision("bf16", "cuda")
 
 
 def test_devices_that_are() -> None:

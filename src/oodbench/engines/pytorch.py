@@ -67,7 +67,7 @@ class TorchForward:
         self._precision = precision
         self._compiled = compiled
         self._device = device_of(classifier)
-        set_tf32(precision, self._device.type)
+        set_precision(precision, self._device.type)
         self._pool: ThreadPoolExecutor | None = None
         self.depth = _QUEUED
         if self._device.type == "cpu":
@@ -178,13 +178,16 @@ def autocast(precision: str, device_type: str) -> AbstractContextManager[None]:
     return torch.autocast(device_type, dtype=_AUTOCAST[precision])
 
 
-def set_tf32(precision: str, device_type: str) -> None:
-    """Switch TF32, which PyTorch has on for convolutions unless told otherwise, on or off.
+def set_precision(precision: str, device_type: str) -> None:
+    """Switch TF32, which PyTorch has on for convolutions unless told otherwise, on or off; bf16
+    and fp16 are autocast's, see `autocast`.
 
     Raises:
-        ConfigError: tf32 is asked for on a device that has none.
+        ConfigError: tf32 or bf16 is asked for on a device that has none.
     """
     if device_type == "cuda":
+        if precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+            raise ConfigError("engine.precision=bf16: this card has none: use fp16 or fp32")
         torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
     elif precision == "tf32":

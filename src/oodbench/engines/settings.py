@@ -1,11 +1,15 @@
 """What a config's engine means: class, device, batch size. For plans and keys: imports no torch."""
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from oodbench.core.errors import ConfigError, one_line
 from oodbench.core.ids import frozen
 from oodbench.core.schema import EngineConfig
+
+log = logging.getLogger(__name__)
 
 ON_THE_CPU = 8
 """Measured with efficientnet_lite0 and resnet50 on two cores: the activations of a larger batch
@@ -43,11 +47,11 @@ def resolve_device(device: str) -> str:
 
     usable = torch.cuda.is_available()
     if device == "auto":
+        if not usable:
+            log.warning("engine.device=auto: the CPU computes: %s", _why_no_cuda())
         return "cuda" if usable else "cpu"
-    if device.startswith("cuda") and not usable:
-        raise ConfigError(
-            f"engine.device={device}: PyTorch finds no CUDA device; use engine.device=cpu"
-        )
+    if device_type(device) == "cuda":
+        _refuse_missing_card(device, torch.cuda.device_count() if usable else 0)
     try:
         torch.empty(0, device=device)
     except (AssertionError, RuntimeError) as error:
@@ -56,6 +60,33 @@ def resolve_device(device: str) -> str:
             f"engine.device={device}: PyTorch has none ({reason}); use engine.device=cpu"
         ) from error
     return device
+
+
+def _refuse_missing_card(device: str, count: int) -> None:
+    if count == 0:
+        raise ConfigError(
+            f"engine.device={device}: PyTorch finds no CUDA device ({_why_no_cuda()}); use "
+            "engine.device=cpu"
+        )
+    index = device.partition(":")[2]
+    if index.isdigit() and int(index) >= count:
+        raise ConfigError(
+            f"engine.device={device}: the CUDA devices here are cuda:0 to cuda:{count - 1}"
+            if count > 1
+            else f"engine.device={device}: the one CUDA device here is cuda:0"
+        )
+
+
+def _why_no_cuda() -> str:
+    """PyTorch's reason, such as a driver that is older than its CUDA."""
+    import torch
+
+    init: Callable[[], None] = torch.cuda.init
+    try:
+        init()
+    except (AssertionError, RuntimeError) as error:
+        return one_line(error, 150)
+    return "no card"
 
 
 def device_type(device: str) -> str:
