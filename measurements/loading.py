@@ -1,8 +1,9 @@
 """What loading costs the evaluating process, and how it scales with cores.
 
-- Interpreter lock: a second thread counts while pictures are loaded; what it falls short of its
-  count beside an idle process is the time in which it was kept from running. `theirs` is loading
-  in threads, `ours` in processes, microseconds a picture.
+- Interpreter lock: a second thread looks at the clock again and again while pictures are loaded;
+  where more than 20 us have passed since its last look, it was kept from running. `theirs` is
+  loading in threads, `ours` in processes, microseconds a picture, less what it is beside an idle
+  process. With as many busy processes as cores, the system's own switches are in both.
 - Main thread: `evaluate` on pixels that are there already, with an engine that answers at once:
   batches, readout and records. `theirs` is the goal, 25 us a picture.
 - Rates: pictures a second in processes on all cores against threads on all cores, and against
@@ -43,20 +44,30 @@ REPEATED = 20
 """Times that the main thread gets the chunk: its first batches need new memory."""
 MAIN_THREAD_GOAL = 25.0
 SWITCH = 1e-4
-"""Seconds after which the counting thread is asked to let another one run."""
+"""Seconds after which the looking thread is asked to let another one run."""
+
+GAP = 20e-6
+"""Seconds between two looks at the clock that are no accident."""
+
+IDLE = 2.0
+"""Seconds in which the thread looks at the clock beside an idle process."""
 
 
 class Turns:
-    """A thread that does nothing but count; a context manager."""
+    """A thread that adds up the time in which it may not run; a context manager."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.waited = 0.0
         self._stop = False
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
+        last = time.perf_counter()
         while not self._stop:
-            self.count += 1
+            now = time.perf_counter()
+            if now - last > GAP:
+                self.waited += now - last
+            last = now
 
     def __enter__(self) -> "Turns":
         self._thread.start()
@@ -133,18 +144,16 @@ def rate(plan: Plan, count: int) -> float:
 def lock_time(plan: Plan, count: int) -> float:
     """Microseconds a picture in which another thread of this process cannot run."""
     with Turns() as turns:
-        clock, before = time.perf_counter(), turns.count
-        time.sleep(2)
-        undisturbed = (turns.count - before) / (time.perf_counter() - clock)
+        time.sleep(IDLE)
+    undisturbed = turns.waited / IDLE
     with Reader(Reading(plan.run, plan.document, plan.counts), plan.benchmark) as read:
         loaded = stream(plan, read, count)
+        clock = time.perf_counter()
         with Turns() as turns:
-            clock, before = time.perf_counter(), turns.count
             for _ in loaded:
                 pass
-            seconds = time.perf_counter() - clock
-            counted = turns.count - before
-    return (1 - counted / seconds / undisturbed) * seconds / count * 1e6
+        seconds = time.perf_counter() - clock
+    return (turns.waited - undisturbed * seconds) / count * 1e6
 
 
 def main_thread(plan: Plan, side: int, batch_size: int, rounds: int) -> float:

@@ -30,8 +30,8 @@ before = megabytes("VmRSS")
 n = split.n_items
 chunks = [Chunk(split, k, first, first + 500, first) for k, first in enumerate(range(0, n, 500))]
 last = None
-for _, position, item in _tasks(chunks):
-    last = position, item.image
+for task in _tasks(chunks):
+    last = task.position, task.item.image
 print(n, last[0], last[1], megabytes("VmHWM") - before)
 """
 

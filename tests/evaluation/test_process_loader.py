@@ -185,7 +185,7 @@ SLOW = """
 class Slow(Toy):
     def forward(self, x):
         import time
-        time.sleep(0.2)
+        time.sleep(0.1)
         return super().forward(x)
 """
 
