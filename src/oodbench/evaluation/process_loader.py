@@ -1,8 +1,9 @@
 """Loads in worker processes, which write the pixels to memory that this process reads.
 
-A picture costs the threads of one process about 0.4 ms in which no other thread can run, whatever
-their number: beyond some 2,500 pictures a second more cores do not help. The processes here share
-nothing but the pixels, and items are ordered and answered several at a time.
+A picture costs the threads of one process about half a millisecond in which no other thread can
+run, whatever their number (`measurements/loading.py`): from some cores on, more of them do not
+help. The processes here share nothing but the pixels, and items are ordered and answered several at
+a time.
 """
 
 import logging
