@@ -9,7 +9,6 @@ import torch
 from attack_toys import CLASSES, conv_net, mlp, pictures, predictions
 from torch import Tensor, nn
 
-from oodbench.attacks import memory
 from oodbench.attacks.apgd import APGD
 from oodbench.attacks.base import Attack, AttackResult
 from oodbench.attacks.cw import CarliniWagnerL2
@@ -18,10 +17,8 @@ from oodbench.attacks.memory import (
     Planner,
     check_memory,
     halved,
-    is_out_of_memory,
     kept_bytes,
     own_bytes,
-    peak_of,
 )
 from oodbench.attacks.pgd import FGSM, PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
@@ -29,6 +26,8 @@ from oodbench.attacks.square import Square
 from oodbench.attacks.torchattacks import TorchAttack
 from oodbench.core.errors import AttackError, ConfigError
 from oodbench.core.files import GIB
+from oodbench.models import device_memory
+from oodbench.models.device_memory import is_out_of_memory
 
 CPU = torch.device("cpu")
 MEBIBYTE = 2**20
@@ -300,30 +299,6 @@ def test_kept_bytes_of_a_known_network() -> None:
     assert kept_bytes(network, torch.rand(2, 3, 10, 10)) == 4 * 2 * 100 * (3 + 5 + 2)
 
 
-def test_the_peak_is_that_of_a_moment() -> None:
-    def briefly() -> None:
-        torch.ones(100 * MEBIBYTE, dtype=torch.uint8)
-        torch.ones(20 * MEBIBYTE, dtype=torch.uint8)
-
-    assert 90 * MEBIBYTE < peak_of(briefly, CPU) < 150 * MEBIBYTE
-
-
-def test_what_is_free_is_within_the_limit_of_the_container(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    machine = tmp_path / "meminfo"
-    machine.write_text("MemTotal: 9 kB\nMemAvailable:    4000 kB\n")
-    monkeypatch.setattr(memory, "_MACHINE", machine)
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-    assert memory._free() == 4000 * 1024
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory._free() == 4000 * 1024
-    (tmp_path / "memory.max").write_text("2000000\n")
-    (tmp_path / "memory.current").write_text("1500000\n")
-    (tmp_path / "memory.stat").write_text("anon 7\ninactive_file 300000\n")
-    assert memory._free() == 800_000
-
-
 @pytest.mark.parametrize("value", [None, "auto", 3, 2.5])
 def test_values(value: Any) -> None:
     assert check_memory(value) == value
@@ -336,7 +311,7 @@ def test_refused_values(value: Any) -> None:
 
 
 def test_where_memory_cannot_be_measured(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_STATUS", tmp_path / "missing")
+    monkeypatch.setattr(device_memory, "_STATUS", tmp_path / "missing")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert check_memory(None) is None
     with pytest.raises(ConfigError, match=r"attack\.micro_batch"):

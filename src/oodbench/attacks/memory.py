@@ -1,13 +1,9 @@
 """How many images may be in the network at once, from what one gradient step of one image takes."""
 
-import ctypes
 import logging
-import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,17 +16,13 @@ from oodbench.attacks.checks import refuse_without_gradients
 from oodbench.attacks.frugal import checkpointed, lean_norms
 from oodbench.core.errors import AttackError, ConfigError
 from oodbench.core.files import GIB
+from oodbench.models.device_memory import can_be_measured, free_bytes, is_out_of_memory, peak_of
 
 SHARE = 0.9
 """Share of the budget to plan with: allocators lose some of the rest between tensors."""
 
 AUTO_SHARE = 0.8
 """Share of the free memory to use: other programs need some, too."""
-
-_POLL_SECONDS = 0.002
-_STATUS = Path("/proc/self/statm")
-_MACHINE = Path("/proc/meminfo")
-_CGROUP = Path("/sys/fs/cgroup")
 
 MemoryBudget = float | str | None
 
@@ -71,7 +63,7 @@ def check_memory(value: MemoryBudget) -> MemoryBudget:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if value is not None and value != "auto" and not (number and float(value) > 0):
         raise ConfigError(f"attack.memory={value}: must be null, auto or GiB above 0, such as 3.5")
-    if value is not None and not torch.cuda.is_available() and not _STATUS.exists():
+    if value is not None and not can_be_measured():
         raise ConfigError(f"attack.memory={value}: needs CUDA or Linux; use attack.micro_batch")
     return value
 
@@ -228,45 +220,6 @@ def kept_bytes(network: nn.Module, images: Tensor) -> int:
     return total
 
 
-def peak_of(function: Callable[[], object], device: torch.device) -> int:
-    """Peak number of bytes in use while a function runs, above those in use before.
-
-    Of the process (resident set) on a CPU, of PyTorch's tensors on CUDA.
-    """
-    if device.type == "cuda":
-        release(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        function()
-        return torch.cuda.max_memory_allocated(device) - before
-    release(device)
-    before = _resident()
-    highest, stop = before, threading.Event()
-
-    def watch() -> None:
-        nonlocal highest
-        while not stop.wait(_POLL_SECONDS):
-            highest = max(highest, _resident())
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        function()
-    finally:
-        stop.set()
-        watcher.join()
-    return max(highest, _resident()) - before
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a failed pass might succeed with fewer images."""
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return True
-    message = str(error).lower()
-    known = ("can't allocate memory", "not enough memory", "out of memory")
-    return isinstance(error, RuntimeError) and any(words in message for words in known)
-
-
 def halved(micro_batch: int, error: BaseException) -> int:
     """Half of a micro-batch that did not fit.
 
@@ -281,16 +234,6 @@ def halved(micro_batch: int, error: BaseException) -> int:
         ) from error
     log.warning("out of memory with %d images, going on with half: %s", micro_batch, reason)
     return micro_batch // 2
-
-
-def release(device: torch.device) -> None:
-    """Give memory that is free within the process back to the system, where that can be asked."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-        return
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if trim is not None:
-        trim(0)
 
 
 def _step(network: nn.Module, image: Tensor) -> None:
@@ -309,25 +252,4 @@ def _forward(network: nn.Module, image: Tensor) -> None:
 def _bytes(budget: float | str, device: torch.device) -> int:
     if budget != "auto":
         return int(float(budget) * GIB)
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        own = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(AUTO_SHARE * (free + own))
-    return int(AUTO_SHARE * _free())
-
-
-def _free() -> int:
-    """Bytes that are still available on the machine, or within the container's limit."""
-    lines = dict(line.split(":") for line in _MACHINE.read_text().splitlines())
-    free = int(lines["MemAvailable"].split()[0]) * 1024
-    limit = _CGROUP / "memory.max"
-    if limit.exists() and limit.read_text().strip().isdigit():
-        used = int((_CGROUP / "memory.current").read_text())
-        of_used = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
-        cached = int(of_used.get("inactive_file", 0))  # given back when memory is asked for
-        free = min(free, int(limit.read_text()) - used + cached)
-    return max(free, 0)
-
-
-def _resident() -> int:
-    return int(_STATUS.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(AUTO_SHARE * free_bytes(device))

@@ -14,10 +14,9 @@ from oodbench.attacks.memory import (
     Planner,
     check_memory,
     halved,
-    is_out_of_memory,
     own_bytes,
-    release,
 )
+from oodbench.models.device_memory import is_out_of_memory, release
 from oodbench.models.folding import FoldedNetworks
 
 CPU_MICRO_BATCH = 8
