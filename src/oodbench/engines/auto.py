@@ -9,23 +9,40 @@ from torch import nn
 
 from oodbench.core.errors import ConfigError
 from oodbench.engines.base import Forward
+from oodbench.engines.compiled import CompiledEngine
+from oodbench.engines.cuda_graphs import CudaGraphsEngine
 from oodbench.engines.eager import EagerEngine
 from oodbench.engines.openvino import OpenVINOEngine
 from oodbench.engines.parity import gate
 from oodbench.engines.pytorch import device_of
+from oodbench.engines.timing import seconds_a_picture
+from oodbench.models.device_memory import is_out_of_memory
 
 log = logging.getLogger(__name__)
+
+FEW_BATCHES = 8
+"""A run on CUDA of fewer is over before graphs are captured."""
+
+COMPILING = 90.0
+"""Seconds, on CUDA. Not measured yet."""
+
+GAIN = 0.2
+"""Share of the time of a pass on CUDA that compiling may save. Not measured yet."""
 
 
 class AutoEngine:
     """On the CPU OpenVINO where it is installed, the model exports and the gate lets it through.
 
-    Everywhere else PyTorch as it is: torch.compile takes longer to compile than most runs take.
+    On CUDA the network as CUDA graphs, and compiled where the run is so long that compiling pays
+    and compiled passes are faster here. Everywhere else PyTorch as it is: on a CPU torch.compile
+    takes longer to compile than most runs take.
 
     Args:
-        precision: fp32; the others are computed by PyTorch.
+        precision: fp32, or on CUDA or with PyTorch tf32, bf16, fp16.
         tolerance: of the gate, in logits.
         cache_dir, model_identity: of exported models, see `oodbench.engines.store.ExportStore`.
+        batch_size: of the run; None where it is not known.
+        n_pictures: that the run has still to do; where it is not known, nothing is compiled.
     """
 
     computes_gradients = False
@@ -38,14 +55,20 @@ class AutoEngine:
         tolerance: float = 1e-3,
         cache_dir: str = ".cache/engines",
         model_identity: str | None = None,
+        batch_size: int | None = None,
+        n_pictures: int | None = None,
     ) -> None:
         self.precision = precision
         self.tolerance = tolerance
         self.cache_dir = cache_dir
         self.model_identity = model_identity
+        self.batch_size = batch_size
+        self.n_pictures = n_pictures
 
     def prepare(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
         """A forward pass, see `oodbench.engines.base.Engine`; its note says why it is eager."""
+        if device_of(classifier).type == "cuda":
+            return self._on_cuda(classifier, example)
         reason = ""
         if self._openvino_fits(classifier):
             try:
@@ -53,6 +76,53 @@ class AutoEngine:
             except (ConfigError, OSError) as error:
                 reason = f"engine=auto used eager: {error}"
                 log.warning("%s", reason)
+        return self._eager(classifier, example, reason)
+
+    def _on_cuda(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
+        if self._is_short():
+            return self._eager(classifier, example)
+        try:
+            graphs = CudaGraphsEngine(precision=self.precision).prepare(classifier, example)
+            self._gate(graphs, classifier, example)
+        except ConfigError as error:
+            log.info("engine=auto: %s", error)
+            graphs = self._eager(classifier, example)
+        return self._compiled_if_it_pays(graphs, classifier, example)
+
+    def _is_short(self) -> bool:
+        if self.n_pictures is None or self.batch_size is None:
+            return False
+        return self.n_pictures < FEW_BATCHES * self.batch_size
+
+    def _compiled_if_it_pays(
+        self, known: Forward, classifier: nn.Module, example: NDArray[np.uint8]
+    ) -> Forward:
+        """The compiled network where the rest of the run is long and it is faster than `known`."""
+        if self.n_pictures is None or self.batch_size is None:
+            return known
+        batch = np.resize(example, (self.batch_size, *example.shape[1:]))
+        try:
+            now = seconds_a_picture(known, batch)
+            if GAIN * now * self.n_pictures < COMPILING:
+                return known
+            engine = CompiledEngine(
+                precision=self.precision, batch_size=self.batch_size, cache_dir=self.cache_dir
+            )
+            compiled = engine.prepare(classifier, example)
+            self._gate(compiled, classifier, example)
+            return compiled if seconds_a_picture(compiled, batch) < now else known
+        except (ConfigError, RuntimeError) as error:
+            if not isinstance(error, ConfigError) and not is_out_of_memory(error):
+                raise
+            log.info("engine=auto stays with %s: %s", known.name, error)
+            return known
+
+    def _gate(self, forward: Forward, classifier: nn.Module, example: NDArray[np.uint8]) -> None:
+        gate(forward, classifier, example, tolerance=self.tolerance, precision=self.precision)
+
+    def _eager(
+        self, classifier: nn.Module, example: NDArray[np.uint8], reason: str = ""
+    ) -> Forward:
         forward = EagerEngine(precision=self.precision).prepare(classifier, example)
         forward.note = reason
         return forward
@@ -68,5 +138,5 @@ class AutoEngine:
     def _openvino(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
         engine = OpenVINOEngine(cache_dir=self.cache_dir, model_identity=self.model_identity)
         forward = engine.prepare(classifier, example)
-        gate(forward, classifier, example, tolerance=self.tolerance)
+        self._gate(forward, classifier, example)
         return forward

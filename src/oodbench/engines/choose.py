@@ -27,6 +27,8 @@ def prepared(
     cache_dir: Path,
     model_identity: str | None,
     attack: bool = False,
+    batch_size: int | None = None,
+    n_pictures: int | None = None,
 ) -> Forward:
     """A forward pass of the engine that the config names, compared with the eager one.
 
@@ -38,6 +40,8 @@ def prepared(
         model_identity: everything that the classifier is made of, its weights among it; None where
             that is unknown: then no exported model is kept.
         attack: whether the pictures are attacked, see `engine.when_attacked`.
+        batch_size: of the run; None where it is not known.
+        n_pictures: that the run has still to do, likewise.
 
     Raises:
         ConfigError: the engine is not installed, cannot run this network, gives other logits, or
@@ -56,6 +60,8 @@ def prepared(
         tolerance=config.tolerance,
         cache_dir=str(cache_dir),
         model_identity=model_identity,
+        batch_size=batch_size,
+        n_pictures=n_pictures,
     )
     try:
         forward = engine.prepare(classifier, example)
@@ -65,7 +71,13 @@ def prepared(
             "engine=eager"
         ) from error
     if getattr(engine, "needs_gate", True):
-        gate(forward, classifier, example, tolerance=config.tolerance)
+        gate(
+            forward,
+            classifier,
+            example,
+            tolerance=config.tolerance,
+            precision=config.precision,
+        )
     return forward
 
 

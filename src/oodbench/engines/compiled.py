@@ -1,5 +1,9 @@
 """PyTorch's compiler."""
 
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,24 +13,40 @@ from torch import Tensor, nn
 
 from oodbench.core.errors import ConfigError
 from oodbench.engines.base import Forward
+from oodbench.engines.cuda import CudaForward
 from oodbench.engines.exporting import name_of, reason_of
-from oodbench.engines.pytorch import TorchForward, device_of
+from oodbench.engines.pytorch import device_of
+from oodbench.engines.torch_forward import TorchForward
+from oodbench.models.device_memory import is_out_of_memory
 
 NAME = "compiled"
+_CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 _NO_COMPILER = ("InvalidCxxCompiler", "TritonMissing")
 
 
 class CompiledEngine:
-    """`torch.compile` of the classifier with BatchNorm folded. Every process compiles again.
+    """`torch.compile` of the classifier with BatchNorm folded; what is compiled is kept on disk.
 
     Args:
         precision: fp32, tf32 (CUDA only), bf16 or fp16.
+        batch_size: of the run; on CUDA, where compiling takes long, smaller batches are padded to
+            it from the first one on.
+        cache_dir: its folder `inductor` keeps what is compiled, unless the variable
+            TORCHINDUCTOR_CACHE_DIR names another one.
     """
 
     computes_gradients = True
 
-    def __init__(self, *, precision: str = "fp32") -> None:
+    def __init__(
+        self,
+        *,
+        precision: str = "fp32",
+        batch_size: int | None = None,
+        cache_dir: str = ".cache/engines",
+    ) -> None:
         self.precision = precision
+        self.batch_size = batch_size
+        self.cache_dir = cache_dir
 
     def prepare(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
         """A forward pass, see `oodbench.engines.base.Engine`.
@@ -35,33 +55,65 @@ class CompiledEngine:
             ConfigError: there is no compiler, the network does not compile, or the device has no
                 such precision.
         """
-        forward = TorchForward(
-            NAME, classifier, example, precision=self.precision, compiled=_OneSize
-        )
+        os.environ.setdefault(_CACHE_VARIABLE, str(Path(self.cache_dir, "inductor").absolute()))
+        forward = self._forward(classifier, example)
         try:
             forward.start(example).result()
         except Exception as error:  # dynamo, inductor and Triton have their own each
-            raise ConfigError(_complaint(classifier, error)) from error
+            if not is_out_of_memory(error):
+                raise ConfigError(_complaint(classifier, error)) from error
         return forward
 
+    def _forward(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
+        if device_of(classifier).type == "cuda":
+            made = partial(OneSize, size=self.batch_size or 0)
+            return CudaForward(NAME, classifier, example, precision=self.precision, made=made)
+        return TorchForward(
+            NAME, classifier, example, precision=self.precision, compiled=_on_the_cpu
+        )
 
-class _OneSize(nn.Module):
-    """Compiled for one size of batch; a smaller one is padded, a larger one compiles again."""
 
-    def __init__(self, network: nn.Module) -> None:
+def _on_the_cpu(network: nn.Module) -> nn.Module:
+    # Weights as constants, in the layout that the CPU's convolutions want: twice as fast there.
+    return OneSize(network, layout=torch.channels_last, freezing=True)
+
+
+class OneSize(nn.Module):
+    """Compiled for one size of batch; a smaller one is padded, a larger one compiles again.
+
+    Args:
+        network: of a batch.
+        size: to begin with.
+        layout: of the batch in memory.
+        options: of `torch.compile`.
+    """
+
+    def __init__(
+        self,
+        network: Callable[[Tensor], Tensor],
+        *,
+        size: int = 0,
+        layout: torch.memory_format = torch.contiguous_format,
+        **options: Any,
+    ) -> None:
         super().__init__()
-        # Weights as constants, in the layout that the CPU's convolutions want: twice as fast there.
-        options: dict[str, Any] = {"freezing": device_of(network).type == "cpu"}
         self.compiled: Any = torch.compile(network, dynamic=False, options=options)
-        self.size = 0
+        self.size = size
+        self.layout = layout
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits of the images."""
-        count = len(images)
+    def forward(self, batch: Tensor) -> Tensor:
+        """Logits of the batch."""
+        count = len(batch)
         self.size = max(self.size, count)
         if count < self.size:
-            images = torch.cat([images, images[-1:].expand(self.size - count, -1, -1, -1)])
-        logits: Tensor = self.compiled(images.contiguous(memory_format=torch.channels_last))
+            padding = batch[-1:].expand(self.size - count, -1, -1, -1)
+            batch = torch.cat([batch, padding])
+        try:
+            logits: Tensor = self.compiled(batch.contiguous(memory_format=self.layout))
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                self.size = 0  # what comes next is smaller, and must not be padded to this
+            raise
         return logits[:count]
 
 

@@ -5,7 +5,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from oodbench.engines.base import Forward
-from oodbench.engines.pytorch import TorchForward
+from oodbench.engines.cuda import CudaForward
+from oodbench.engines.pytorch import device_of
+from oodbench.engines.torch_forward import TorchForward
 
 
 class EagerEngine:
@@ -27,4 +29,5 @@ class EagerEngine:
         Raises:
             ConfigError: the device has no such precision.
         """
-        return TorchForward("eager", classifier, example, precision=self.precision)
+        kind = CudaForward if device_of(classifier).type == "cuda" else TorchForward
+        return kind("eager", classifier, example, precision=self.precision)

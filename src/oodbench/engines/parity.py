@@ -9,6 +9,7 @@ from torch import nn
 from oodbench.core.errors import ConfigError, one_line
 from oodbench.engines.base import Forward
 from oodbench.engines.pytorch import reference_logits
+from oodbench.models.device_memory import is_out_of_memory
 
 Logits = NDArray[np.float32]
 
@@ -56,7 +57,12 @@ def compare(found: Logits, expected: Logits, *, tolerance: float) -> Parity:
 
 
 def gate(
-    forward: Forward, classifier: nn.Module, example: NDArray[np.uint8], *, tolerance: float
+    forward: Forward,
+    classifier: nn.Module,
+    example: NDArray[np.uint8],
+    *,
+    tolerance: float,
+    precision: str = "fp32",
 ) -> None:
     """Let an engine through.
 
@@ -64,23 +70,38 @@ def gate(
         forward: of the engine.
         classifier: what it was made from; computes the reference, in float32.
         example: real pictures of the run, `(n, H, W, 3)`.
-        tolerance: largest difference of a logit.
+        tolerance: largest difference of a logit. In another precision than fp32, where PyTorch's
+            own logits lie farther off, twice as far as they.
+        precision: that the engine computes in.
 
     Raises:
         ConfigError: top-1 or a logit differs, and by how much, or the engine fails.
     """
     expected = reference_logits(classifier, example)
+    bound = max(tolerance, 2 * _own_error(classifier, example, expected, precision))
     try:
         logits = forward.start(example).result()
     except Exception as error:  # each library has its own
+        if is_out_of_memory(error):
+            raise
         reason = one_line(error, 200)
         raise ConfigError(
             f"engine={forward.name} fails on the first pictures: {reason}: use engine=eager"
         ) from error
-    found = compare(logits, expected, tolerance=tolerance)
-    if complaint := found.complaint(tolerance):
+    found = compare(logits, expected, tolerance=bound)
+    if complaint := found.complaint(bound):
         raise ConfigError(
             f"engine={forward.name}: {complaint} from the eager engine's "
             f"(max |Δlogit| {found.largest:.2g}, engine.tolerance={tolerance:g}): raise the "
             "tolerance, or use engine=eager"
         )
+
+
+def _own_error(
+    classifier: nn.Module, example: NDArray[np.uint8], expected: Logits, precision: str
+) -> float:
+    """How far PyTorch's own logits in this precision are from those in float32."""
+    if precision == "fp32":
+        return 0.0
+    own = compare(reference_logits(classifier, example, precision), expected, tolerance=0.0)
+    return own.largest

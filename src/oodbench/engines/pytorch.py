@@ -1,11 +1,6 @@
-"""A forward pass by PyTorch: in threads on the CPU, queued on an accelerator; its precisions."""
+"""What PyTorch computes for every engine: images from pixels, precisions, reference logits."""
 
-import ctypes
-import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,98 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oodbench.core.errors import ConfigError
-from oodbench.engines.base import Pending
-from oodbench.models.folding import FoldedNetworks
-
-_THREADS_A_BATCH = 2
-"""PyTorch computes a 1 x 1 convolution of a small batch another way, and slower, on one thread."""
-
-_STREAMS = 2
-"""On two cores, two batches at once fill each other's gaps (measured: a tenth more pictures a
-second than one)."""
-
-_QUEUED = 2
-"""Batches that keep an accelerator busy: one that it computes, one that waits."""
-
-_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8  # of malloc.h
-_LARGEST = 2**31 - 1
+from oodbench.models.full_float32 import full_float32
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-class TorchForward:
-    """A `Forward` of `oodbench.engines.base`; BatchNorm folded into convolutions, channels last.
-
-    Logits of float images are those of the classifier itself, with nothing folded.
-    """
-
-    note = ""
-
-    def __init__(
-        self,
-        name: str,
-        classifier: nn.Module,
-        example: NDArray[np.uint8],
-        *,
-        precision: str,
-        compiled: Callable[[nn.Module], nn.Module] | None = None,
-    ) -> None:
-        """Make the forward pass; what is only for pixels is made when the first ones come.
-
-        Args:
-            name: of the engine.
-            classifier: on the device, in eval mode.
-            example: pixels `(n, H, W, 3)` on which folding is checked.
-            precision: fp32, tf32, bf16 or fp16.
-            compiled: what else is done to the folded network.
-
-        Raises:
-            ConfigError: the device has no such precision.
-        """
-        self.name = name
-        self._classifier = classifier
-        self._example = example
-        self._precision = precision
-        self._compiled = compiled
-        self._device = device_of(classifier)
-        set_precision(precision, self._device.type)
-        self._pool: ThreadPoolExecutor | None = None
-        self.depth = _QUEUED
-        if self._device.type == "cpu":
-            keep_freed_memory()
-            streams = 1 if compiled else _streams(torch.get_num_threads())
-            self._pool = ThreadPoolExecutor(streams, initializer=_share if streams > 1 else None)
-            self.depth = streams + 1
-        else:
-            classifier.to(memory_format=torch.channels_last)
-
-    def start(self, pixels: NDArray[np.uint8]) -> Pending:
-        """See `oodbench.engines.base.Forward`."""
-        network = self._network
-        if self._pool is None:
-            return _OnDevice(self._forward(network, self._images(pixels)))
-        return self._pool.submit(lambda: self._forward(network, self._images(pixels)).numpy())
-
-    def logits(self, images: Tensor) -> NDArray[np.float32]:
-        """See `oodbench.engines.base.Forward`."""
-        layout = torch.contiguous_format if self._pool else torch.channels_last
-        images = images.contiguous(memory_format=layout)
-        return self._forward(self._classifier, images).cpu().numpy()
-
-    @cached_property
-    def _network(self) -> nn.Module:
-        network = FoldedNetworks().of(self._classifier, self._images(self._example))
-        if self._pool is None:
-            network.to(memory_format=torch.channels_last)
-        return self._compiled(network) if self._compiled else network
-
-    def _images(self, pixels: NDArray[np.uint8]) -> Tensor:
-        return images_of(pixels, self._device)
-
-    def _forward(self, network: nn.Module, images: Tensor) -> Tensor:
-        with torch.inference_mode(), autocast(self._precision, images.device.type):
-            logits: Tensor = network(images)
-        return logits.float()
 
 
 def device_of(classifier: nn.Module) -> torch.device:
@@ -113,62 +19,41 @@ def device_of(classifier: nn.Module) -> torch.device:
     return tensors[0].device if tensors else torch.device("cpu")
 
 
+def to_device(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Pixels on the device; to a CUDA device the copy from pinned memory is only begun."""
+    return torch.from_numpy(pixels).to(device, non_blocking=device.type == "cuda")
+
+
+def images_from(pixels: Tensor) -> Tensor:
+    """float32 `(N, 3, H, W)` in [0, 1] of pixels uint8 `(N, H, W, 3)`, channels last as they are.
+
+    The bits are the same on all devices: by a number that is on no device, CUDA would multiply by
+    its inverse.
+    """
+    images = pixels.permute(0, 3, 1, 2).float()
+    return images.div_(images.new_full((), 255))
+
+
 def images_of(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """float32 `(N, 3, H, W)` in [0, 1] on the device, channels last as the pixels are."""
-    images = torch.from_numpy(pixels)
-    if device.type == "cuda":
-        images = images.pin_memory().to(device, non_blocking=True)
-    else:
-        images = images.to(device)
-    return images.permute(0, 3, 1, 2).float().div_(255)
+    """The same of pixels that are on the host."""
+    return images_from(to_device(pixels, device))
 
 
-def reference_logits(classifier: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What every engine is compared with: the classifier as it is, in fp32 (or TF32 if that is on).
+def reference_logits(
+    classifier: nn.Module, pixels: NDArray[np.uint8], precision: str = "fp32"
+) -> NDArray[np.float32]:
+    """What every engine is compared with: the classifier as it is.
 
     Args:
         pixels: `(N, H, W, 3)`.
+        precision: fp32, where nothing is rounded to TF32 whatever is switched on; tf32 where
+            `set_precision` has switched it on; bf16 or fp16.
     """
-    with torch.inference_mode():
-        logits: Tensor = classifier(images_of(pixels, device_of(classifier)).contiguous())
+    images = images_of(pixels, device_of(classifier)).contiguous()
+    exact = full_float32() if precision == "fp32" else nullcontext()
+    with torch.inference_mode(), exact, autocast(precision, images.device.type):
+        logits: Tensor = classifier(images)
     return logits.float().cpu().numpy()
-
-
-def _streams(threads: int) -> int:
-    """How many batches at once for this number of threads."""
-    return 1 if threads == 1 else max(_STREAMS, threads // _THREADS_A_BATCH)
-
-
-def _share() -> None:
-    """Limit PyTorch's threads in the thread that calls this: the number is per thread."""
-    torch.set_num_threads(_THREADS_A_BATCH)
-
-
-class _OnDevice:
-    """Logits that an accelerator is computing."""
-
-    def __init__(self, logits: Tensor) -> None:
-        self._logits = logits
-
-    def result(self) -> NDArray[np.float32]:
-        """Wait for the device, and copy the logits from it."""
-        return self._logits.cpu().numpy()
-
-
-def keep_freed_memory() -> None:
-    """Have glibc hold on to freed memory, for the rest of the process; elsewhere nothing happens.
-
-    By default it gives large blocks back to the kernel, which hands them out again page by page,
-    zeroed: up to half of a forward pass on the CPU is spent there, the more the larger the batch.
-    One arena for all threads keeps what is held small.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is None:
-        return
-    for option, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _LARGEST), (_ARENA_MAX, 1)):
-        mallopt(option, value)
 
 
 def autocast(precision: str, device_type: str) -> AbstractContextManager[None]:

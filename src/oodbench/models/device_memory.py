@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from oodbench.core.files import GIB
+
 _POLL_SECONDS = 0.002
 _STATUS = Path("/proc/self/statm")
 _MACHINE = Path("/proc/meminfo")
@@ -79,6 +81,15 @@ def free_bytes(device: torch.device) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
     return _free_on_machine()
+
+
+def free_text(device: torch.device) -> str:
+    """What is free, as a part of a message."""
+    try:
+        free = free_bytes(device)
+    except (RuntimeError, OSError):  # of a card that is so full that it cannot even be asked
+        return f"what is free on {device} cannot be found out"
+    return f"{free / GIB:.2f} GiB are free on {device}"
 
 
 def _free_on_machine() -> int:

@@ -16,11 +16,20 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from oodbench.models.device_memory import free_bytes
+from oodbench.models.full_float32 import full_float32
+
 TOLERANCE = 1e-4
 """Logits of the copy may differ by this from the network's, or it is not used."""
 
+CUDA_TOLERANCE = 1e-3
+"""Likewise: each layer may get another algorithm there, which adds up in another order."""
+
 MAX_PARAMETERS = 200_000_000
-"""A network larger than this (0.8 GB of weights) is not copied."""
+"""A network larger than this (0.8 GB of weights) is not copied on a CPU."""
+
+MAX_SHARE = 0.1
+"""Of the free memory of a CUDA device, that a copy may take."""
 
 _COPY_THEIR_INPUT = (nn.Hardtanh, nn.SiLU, nn.Hardswish)
 """Activations whose gradient needs their input: in place, autograd first makes a copy of it.
@@ -102,7 +111,7 @@ def fold_batch_norm(network: nn.Module, example: Tensor) -> nn.Module | None:
 def _checked_copy(network: nn.Module, images: Tensor) -> nn.Module:
     if not _worth_a_copy(network):
         return _Unchanged()
-    with torch.no_grad():
+    with torch.no_grad(), full_float32():
         try:
             folded = fold_batch_norm(network, images[:1])
             if folded is None:
@@ -111,7 +120,8 @@ def _checked_copy(network: nn.Module, images: Tensor) -> nn.Module:
         except Exception as error:  # a foreign network may refuse to be copied in any way
             log.info("the network is used as it is: folding failed: %s", error)
             return _Unchanged()
-        if not torch.allclose(found, network(images), rtol=0, atol=TOLERANCE):
+        tolerance = CUDA_TOLERANCE if images.is_cuda else TOLERANCE
+        if not torch.allclose(found, network(images), rtol=0, atol=tolerance):
             log.info("the network is used as it is: logits change when BatchNorm is folded")
             return _Unchanged()
     return folded
@@ -120,7 +130,11 @@ def _checked_copy(network: nn.Module, images: Tensor) -> nn.Module:
 def _worth_a_copy(network: nn.Module) -> bool:
     if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
         return False
-    return sum(parameter.numel() for parameter in network.parameters()) <= MAX_PARAMETERS
+    parameters = list(network.parameters())
+    device = parameters[0].device
+    if device.type == "cuda":
+        return sum(p.nbytes for p in parameters) <= MAX_SHARE * free_bytes(device)
+    return sum(p.numel() for p in parameters) <= MAX_PARAMETERS
 
 
 def _pairs(network: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:

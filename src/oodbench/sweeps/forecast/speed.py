@@ -1,7 +1,6 @@
 """How fast this machine's engine is: timed passes of a network, its weights random if need be."""
 
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,10 +14,10 @@ from torch import Tensor, nn
 from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.core.errors import OodbenchError
 from oodbench.core.schema import RunConfig, WeightsConfig
-from oodbench.engines.base import Forward, Pending
 from oodbench.engines.choose import prepared
 from oodbench.engines.pytorch import images_of
 from oodbench.engines.settings import device_type
+from oodbench.engines.timing import seconds_a_picture
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
 from oodbench.sweeps.forecast.attack_cost import BACKWARD
@@ -60,7 +59,7 @@ def seconds_a_pass(
         cache_dir=Path(run.engine.cache_dir),
         model_identity=None,
     )
-    return _timed(_Clean(forward, pixels), seconds) / len(pixels), forward.name
+    return seconds_a_picture(forward, pixels, seconds=seconds), forward.name
 
 
 def seconds_a_copy(pixels: NDArray[np.uint8], device: str) -> float:
@@ -73,26 +72,6 @@ def seconds_a_copy(pixels: NDArray[np.uint8], device: str) -> float:
     return (time.perf_counter() - started) / COPIES / len(pixels)
 
 
-class _Clean:
-    """Batches in flight, as `oodbench.evaluation.evaluate` keeps them."""
-
-    def __init__(self, forward: Forward, pixels: NDArray[np.uint8]) -> None:
-        self._forward = forward
-        self._pixels = pixels
-        self._in_flight: deque[Pending] = deque()
-
-    def step(self) -> None:
-        """Start a batch."""
-        while len(self._in_flight) >= self._forward.depth:
-            self._in_flight.popleft().result()
-        self._in_flight.append(self._forward.start(self._pixels))
-
-    def wait(self) -> None:
-        """Wait for all batches."""
-        while self._in_flight:
-            self._in_flight.popleft().result()
-
-
 class _Attacked:
     """One batch after the other, forward and backward, as attacks compute them."""
 
@@ -103,9 +82,6 @@ class _Attacked:
     def step(self) -> None:
         """Compute the gradients of a batch."""
         self._passes.gradients(self._images, _first_logit).gradients.cpu()
-
-    def wait(self) -> None:
-        """Do nothing: no batch is in flight."""
 
 
 @contextmanager
@@ -120,17 +96,15 @@ def _first_logit(logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
     return logits[:, 0], torch.ones_like(places, dtype=torch.bool)
 
 
-def _timed(batches: _Clean | _Attacked, seconds: float) -> float:
+def _timed(batches: _Attacked, seconds: float) -> float:
     """Seconds per batch."""
     for _ in range(WARM_UP):
         batches.step()
-    batches.wait()
     started = time.perf_counter()
     done = 0
     while done == 0 or time.perf_counter() - started < seconds:
         batches.step()
         done += 1
-    batches.wait()
     return (time.perf_counter() - started) / done
 
 
