@@ -179,9 +179,9 @@ def parts(arguments: argparse.Namespace) -> dict[str, Any]:
 
     from oodbench.core.schema import validate
     from oodbench.evaluation.assemble import setting_of
-    from oodbench.evaluation.choose_loader import loader_of
     from oodbench.evaluation.loading import Task
     from oodbench.evaluation.reader import Reader, Reading
+    from oodbench.runs.chunks import missing_chunks
     from oodbench.runs.plan import make_plan
     from oodbench.sweeps.composing import register_all
 
@@ -193,8 +193,8 @@ def parts(arguments: argparse.Namespace) -> dict[str, Any]:
     items = split.list_items()[: arguments.count]
     tasks = (Task(split, position, item) for position, item in enumerate(items))
     read = Reader(Reading(plan.run, plan.document, plan.counts), plan.benchmark)
-    loader = loader_of(plan, read, len(items))
-    setting = setting_of(plan, loader)
+    setting = setting_of(plan, read, list(missing_chunks(plan)))
+    loader = setting.loader
     clock = time.perf_counter()
     pixels = np.concatenate([loaded.pixels.copy() for loaded in loader.loaded(tasks, 32)])
     loading = len(items) / (time.perf_counter() - clock)

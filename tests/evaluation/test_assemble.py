@@ -18,9 +18,9 @@ def plan(*overrides: str) -> Any:
 
 
 def test_an_own_engine_without_gradients_is_refused_for_an_attack_that_needs_them() -> None:
-    loader: Any = None
+    read: Any = None
     with pytest.raises(ConfigError) as error:
-        setting_of(plan("attack=pgd_linf", "engine=eager", LOGITS_ONLY), loader)
+        setting_of(plan("attack=pgd_linf", "engine=eager", LOGITS_ONLY), read, [])
     assert str(error.value) == (
         "engine=eager: computes no gradients, which attack=pgd_linf needs: use another engine, "
         "such as engine=eager, or an attack without, such as attack=square"

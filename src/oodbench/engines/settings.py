@@ -16,12 +16,14 @@ ON_THE_CPU = 8
 outgrow the cache. OpenVINO takes the pictures one by one whatever the batch."""
 
 
-ON_AN_ACCELERATOR = 32
-"""Not measured. Two batches of the largest network, 800 pixels a side, fit 40 GB."""
+PIXELS = {"clean": 256 * 224**2, "attack": 128 * 224**2}
+"""Of a batch on an accelerator, at most: from here on larger batches gain little. Not measured
+yet. An attack refills its own small batches from one of these."""
 
+ATTACKED_ON_THE_CPU = 16
 
-OF_ATTACK = {"cpu": 16, "cuda": 128}
-"""Batch size by type of device: an attack refills its own small batches from it."""
+NATIVE = 224**2
+"""Pixels of a picture where they are not known."""
 
 
 def engine_target(engine: EngineConfig, *, attack: bool) -> Any:
@@ -89,21 +91,36 @@ def _why_no_cuda() -> str:
     return "no card"
 
 
+def use_device(device: str) -> None:
+    """Make it the one that libraries take where none is named."""
+    if device_type(device) == "cuda":
+        import torch
+
+        torch.cuda.set_device(device if ":" in device else f"{device}:0")
+
+
 def device_type(device: str) -> str:
     """`cuda:1` is of type cuda."""
     return device.split(":")[0]
 
 
-def default_batch_size(device: str, *, attack: bool = False) -> int:
-    """Pictures per batch.
+def default_batch_size(device: str, *, attack: bool = False, pixels: int = NATIVE) -> int:
+    """Pictures per batch; on an accelerator a power of two, with memory for which see
+    `oodbench.evaluation.batch_size`.
 
     Args:
         device: cpu, cuda, cuda:1, …
         attack: whether they are attacked.
+        pixels: height times width of a picture.
     """
-    if attack:
-        return OF_ATTACK.get(device_type(device), OF_ATTACK["cpu"])
-    return ON_THE_CPU if device == "cpu" else ON_AN_ACCELERATOR
+    if device == "cpu":
+        return ATTACKED_ON_THE_CPU if attack else ON_THE_CPU
+    return power_of_two(PIXELS["attack" if attack else "clean"] / pixels)
+
+
+def power_of_two(most: float) -> int:
+    """The largest one up to a number; 1 for smaller numbers."""
+    return 1 << max(0, int(most).bit_length() - 1)
 
 
 def _nvidia_device_present() -> bool:

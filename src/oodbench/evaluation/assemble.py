@@ -1,10 +1,12 @@
 """Build the parts of a run: model, engine, attack."""
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -17,12 +19,16 @@ from oodbench.core.files import write_json
 from oodbench.core.schema import ModelConfig, source_model
 from oodbench.engines.base import Forward
 from oodbench.engines.choose import computes_gradients, prepared
-from oodbench.engines.settings import default_batch_size
+from oodbench.engines.halving import HalvingForward
+from oodbench.engines.settings import use_device
+from oodbench.evaluation.batch_size import batch_size_of, first_shape
+from oodbench.evaluation.choose_loader import loader_of
 from oodbench.evaluation.evaluate import Setting
-from oodbench.evaluation.loading import Loader
+from oodbench.evaluation.reader import Reader
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import Weights
+from oodbench.runs.chunks import Chunk
 from oodbench.runs.key import run_key, transfer_document
 from oodbench.runs.paths import transfer_directory
 from oodbench.runs.plan import Plan
@@ -30,21 +36,30 @@ from oodbench.runs.plan import Plan
 log = logging.getLogger(__name__)
 
 
-def setting_of(plan: Plan, loader: Loader) -> Setting:
-    """What `oodbench.evaluation.evaluate` needs for the chunks of a plan."""
+def setting_of(plan: Plan, read: Reader, chunks: Sequence[Chunk]) -> Setting:
+    """What `oodbench.evaluation.evaluate` needs for some chunks of a plan.
+
+    Raises:
+        ConfigError: the attack and the engine do not go together, the network cannot be built, or
+            the device has no memory for it.
+    """
     run = plan.run
     attack = _attack(plan) if "_target_" in run.attack else None
+    use_device(plan.device)
     classifier = _classifier(plan)
+    n_items = sum(chunk.stop - chunk.start for chunk in chunks)
+    shape = first_shape(read, chunks) if plan.device != "cpu" else None
+    n_pictures = n_items * (shape[0] if shape else 1)
+    batch_size = batch_size_of(plan, classifier, shape, attack=attack is not None)
     return Setting(
-        loader=loader,
+        loader=loader_of(plan, read, n_items),
         readout=plan.benchmark.readout,
         classifier=classifier,
-        prepare=partial(_prepared, plan, classifier),
+        prepare=partial(_prepared, plan, classifier, batch_size, n_pictures),
         device=plan.device,
         attack=attack,
         seed=run.seed,
-        batch_size=run.engine.batch_size
-        or default_batch_size(plan.device, attack=attack is not None),
+        batch_size=batch_size,
     )
 
 
@@ -66,16 +81,21 @@ def _classifier(plan: Plan) -> nn.Module:
     return _last[label]
 
 
-def _prepared(plan: Plan, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
+def _prepared(
+    plan: Plan, classifier: nn.Module, batch_size: int, n_pictures: int, example: NDArray[np.uint8]
+) -> Forward:
     engine = plan.run.engine
-    return prepared(
+    forward = prepared(
         engine,
         classifier,
         example,
         cache_dir=Path(engine.cache_dir),
         model_identity=None if plan.weights.identity is None else run_key(plan.document["model"]),
         attack="_target_" in plan.run.attack,
+        batch_size=batch_size,
+        n_pictures=n_pictures,
     )
+    return HalvingForward(forward, torch.device(plan.device))
 
 
 def _attack(plan: Plan) -> Attack:

@@ -18,6 +18,7 @@ from oodbench.core.errors import AttackError
 from oodbench.core.progress import Progress
 from oodbench.engines.base import Forward, Pending
 from oodbench.engines.pytorch import images_of
+from oodbench.engines.settings import device_type
 from oodbench.evaluation.batches import Batch, load_batches
 from oodbench.evaluation.loading import Loader
 from oodbench.evaluation.rows import Columns, Computed, Rows
@@ -55,8 +56,14 @@ def evaluate(chunks: Sequence[Chunk], setting: Setting, records: Path, progress:
     Raises:
         DataError: an item cannot be read and may not be left out.
     """
-    batches = load_batches(chunks, setting.loader, progress, batch_size=setting.batch_size)
-    rows = Rows(records, setting.readout, device=setting.device, batch_size=setting.batch_size)
+    batches = load_batches(
+        chunks,
+        setting.loader,
+        progress,
+        batch_size=setting.batch_size,
+        pinned=device_type(setting.device) == "cuda",
+    )
+    rows = Rows(records, setting.readout, device=setting.device)
     for batch, computed in compute(batches, setting):
         rows.add(batch, computed)
 
@@ -69,11 +76,16 @@ class _Running:
     forward: Forward
     pending: Pending
     attacked: Columns
+    batch_size: int
 
     def computed(self) -> Computed:
         """Wait for the logits."""
         logits = self.pending.result()
-        return Computed(logits, self.attacked, self.forward.name, self.forward.note)
+        forward = self.forward
+        at_once = getattr(forward, "most", None) or self.batch_size
+        return Computed(
+            logits, self.attacked, forward.name, forward.note, min(at_once, self.batch_size)
+        )
 
 
 @dataclass(frozen=True)
@@ -143,11 +155,12 @@ class _Forwards:
 
 def _started(batch: Batch, forward: Forward, setting: Setting) -> _Running:
     if setting.attack is None:
-        return _Running(batch, forward, forward.start(batch.pixels), {})
+        return _Running(batch, forward, forward.start(batch.pixels), {}, setting.batch_size)
     images = images_of(batch.pixels, torch.device(setting.device)).contiguous()
     clean = forward.logits(images)
     attacked, columns = _attacked(setting.attack, images, clean, batch, setting)
-    return _Running(batch, forward, _Done(forward.logits(attacked)), columns)
+    done = _Done(forward.logits(attacked))
+    return _Running(batch, forward, done, columns, setting.batch_size)
 
 
 def _attacked(

@@ -17,8 +17,8 @@ from oodbench.core.progress import Progress
 from oodbench.core.versions import versions
 from oodbench.data.pictures import clip_decoder
 from oodbench.evaluation.assemble import attack_traits, setting_of
-from oodbench.evaluation.choose_loader import loader_of
 from oodbench.evaluation.evaluate import evaluate
+from oodbench.evaluation.full_device import memory_in_one_line
 from oodbench.evaluation.reader import Reader, Reading
 from oodbench.models.class_lists import missing_classes
 from oodbench.runs.chunks import Chunk, all_chunks, chunk_info, is_whole, missing_chunks
@@ -52,9 +52,12 @@ def execute(plan: Plan) -> RunResult | None:
     )
     if todo:
         reading = Reading(plan.run, plan.document, plan.counts)
-        with Reader(reading, plan.benchmark) as read, Progress(n_items, plan.cell) as progress:
-            setting = setting_of(plan, loader_of(plan, read, n_items))
-            evaluate(todo, setting, plan.paths.records, progress)
+        with (
+            Reader(reading, plan.benchmark) as read,
+            Progress(n_items, plan.cell) as progress,
+            memory_in_one_line(plan.device),
+        ):
+            evaluate(todo, setting_of(plan, read, todo), plan.paths.records, progress)
     seconds = time.monotonic() - clock
     _write_info(plan, started, seconds, todo)
     infos = [(chunk, chunk_info(plan, chunk)) for chunk in all_chunks(plan)]

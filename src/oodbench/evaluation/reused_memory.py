@@ -2,19 +2,27 @@
 
 import mmap
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
 
+Memory = mmap.mmap | memoryview
+
 
 class ReusedMemory:
-    """Stacks pictures in memory that is free again once nobody looks at them any more."""
+    """Stacks pictures in memory that is free again once nobody looks at them any more.
 
-    def __init__(self) -> None:
+    Args:
+        allocate: as many bytes as it is asked for, in an object that is no array; None: usual ones.
+    """
+
+    def __init__(self, allocate: Callable[[int], Memory] | None = None) -> None:
+        self._allocate = allocate or partial(mmap.mmap, -1)
         self._size = 0  # of the largest batch: a smaller one takes the beginning of as much
-        self._free: deque[mmap.mmap] = deque()
+        self._free: deque[Memory] = deque()
 
     def stacked(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """uint8 `(N, *shape)` of N ≥ 1 pictures of one shape."""
@@ -22,12 +30,12 @@ class ReusedMemory:
         if size > self._size:
             self._size = size
             self._free.clear()
-        memory = self._free.pop() if self._free else mmap.mmap(-1, self._size)
+        memory = self._free.pop() if self._free else self._allocate(self._size)
         # Its base is no array, so that every view of it keeps it, and not only the memory, alive.
         batch: NDArray[np.uint8] = np.ndarray((len(pictures), *pictures[0].shape), np.uint8, memory)
         finalize(batch, self._return, memory).atexit = False
         return np.stack(pictures, out=batch)
 
-    def _return(self, memory: mmap.mmap) -> None:
+    def _return(self, memory: Memory) -> None:
         if len(memory) == self._size:
             self._free.append(memory)

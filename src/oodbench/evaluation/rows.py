@@ -27,12 +27,14 @@ class Computed:
         logits: float32 `(N, 1000)`.
         attacked: what an attack has recorded, each `(N,)`.
         engine, note: of the forward pass.
+        batch_size: pictures in the network at once.
     """
 
     logits: NDArray[np.float32]
     attacked: Columns
     engine: str
     note: str
+    batch_size: int
 
 
 class Rows:
@@ -41,14 +43,14 @@ class Rows:
     Args:
         records: folder of the run's chunks.
         readout: logits -> columns.
-        device, batch_size: what the files say of themselves.
+        device: what the files say of themselves.
     """
 
-    def __init__(self, records: Path, readout: Readout, *, device: str, batch_size: int) -> None:
+    def __init__(self, records: Path, readout: Readout, *, device: str) -> None:
         self._records = records
         self._readout = readout
         self._device = device
-        self._batch_size = batch_size
+        self._batch_size = 0
         self._engine = self._note = ""
         self._parts: list[Columns] = []
         self._skipped: list[Skipped] = []
@@ -59,6 +61,7 @@ class Rows:
         self._skipped += batch.skipped
         if computed is not None:
             self._engine, self._note = computed.engine, computed.note
+            self._batch_size = computed.batch_size
             self._waiting.append((batch, computed))
         if batch.last or sum(len(known.logits) for _, known in self._waiting) >= ROWS:
             self._read_out()

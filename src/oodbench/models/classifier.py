@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from oodbench.core.errors import ConfigError, one_line
 from oodbench.models import class_lists
+from oodbench.models.device_memory import is_out_of_memory
 
 CLASSES = 1000
 
@@ -106,6 +107,8 @@ class Classifier(nn.Module):
             with torch.inference_mode():
                 found = self._network_outputs(noise(input_size).to(self.mean))
         except (AssertionError, RuntimeError, ValueError) as error:
+            if is_out_of_memory(error):  # no fault of the network's
+                raise
             reason = one_line(error, 200)
             raise ConfigError(
                 f"model {self.name}: its network fails on pictures of model.input_size="

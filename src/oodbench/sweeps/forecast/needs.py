@@ -138,18 +138,19 @@ class Needs:
             items=items,
             to_do=to_do,
             done=total - to_do,
-            batch_size=plan.run.engine.batch_size
-            or default_batch_size(plan.device, attack="_target_" in plan.run.attack),
         )
         weighed = self._attempt(problems, lambda: self._weighed(plan, need))
         return replace(weighed or need, problems=tuple(problems))
 
     def _weighed(self, plan: Plan, need: Need) -> Need:
-        """The need, with multiply-adds and memory filled in."""
-        run, batch, device = plan.run, need.batch_size, need.device
+        """The need, with batch size, multiply-adds and memory filled in."""
+        run, device = plan.run, need.device
         assert need.sample is not None
         assert need.to_do is not None
         shape = self._shape(run, need.sample)
+        batch = run.engine.batch_size or default_batch_size(
+            device, attack="_target_" in run.attack, pixels=shape[0] * shape[1]
+        )
         cost = self._cost(run.model.network, shape)
         passes = self._passes(run.attack)
         macs = cost.macs * passes.weight
@@ -161,6 +162,7 @@ class Needs:
             memory += gradient_bytes(source, run.attack["attack"], batch, device)
         return replace(
             need,
+            batch_size=batch,
             cost=cost,
             macs=need.to_do * macs,
             memory=PROCESS_BYTES + memory,
