@@ -112,7 +112,7 @@ def test_a_single_picture_that_does_not_fit_is_one_line(late: bool) -> None:
     with pytest.raises(ConfigError) as error:
         forward.start(pictures(1, 2)).result()
     said = str(error.value)
-    assert said.startswith("engine.device=cpu: out of memory with one picture in the network; ")
+    assert said.startswith("engine.device=cpu: out of memory with one picture in the network: ")
     assert "GiB are free on cpu (CUDA out of memory. Tried to allocate 2 GiB See)" in said
     assert "\n" not in said
 

@@ -8,7 +8,7 @@ import torch
 from toys import TOY_MODEL, Cli
 
 from oodbench.core.errors import ConfigError
-from oodbench.evaluation.full_device import memory_in_one_line
+from oodbench.engines.full_device import memory_in_one_line
 
 NARROW = """
 import torch

@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from oodbench.core.errors import ConfigError, one_line
+from oodbench.core.errors import one_line
 from oodbench.engines.base import Forward, Pending
-from oodbench.models.device_memory import free_text, is_out_of_memory, release
+from oodbench.engines.full_device import no_room
+from oodbench.models.device_memory import is_out_of_memory, release
 
 log = logging.getLogger(__name__)
 
@@ -85,16 +86,12 @@ class HalvingForward:
 
     def _halve(self, count: int, failure: BaseException) -> None:
         release(self._device)
-        reason = one_line(failure, 200)
         if count <= 1:
-            raise ConfigError(
-                f"engine.device={self._device}: out of memory with one picture in the network; "
-                f"{free_text(self._device)} ({reason}): free memory, or use another engine.device"
-            )
+            raise no_room(self._device, failure, "out of memory with one picture in the network")
         self.most = min(self.most or count, count // 2)
         log.warning(
             "engine=%s: out of memory with %d pictures, going on with at most %d at once: %s",
-            *(self.name, count, self.most, reason),
+            *(self.name, count, self.most, one_line(failure, 200)),
         )
 
     def _parts(self, count: int) -> Sequence[slice]:

@@ -16,9 +16,9 @@ from oodbench.core.ids import frozen
 from oodbench.core.progress import Progress
 from oodbench.core.versions import versions
 from oodbench.data.pictures import clip_decoder
+from oodbench.engines.full_device import memory_in_one_line
 from oodbench.evaluation.assemble import attack_traits, setting_of
 from oodbench.evaluation.evaluate import evaluate
-from oodbench.evaluation.full_device import memory_in_one_line
 from oodbench.evaluation.reader import Reader, Reading
 from oodbench.models.class_lists import missing_classes
 from oodbench.runs.chunks import Chunk, all_chunks, chunk_info, is_whole, missing_chunks

@@ -15,8 +15,10 @@ from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.core.errors import OodbenchError
 from oodbench.core.schema import RunConfig, WeightsConfig
 from oodbench.engines.choose import prepared
+from oodbench.engines.full_device import memory_in_one_line
+from oodbench.engines.halving import HalvingForward
 from oodbench.engines.pytorch import images_of
-from oodbench.engines.settings import device_type
+from oodbench.engines.settings import device_type, use_device
 from oodbench.engines.timing import seconds_a_picture
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights
@@ -24,6 +26,9 @@ from oodbench.sweeps.forecast.attack_cost import BACKWARD
 
 COPIES = 5
 """Batches that are copied to know the time of a copy."""
+
+EXAMPLES = 4
+"""Pictures that the engine is prepared with, as in a run."""
 
 WARM_UP = 2
 """Batches that are not timed: the first ones fill caches."""
@@ -46,20 +51,26 @@ def seconds_a_pass(
         Seconds, and the name of the engine.
 
     Raises:
-        ConfigError: the network cannot be built, or the engine cannot run it.
+        ConfigError: the network cannot be built, the engine cannot run it, or the device has no
+            room for it.
     """
-    classifier = _built(run).to(device)
-    if "_target_" in run.attack:
-        with _attacked(classifier, pixels) as step:
-            return _timed(step, seconds) / (len(pixels) * (1 + BACKWARD)), "eager with gradients"
-    forward = prepared(
-        run.engine,
-        classifier,
-        pixels,
-        cache_dir=Path(run.engine.cache_dir),
-        model_identity=None,
-    )
-    return seconds_a_picture(forward, pixels, seconds=seconds), forward.name
+    use_device(device)
+    with memory_in_one_line(device):
+        classifier = _built(run).to(device)
+        if "_target_" in run.attack:
+            with _attacked(classifier, pixels) as step:
+                taken = _timed(step, seconds) / (len(pixels) * (1 + BACKWARD))
+            return taken, "eager with gradients"
+        forward = prepared(
+            run.engine,
+            classifier,
+            pixels[:EXAMPLES],
+            cache_dir=Path(run.engine.cache_dir),
+            model_identity=None,
+            batch_size=len(pixels),
+        )
+        whole = HalvingForward(forward, torch.device(device))
+        return seconds_a_picture(whole, pixels, seconds=seconds), forward.name
 
 
 def seconds_a_copy(pixels: NDArray[np.uint8], device: str) -> float:
