@@ -67,6 +67,8 @@ class ModelConfig:
     synset ids, one per output."""
     outputs: str = "logits"
     """logits, or probabilities where the network ends in a softmax."""
+    allow_unstable: bool = False
+    """Accept a network whose outputs depend on chance or on the batch; the result is marked."""
     timm_name: str | None = None
     arch: str | None = None
     repository: str | None = None
