@@ -1,4 +1,4 @@
-"""Networks whose outputs depend on more than the picture, and sound ones that must not be refused."""
+"""Networks whose outputs depend on more than the picture are refused, sound ones are not."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,6 +1,7 @@
 """Checks of composed configs, with errors that name the key and what would be right."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -53,6 +54,53 @@ def at_least(key: str, value: float, least: int) -> None:
     """Refuse a smaller value, and NaN."""
     if not value >= least:
         raise ConfigError(f"{key}={value}: must be at least {least}")
+
+
+def check_normalisation(where: str, mean: Sequence[float], std: Sequence[float]) -> None:
+    """Refuse a normalisation that is none of three channels of pixels in [0, 1].
+
+    Args:
+        where: what a message says before `mean=` and `std=`, such as "model.".
+        mean, std: in units of [0, 1]; a std of 1 leaves the pixels as they are.
+
+    Raises:
+        ConfigError: another count, a value that is no number, a std that is not above 0, or values
+            above 1, such as those of pixels from 0 to 255.
+    """
+    for name, values in (("mean", mean), ("std", std)):
+        given = f"{where}{name}={_listed(values)}"
+        if len(values) != 3 or not all(math.isfinite(value) for value in values):
+            raise ConfigError(f"{given}: give three numbers, one for each channel")
+        if max(values) > 1:
+            divided = _listed([float(f"{value / 255:.4g}") for value in values])
+            raise ConfigError(
+                f"{given}: pixels are in [0, 1] here, not in 0 to 255: divide by 255, "
+                f"{name}={divided}"
+            )
+    if min(std) <= 0:
+        raise ConfigError(f"{where}std={_listed(std)}: give three numbers above 0")
+
+
+def _listed(values: Sequence[float]) -> str:
+    """As the command line takes it."""
+    return f"[{','.join(map(str, values))}]"
+
+
+def check_radius(key: str, node: Any) -> None:
+    """Refuse a radius `eps` that is NaN or infinite, of an attack's config or one within it.
+
+    Raises:
+        ConfigError: names the key.
+    """
+    if not isinstance(node, dict):
+        return
+    for name, value in node.items():
+        if name == "eps" and isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(
+                f"{key}.eps={value}: give a number from 0 up in units of [0, 1], such as 0.03 or "
+                "'${frac:8,255}'"
+            )
+        check_radius(f"{key}.{name}", value)
 
 
 def alternatives(name: str, available: Iterable[str]) -> str:

@@ -12,7 +12,13 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from oodbench.core.budget import parse_budget
-from oodbench.core.checking import at_least, merged, one_of
+from oodbench.core.checking import (
+    at_least,
+    check_normalisation,
+    check_radius,
+    merged,
+    one_of,
+)
 from oodbench.core.errors import ConfigError
 
 FAMILIES = ("default", "tf_efficientnet")
@@ -260,6 +266,7 @@ def source_model(attack: dict[str, Any]) -> ModelConfig | None:
     source = merged(OmegaConf.create(node), ModelConfig)
     one_of("attack.source.weights.layout", source.weights.layout, LAYOUTS)
     one_of("attack.source.outputs", source.outputs, ("logits", "probabilities"))
+    check_normalisation("attack.source.", source.mean, source.std)
     return source
 
 
@@ -277,6 +284,9 @@ def _check_values(run: RunConfig) -> None:
     one_of("data.loader", run.data.loader, ("auto", "threads", "processes"))
     one_of("model.weights.layout", run.model.weights.layout, LAYOUTS)
     one_of("model.outputs", run.model.outputs, ("logits", "probabilities"))
+    check_normalisation("model.", run.model.mean, run.model.std)
+    check_radius("attack", run.attack)
+    source_model(run.attack)
     at_least("benchmark.chunk_size", run.benchmark.chunk_size, 1)
     at_least("shard.count", run.shard.count, 1)
     for key, value in (

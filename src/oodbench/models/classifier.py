@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from oodbench.core.checking import check_normalisation
 from oodbench.core.errors import ConfigError, one_line
 from oodbench.models import class_lists
 from oodbench.models.device_memory import is_out_of_memory
@@ -59,16 +60,12 @@ class Classifier(nn.Module):
                 chance or on the batch.
 
         Raises:
-            ConfigError: `mean` or `std` are not three numbers, a `std` is not above 0, or there is
-                no such class list.
+            ConfigError: `mean` or `std` are not three numbers up to 1, a `std` is not above 0, or
+                there is no such class list.
         """
         super().__init__()
         self.name = name or type(network).__name__
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise ConfigError(
-                f"model {self.name}: mean={list(mean)}, std={list(std)}: "
-                "three numbers each, std above 0"
-            )
+        check_normalisation(f"model {self.name}: ", mean, std)
         self.network = network
         self.classes = classes
         self.outputs = outputs

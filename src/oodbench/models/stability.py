@@ -12,9 +12,10 @@ SHARE = 1e-2
 """Of the spread (standard deviation) of a picture's outputs, by which one of them may differ.
 
 Batches of another size are summed in another order: in float32 that moves outputs by up to 2e-6 of
-their spread, in half precision by up to 1e-3 (18 architectures of timm with random weights). Dropout
-that is left on moves them by 7e-2 with a probability of 0.01, BatchNorm with the statistics of the
-batch by 0.4."""
+their spread, in half precision by up to 1e-3 (18 architectures of timm with random weights).
+Dropout that is left on moves them by 7e-2 with a probability of 0.01, BatchNorm with the statistics
+of the batch by 0.4.
+"""
 
 ROUNDING = 1e-5
 """Of the largest output, by which one may differ besides: all outputs may be nearly the same."""
