@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 StateDict = dict[str, Tensor]
 
-SIMILAR = (0.9, 1.1)
+SIMILAR = (0.8, 1.25)
 """Parameters of two sets, relative to each other, between which they may be of one network: the
 running average often lacks buffers."""
 
