@@ -179,6 +179,9 @@ class DataConfig:
     """Accept fewer pictures than the official count; the cell is marked."""
     on_error: str = "stop"
     """What to do about a picture that cannot be read: stop, or skip (counted and listed)."""
+    deep_pictures: str = "clip"
+    """Pictures of more than 8 bits a channel: clip (values above 255 are cut off, as torchvision
+    does) or scale (to 8 bits; the result is marked)."""
     workers: int | None = None
     """Threads or processes that decode; null: one for each core that the process may use."""
     loader: str = "auto"
@@ -282,6 +285,7 @@ def shipped(group: str) -> list[str]:
 
 def _check_values(run: RunConfig) -> None:
     one_of("data.on_error", run.data.on_error, ("stop", "skip"))
+    one_of("data.deep_pictures", run.data.deep_pictures, ("clip", "scale"))
     one_of("engine.precision", run.engine.precision, PRECISIONS)
     one_of("data.cache", run.data.cache, ("off", "memory", "disk"))
     one_of("data.loader", run.data.loader, ("auto", "threads", "processes"))

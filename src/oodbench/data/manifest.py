@@ -1,7 +1,7 @@
 """`manifest.json` of a generated data set: whose it is, what it was made with, what is complete."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,19 @@ def finish(out: Path, complete: Mapping[str, str], damaged: Mapping[str, str]) -
     manifest["complete"] = dict(sorted({**manifest["complete"], **complete}.items()))
     manifest["damaged"] = damaged
     write_json(out / NAME, manifest)
+
+
+def add_deep(out: Path, names: Collection[str]) -> int:
+    """Record clean pictures of more than 8 bits a channel, beside those of earlier runs.
+
+    Returns:
+        How many are recorded now.
+    """
+    manifest = read_json(out / NAME)
+    recorded = sorted({*manifest.get("deep", ()), *names})
+    if names:
+        write_json(out / NAME, {**manifest, "deep": recorded})
+    return len(recorded)
 
 
 def _refuse_others(out: Path, command: str, own: Mapping[str, Any], found: Any) -> None:

@@ -6,10 +6,11 @@ import av
 from PIL import Image
 
 from oodbench.core.errors import DataError, first_line
+from oodbench.data.depth import converted
 
 
 def load_picture(path: Path) -> list[Image.Image]:
-    """The picture, converted to RGB as torchvision's ImageFolder does.
+    """The picture, converted to RGB as torchvision's ImageFolder does, see also `data.depth`.
 
     Pillow decodes: on its way to Pillow's resize no other decoder of equal pixels is faster, since
     theirs have to be copied once more (`measurements/decoding.py`). A picture that is RGB already
@@ -23,7 +24,9 @@ def load_picture(path: Path) -> list[Image.Image]:
             if picture.mode == "RGB" and "transparency" not in picture.info:
                 picture.load()
                 return [picture]
-            return [picture.convert("RGB")]
+            return [converted(picture)]
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: cannot be read as a picture: {first_line(error)}") from error
 

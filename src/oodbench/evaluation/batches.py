@@ -1,7 +1,7 @@
 """Items of a run in batches that never cross the border of a chunk."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby, islice
 
 import numpy as np
@@ -40,6 +40,7 @@ class Batch:
         frames: none in the last batch of a chunk of which nothing was left to do.
         skipped: items that could not be read since the batch before.
         last: whether the chunk ends here.
+        deep: positions of items of more than 8 bits a channel since the batch before.
     """
 
     chunk: Chunk
@@ -47,6 +48,7 @@ class Batch:
     frames: list[Frame]
     skipped: list[Skipped]
     last: bool
+    deep: list[int] = field(default_factory=list)
 
 
 def load_batches(
@@ -91,18 +93,22 @@ def _batches(
     parts: list[NDArray[np.uint8]] = []
     frames: list[Frame] = []
     skipped: list[Skipped] = []
+    deep: list[int] = []
     for loaded in stream:
         progress.advance(1)
         if loaded.pixels is None:
             skipped.append(Skipped(loaded.item.image, loaded.reason))
             continue
+        if loaded.deep:
+            deep.append(loaded.position)
         for index, pixels in enumerate(loaded.pixels):
             if len(frames) == size:
-                yield Batch(chunk, _stacked(parts, frames, memory), frames, skipped, last=False)
-                parts, frames, skipped = [], [], []
+                pixels_of_batch = _stacked(parts, frames, memory)
+                yield Batch(chunk, pixels_of_batch, frames, skipped, last=False, deep=deep)
+                parts, frames, skipped, deep = [], [], [], []
             parts.append(pixels)
             frames.append(Frame(loaded.item, loaded.position, index))
-    yield Batch(chunk, _stacked(parts, frames, memory), frames, skipped, last=True)
+    yield Batch(chunk, _stacked(parts, frames, memory), frames, skipped, last=True, deep=deep)
 
 
 def _stacked(

@@ -16,6 +16,7 @@ from oodbench.core.ids import frozen
 from oodbench.core.progress import Progress
 from oodbench.core.schema import source_model
 from oodbench.core.versions import versions
+from oodbench.data import depth
 from oodbench.data.pictures import clip_decoder
 from oodbench.engines.full_device import memory_in_one_line
 from oodbench.evaluation.assemble import attack_traits, setting_of
@@ -26,7 +27,7 @@ from oodbench.runs.chunks import Chunk, all_chunks, chunk_info, is_whole, missin
 from oodbench.runs.difference import difference
 from oodbench.runs.key import dataset_fingerprint
 from oodbench.runs.plan import Plan, decoders, unidentified_paths
-from oodbench.runs.records import chunk_files
+from oodbench.runs.records import ChunkInfo, chunk_files
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.scoring import score_records, split_counts, status_of
 from oodbench.runs.sessions import append_session
@@ -64,7 +65,11 @@ def execute(plan: Plan) -> RunResult | None:
     infos = [(chunk, chunk_info(plan, chunk)) for chunk in all_chunks(plan)]
     if not all(is_whole(plan, chunk, info) for chunk, info in infos):
         return None
-    result = _result(plan, sorted({info.note for _, info in infos if info and info.note}))
+    notes = [
+        *_deep_note(plan, infos),
+        *sorted({info.note for _, info in infos if info and info.note}),
+    ]
+    result = _result(plan, notes)
     write_result(plan.paths.result, result)
     _forget_failures(plan)
     return replace(result, directory=plan.paths.directory)
@@ -79,7 +84,18 @@ def _begin_anew(plan: Plan) -> None:
             path.unlink()
 
 
-def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
+def _deep_note(plan: Plan, infos: Sequence[tuple[Chunk, ChunkInfo | None]]) -> list[str]:
+    """How many of the scored items have more than 8 bits a channel, where some have."""
+    count = sum(
+        position < plan.counts[chunk.split.name]
+        for chunk, info in infos
+        if info is not None
+        for position in info.deep
+    )
+    return [depth.note(count, scale=plan.run.data.deep_pictures == "scale")] if count else []
+
+
+def _result(plan: Plan, found_notes: Sequence[str]) -> RunResult:
     run = plan.run
     traits = attack_traits(plan)
     published = run.benchmark.published_preprocessing.get(run.model.family)
@@ -111,7 +127,7 @@ def _result(plan: Plan, engine_notes: Sequence[str]) -> RunResult:
         n_expected=sum(split["n_expected"] for split in splits.values()),
         splits=splits,
         missing_splits=list(plan.missing_splits),
-        notes=[*_notes(plan), *engine_notes],
+        notes=[*_notes(plan), *found_notes],
         scores=scored.scores,
         weights=plan.weights.identity,
         precision=run.engine.precision,

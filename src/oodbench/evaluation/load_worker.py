@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.building import build
 from oodbench.core.errors import DataError
+from oodbench.data.depth import deep_pictures
 from oodbench.evaluation.reader import Reader, Reading
 from oodbench.evaluation.shared_slots import Shape, slot_view
 
@@ -60,12 +61,14 @@ class Answer:
 
     Attributes:
         items: of each the shape of the pixels in its slot, the pixels, or why there are none.
+        deep: whether each has more than 8 bits a channel.
         failure: what ended the order that no unreadable picture did.
         warnings: what was logged.
     """
 
     number: int
     items: list[Shape | NDArray[np.uint8] | str]
+    deep: list[bool]
     failure: Exception | None
     warnings: list[str]
 
@@ -95,12 +98,16 @@ class _Worker:
 
     def carry_out(self, order: Order) -> Answer:
         found: list[Shape | NDArray[np.uint8] | str] = []
+        deep: list[bool] = []
         failure = None
         try:
-            found = [self._load(order.split, *item) for item in order.items]
+            for item in order.items:
+                with deep_pictures() as modes:
+                    found.append(self._load(order.split, *item))
+                deep.append(bool(modes))
         except Exception as error:  # whatever a user's own benchmark raises
             failure = _sendable(error)
-        return Answer(order.number, found, failure, self._warnings.taken())
+        return Answer(order.number, found, deep, failure, self._warnings.taken())
 
     def _load(
         self, split: Split, position: int, image: str, slot: int | None

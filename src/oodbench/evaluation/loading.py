@@ -22,12 +22,16 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Pixels of an item, uint8 `(frames, H, W, 3)`, or why there are none."""
+    """Pixels of an item, uint8 `(frames, H, W, 3)`, or why there are none.
+
+    `deep`: the file has more than 8 bits a channel.
+    """
 
     item: Item
     position: int
     pixels: NDArray[np.uint8] | None
     reason: str = ""
+    deep: bool = False
 
 
 class Loader(Protocol):

@@ -108,16 +108,16 @@ class ProcessLoader:
                     return
                 number, group = waiting.popleft()
                 n_waiting -= len(group)
-                for task, found in zip(group, pool.answer(number), strict=True):
-                    yield self._loaded(task, found)
+                for task, (found, deep) in zip(group, pool.answer(number), strict=True):
+                    yield self._loaded(task, found, deep)
         finally:
             pool.close()
             slots.close()
 
-    def _loaded(self, task: Task, found: NDArray[np.uint8] | str) -> Loaded:
+    def _loaded(self, task: Task, found: NDArray[np.uint8] | str, deep: bool) -> Loaded:
         if isinstance(found, str):
             return left_out(task, found, skip_unreadable=self._skip_unreadable)
-        return Loaded(task.item, task.position, found)
+        return Loaded(task.item, task.position, found, deep=deep)
 
 
 def _groups(tasks: Iterator[Task], together: int) -> Iterator[list[Task]]:
@@ -144,7 +144,7 @@ class _Pool:
         self._n_orders = 0
         self._backlog: deque[tuple[int, list[Task]]] = deque()
         self._taken: dict[int, list[int | None]] = {}
-        self._answers: dict[int, list[NDArray[np.uint8] | str]] = {}
+        self._answers: dict[int, list[tuple[NDArray[np.uint8] | str, bool]]] = {}
         self._said: set[str] = set()
 
     def order(self, group: list[Task]) -> int:
@@ -154,8 +154,9 @@ class _Pool:
         self._send()
         return self._n_orders
 
-    def answer(self, number: int) -> list[NDArray[np.uint8] | str]:
-        """Wait for the answer to an order: pixels of each item, or why there are none.
+    def answer(self, number: int) -> list[tuple[NDArray[np.uint8] | str, bool]]:
+        """Wait for the answer to an order: pixels of each item, or why there are none, and whether
+        it has more than 8 bits a channel.
 
         Raises:
             DataError: a worker died.
@@ -213,7 +214,8 @@ class _Pool:
             raise answer.failure
         taken = self._taken.pop(answer.number)
         self._answers[answer.number] = [
-            self._pixels(found, slot) for found, slot in zip(answer.items, taken, strict=True)
+            (self._pixels(found, slot), deep)
+            for found, slot, deep in zip(answer.items, taken, answer.deep, strict=True)
         ]
 
     def _pixels(

@@ -14,6 +14,7 @@ from oodbench.benchmarks.base import Benchmark, Item, Split
 from oodbench.core.building import build
 from oodbench.core.schema import RunConfig
 from oodbench.core.versions import versions
+from oodbench.data.depth import deep_pictures
 from oodbench.evaluation.pixel_cache import PixelCache, open_cache
 from oodbench.preprocessing import Transform
 
@@ -60,9 +61,11 @@ class Reader:
         known = cache.get(position)
         if known is not None:
             return known
-        pictures = self._benchmark.load(split.root / item.image)
+        with deep_pictures(scale=self.reading.run.data.deep_pictures == "scale") as deep:
+            pictures = self._benchmark.load(split.root / item.image)
         pixels = np.stack([self._transform(picture) for picture in pictures])
-        cache.put(position, pixels)
+        if not deep:  # the cache would not say that it is
+            cache.put(position, pixels)
         return pixels
 
     def _cache(self, split: Split) -> PixelCache:

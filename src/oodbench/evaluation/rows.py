@@ -54,11 +54,13 @@ class Rows:
         self._engine = self._note = ""
         self._parts: list[Columns] = []
         self._skipped: list[Skipped] = []
+        self._deep: list[int] = []
         self._waiting: list[tuple[Batch, Computed]] = []
 
     def add(self, batch: Batch, computed: Computed | None) -> None:
         """Take the next batch; None where it has no frames."""
         self._skipped += batch.skipped
+        self._deep += batch.deep
         if computed is not None:
             self._engine, self._note = computed.engine, computed.note
             self._batch_size = computed.batch_size
@@ -89,9 +91,10 @@ class Rows:
             device=_both(before.device if before else "", self._device),
             batch_size=self._batch_size,
             note=_both(before.note if before else "", self._note),
+            deep=(*(before.deep if before else ()), *self._deep),
         )
         write_chunk(path, _joined(self._parts), info, append=goes_on)
-        self._parts, self._skipped = [], []
+        self._parts, self._skipped, self._deep = [], [], []
 
 
 def _both(before: str, now: str) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.errors import DataError
 from oodbench.core.loader import load_ahead
+from oodbench.data.depth import deep_pictures
 from oodbench.evaluation.loading import Loaded, Task, left_out
 
 ReadPixels = Callable[[Split, int, Item], NDArray[np.uint8]]
@@ -35,7 +36,8 @@ class ThreadLoader:
     def load(self, task: Task) -> Loaded:
         """One item, in the thread that calls this."""
         try:
-            pixels = self._read(task.split, task.position, task.item)
+            with deep_pictures() as deep:
+                pixels = self._read(task.split, task.position, task.item)
         except DataError as error:
             return left_out(task, str(error), skip_unreadable=self._skip_unreadable)
-        return Loaded(task.item, task.position, pixels)
+        return Loaded(task.item, task.position, pixels, deep=bool(deep))

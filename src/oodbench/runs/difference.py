@@ -20,7 +20,7 @@ def difference(run: RunConfig) -> list[str]:
     Empty where preprocessing and attack are the benchmark's own, the precision is fp32, and nothing
     is allowed that is refused otherwise.
     """
-    return [*_model(run), *_preprocessing(run), *_attack(run), *_precision(run)]
+    return [*_model(run), *_data(run), *_preprocessing(run), *_attack(run), *_precision(run)]
 
 
 def difference_text(words: Iterable[str]) -> str:
@@ -36,6 +36,11 @@ def _model(run: RunConfig) -> list[str]:
         if model is not None and model.allow_unstable:
             found.append(f"{key}.allow_unstable=true")
     return found
+
+
+def _data(run: RunConfig) -> list[str]:
+    deep = run.data.deep_pictures
+    return [] if deep == "clip" else [f"data.deep_pictures={deep}"]
 
 
 def _preprocessing(run: RunConfig) -> list[str]:

@@ -49,7 +49,7 @@ def key_document(
     return {
         "schema": SCHEMA,
         "model": _model(run.model, weights),
-        "preprocessing": _preprocessing(run.preprocessing),
+        "preprocessing": {**_preprocessing(run.preprocessing), **_deep_pictures(run)},
         "benchmark": {
             "protocol": _protocol(run.benchmark.protocol),
             "version": run.benchmark.version,
@@ -104,6 +104,12 @@ def _preprocessing(node: dict[str, Any]) -> dict[str, Any]:
     if arguments.get("_target_") == PIPELINE and arguments.get("backend") == PIL:
         del arguments["backend"]
     return arguments
+
+
+def _deep_pictures(run: RunConfig) -> dict[str, str]:
+    """Only what is not the usual: values that torchvision would cut off."""
+    deep = run.data.deep_pictures
+    return {} if deep == "clip" else {"deep_pictures": deep}
 
 
 def _model(model: ModelConfig, weights: str | None) -> dict[str, Any]:

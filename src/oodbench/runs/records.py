@@ -35,6 +35,7 @@ class ChunkInfo:
         skipped: items without a row.
         engine, device, batch_size: how the rows were computed.
         note: why it was another engine than the one asked for.
+        deep: positions of the items of more than 8 bits a channel.
     """
 
     n_items: int
@@ -43,6 +44,7 @@ class ChunkInfo:
     device: str
     batch_size: int
     note: str = ""
+    deep: tuple[int, ...] = ()
 
 
 def chunk_path(directory: Path, split: str, chunk: int) -> Path:
@@ -65,7 +67,8 @@ def write_chunk(
     tables = [pa.table(arrays)] if arrays else []
     if append and (stored := _read_table(path, None)).num_rows:
         tables.insert(0, stored)
-    metadata = {METADATA_KEY: json.dumps(asdict(info), sort_keys=True).encode()}
+    said = {name: value for name, value in asdict(info).items() if name != "deep" or value}
+    metadata = {METADATA_KEY: json.dumps(said, sort_keys=True).encode()}
     whole = pa.concat_tables(tables) if tables else pa.table({})
     table = whole.combine_chunks().replace_schema_metadata(metadata)
     with atomic_path(path) as part:
@@ -78,7 +81,7 @@ def read_info(path: Path) -> ChunkInfo | None:
         metadata = pq.read_schema(path).metadata or {}
         stored = json.loads(metadata[METADATA_KEY])
         skipped = tuple(Skipped(**item) for item in stored.pop("skipped"))
-        return ChunkInfo(skipped=skipped, **stored)
+        return ChunkInfo(skipped=skipped, deep=tuple(stored.pop("deep", ())), **stored)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         # ArrowInvalid and bad JSON are ValueErrors; a damaged footer is an OSError to pyarrow.
         return None

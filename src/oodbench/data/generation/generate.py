@@ -93,7 +93,12 @@ def build(product: Product, plan: GenerationPlan) -> None:
     start = perf_counter()
     try:
         manifest.claim(plan.out, product.command, own, versions)
-        made, damaged = _make_missing(product, plan, list(_tasks(product, plan, folders, maker)))
+        deep: set[str] = set()
+        try:
+            tasks = list(_tasks(product, plan, folders, maker))
+            made, damaged = _make_missing(product, plan, tasks, deep)
+        finally:  # of those that are finished nothing is read again
+            n_deep = manifest.add_deep(plan.out, deep)
         complete = {cell: settle(plan.out / cell, maker.suffix) for cell in plan.cells}
         manifest.finish(plan.out, complete, damaged)
     except OSError as error:
@@ -108,6 +113,13 @@ def build(product: Product, plan: GenerationPlan) -> None:
         f", {len(damaged)} damaged pictures left out" if damaged else "",
         product.notice,
     )
+    if n_deep:
+        log.warning(
+            "%d clean pictures have more than 8 bits a channel (%s lists them): values above 255 "
+            "are cut off, as torchvision does; save them with 8 bits to keep them",
+            n_deep,
+            plan.out / manifest.NAME,
+        )
 
 
 def package_versions(*packages: str) -> dict[str, str]:
@@ -148,9 +160,13 @@ def _source_folders(source: Path) -> list[Folder]:
 
 
 def _make_missing(
-    product: Product, plan: GenerationPlan, tasks: Sequence[Task]
+    product: Product, plan: GenerationPlan, tasks: Sequence[Task], deep: set[str]
 ) -> tuple[int, dict[str, str]]:
-    """Number of files made, and the reason for each picture that was left out."""
+    """Number of files made, and the reason for each picture that was left out.
+
+    Args:
+        deep: names of pictures of more than 8 bits a channel are added to it.
+    """
     from oodbench.data.generation.workers import carried_out
 
     made = 0
@@ -163,16 +179,18 @@ def _make_missing(
         closing(carried_out(carry_out, tasks, workers)) as results,
     ):
         for task, outcome in results:
+            name = f"{task.class_name}/{task.source.name}"
             if isinstance(outcome, OodbenchError):
                 if not plan.skip_damaged or not isinstance(outcome, DataError):
                     raise outcome
-                name = f"{task.class_name}/{task.source.name}"
                 if name not in damaged:
                     log.info("left out: %s", outcome)
                 damaged[name] = str(outcome)
             else:
-                made += len(outcome)
-                for cell, checksum in outcome.items():
+                made += len(outcome.checksums)
+                if outcome.deep:
+                    deep.add(name)
+                for cell, checksum in outcome.checksums.items():
                     checksums.note(plan.out / cell, task.file, checksum)
             progress.advance(len(task.cells))
     return made, damaged

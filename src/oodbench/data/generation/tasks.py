@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from oodbench.core.files import write_together
 from oodbench.data.corruptions.parameters import stream_name
+from oodbench.data.depth import deep_pictures
 
 Picture = NDArray[np.uint8]
 
@@ -55,18 +56,29 @@ class Task:
         return stream_name(self.class_name, self.source.name) + self.maker.suffix
 
 
-def carry_out(task: Task) -> dict[str, str]:
-    """Write the files of a task, each atomically, as <cell>/<class>/<name><suffix>.
+@dataclass(frozen=True)
+class Made:
+    """What became of a task.
 
-    Returns:
-        The sha256 of each cell's file.
+    Attributes:
+        checksums: the sha256 of each cell's file.
+        deep: the clean picture has more than 8 bits a channel.
+    """
+
+    checksums: dict[str, str]
+    deep: bool
+
+
+def carry_out(task: Task) -> Made:
+    """Write the files of a task, each atomically, as <cell>/<class>/<name><suffix>.
 
     Raises:
         DataError: the clean picture cannot be read, by name.
         OSError: a file cannot be written.
     """
-    picture = task.maker.prepare(task.source)
+    with deep_pictures() as deep:
+        picture = task.maker.prepare(task.source)
     name = stream_name(task.class_name, task.source.name)
     made = {cell: task.maker.make(picture, cell, task.seed, name) for cell in task.cells}
     write_together({task.out / cell / task.file: data for cell, data in made.items()})
-    return {cell: sha256(data).hexdigest() for cell, data in made.items()}
+    return Made({cell: sha256(data).hexdigest() for cell, data in made.items()}, bool(deep))
