@@ -95,6 +95,7 @@ RADIUS = "give a number from 0 up in units of [0, 1], such as 0.03 or '${frac:8,
         (["shard.count=2", "shard.index=2"], "shard.index=2: must be 0..1"),
         (["shard.index=-1"], "shard.index=-1: must be 0..0"),
         (["data.on_error=ignore"], "data.on_error=ignore: available: stop, skip"),
+        (["data.deep_pictures=drop"], "data.deep_pictures=drop: available: clip, scale"),
         (["engine.precision=fp8"], "engine.precision=fp8: available: fp32, tf32, bf16, fp16"),
         (
             ["model.weights.layout=odd"],

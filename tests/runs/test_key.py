@@ -79,6 +79,7 @@ def test_what_changes_no_number_is_not_in_the_key(override: str) -> None:
         "model.outputs=probabilities",
         "model.allow_unstable=true",
         "model.weights.entry=ema",
+        "data.deep_pictures=scale",
         "preprocessing.square_crop=true",
         "preprocessing.resize=255",
         "preprocessing.crop=223",

@@ -1,5 +1,6 @@
 """Chunks that come back as they were written, and damaged ones that are seen as such."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,8 +103,9 @@ def test_info_roundtrip(tmp_path: Path) -> None:
     skipped = (Skipped("n01440764/ü.JPEG", "truncated"), Skipped("b.JPEG", "no picture"))
     info = ChunkInfo(n_items=6, skipped=skipped, engine="compile", device="cuda:0", batch_size=64)
     path = chunk_path(tmp_path, "", 7)
-    write_chunk(path, columns(), info)
-    assert read_info(path) == info
+    for deep in ((), (3, 5)):
+        write_chunk(path, columns(), replace(info, deep=deep))
+        assert read_info(path) == replace(info, deep=deep)
 
 
 def test_chunks_are_joined_in_order(tmp_path: Path) -> None:

@@ -71,7 +71,9 @@ def test_caches_loaders_and_raised_limits_count_the_same(
     common = ["model=toy", "engine=eager", *how]
     first = cli(*common, "limit=15")
     assert first.stdout.count("1 picture of more than 8 bits a channel: ") == 1
-    assert cli(*common, "benchmark.version=2").stdout.count(CUT_OFF) == 1  # filled, read, or neither
+    assert (
+        cli(*common, "benchmark.version=2").stdout.count(CUT_OFF) == 1
+    )  # filled, read, or neither
     assert cli(*common, "benchmark.chunk_size=7").stdout.count(CUT_OFF) == 1
     assert cli(*common).stdout.count(CUT_OFF) == 1
 

@@ -212,6 +212,32 @@ def test_wrong_sources_are_named(
 
 
 @needs_opencv
+def test_pictures_of_more_than_8_bits_are_counted_and_listed(
+    source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    deep = source / "n01443537" / "deep.png"
+    Image.fromarray(np.full((256, 256), 30000, np.uint16)).save(deep)
+    options = [*QUICK[:-2], "--workers"]
+    for workers in ("1", "2"):
+        caplog.clear()
+        assert run(source, out, *options, workers) == 0
+        (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+        assert warning.getMessage().startswith(
+            f"1 clean pictures have more than 8 bits a channel ({out / 'manifest.json'} lists them)"
+        )
+        assert read_json(out / "manifest.json")["deep"] == ["n01443537/deep.png"]
+    with Image.open(out / "contrast" / "1" / "n01443537" / "deep.JPEG") as opened:
+        assert np.asarray(opened).min() > 250  # white
+    fresh = tmp_path / "fresh"
+    assert run(source, fresh, *options, "2") == 0
+    assert read_json(fresh / "manifest.json")["deep"] == ["n01443537/deep.png"]
+    deep.unlink()
+    assert run(source, tmp_path / "none", *QUICK) == 0
+    assert "deep" not in read_json(tmp_path / "none" / "manifest.json")
+
+
+@needs_opencv
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_damaged_picture_stops_the_run_or_is_left_out(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: str
