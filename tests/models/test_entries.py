@@ -140,6 +140,19 @@ def test_a_nested_entry_is_named_by_its_path(path: Path) -> None:
     assert_seed(read(content, path, "ema"), 2)  # there is one set below
 
 
+def test_sets_in_a_list_count_too(path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"\(model, averages\.0\)"):
+        read({"model": state(1), "averages": [state(2)]}, path)
+    assert_seed(read({"models": [state(2)]}, path), 2)
+
+
+def test_a_dictionary_within_itself_holds_no_weights(path: Path) -> None:
+    content: dict[str, Any] = {"epoch": 1}
+    content["again"] = content
+    with pytest.raises(WeightsError, match=r"no state dict \(its entries: epoch, again\)"):
+        read(content, path)
+
+
 def test_an_entry_that_is_not_there_lists_those_that_are(path: Path) -> None:
     content = {"model": state(1), "model_ema": state(2)}
     with pytest.raises(

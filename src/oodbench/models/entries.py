@@ -27,6 +27,9 @@ HALF = 0.5
 
 _MOST_NAMED = 6
 
+_DEEPEST = 8
+"""Dictionaries within each other, of which a damaged file may have any number."""
+
 
 def state_dict_of(
     content: Any, *, path: Path, entry: str | None = None, wanted: Iterable[str] = ()
@@ -95,16 +98,14 @@ def similar(one: int, other: int) -> bool:
 def _sets(content: Any, at: tuple[str, ...]) -> Iterator[tuple[str, StateDict]]:
     """(keys joined by dots, tensors) of everything that could be a state dict."""
     if isinstance(content, list | tuple):
-        content = dict(zip(map(str, range(len(content))), content, strict=True))
-        if not _is_set(content):
-            return
-    if not isinstance(content, Mapping):
+        content = {str(index): value for index, value in enumerate(content)}
+    if not isinstance(content, Mapping) or len(at) > _DEEPEST:
         return
     if _is_set(content):
         yield ".".join(at), dict(content)
         return
     for key, value in content.items():
-        if isinstance(key, str):
+        if isinstance(key, str) and isinstance(value, Mapping | list | tuple):
             yield from _sets(value, (*at, key))
 
 
