@@ -22,8 +22,8 @@ from oodbench.runs.difference import difference
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, is_done, make_plan, unidentified_paths
 from oodbench.runs.results import RunFailure, write_failure
-from oodbench.sweeps.composing import CONFIG_PATH, register_all
-from oodbench.sweeps.jobs import SweepLoader, launch_with
+from oodbench.sweeps.composing import CONFIG_PATH
+from oodbench.sweeps.launching import prepare_launch
 from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
 
 log = logging.getLogger("oodbench")
@@ -103,8 +103,7 @@ def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 2 a sweep matched nothing, 130 Ctrl-C."""
     # Before torch is imported: or threads that wait for each other take cores from the decoders.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    register_all()
-    launch_with(SweepLoader)
+    prepare_launch()
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="config")(task)
     started = time.monotonic()
     try:

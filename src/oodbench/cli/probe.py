@@ -15,7 +15,8 @@ from omegaconf import DictConfig
 
 from oodbench.core.errors import OodbenchError, failure_line
 from oodbench.probe.schema import ProbeConfig, register_probe_schema, validate_probe
-from oodbench.sweeps.composing import CONFIG_PATH, register_all
+from oodbench.sweeps.composing import CONFIG_PATH
+from oodbench.sweeps.launching import prepare_launch
 from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
 
 log = logging.getLogger("oodbench")
@@ -75,7 +76,7 @@ def _rank() -> int:
 
 def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 130 Ctrl-C."""
-    register_all()
+    prepare_launch()
     register_probe_schema()
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="probe")(task)
     try:

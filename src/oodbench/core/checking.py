@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from oodbench.core.errors import ConfigError, first_line
+from oodbench.core.ids import TARGET
 
 Schema = TypeVar("Schema")
 
@@ -23,6 +25,7 @@ def merged(config: DictConfig, schema: type[Schema]) -> Schema:
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        refuse_odd_values(plain)
         checked = OmegaConf.to_object(OmegaConf.merge(_node(schema), plain))
     except ConfigKeyError as error:
         raise ConfigError(_unknown_key(error)) from None
@@ -32,6 +35,33 @@ def merged(config: DictConfig, schema: type[Schema]) -> Schema:
         raise ConfigError(f"the config is no {schema.__name__}")
     return checked
 
+
+def refuse_odd_values(value: Any, key: str = "") -> None:
+    """Refuse what no key can mean: NaN, infinity, integers of more than 63 bits, and a `_target_`
+    that is no text.
+
+    Args:
+        value: a plain config, or a part of one.
+        key: of the part.
+
+    Raises:
+        ConfigError: there is one, by its key.
+    """
+    if isinstance(value, dict):
+        if not isinstance(value.get(TARGET, ""), str):
+            raise ConfigError(f"{key}.{TARGET}={value[TARGET]}: must be a dotted name")
+        for name, item in value.items():
+            refuse_odd_values(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            refuse_odd_values(item, f"{key}[{index}]")
+    elif isinstance(value, float) and not isfinite(value):
+        raise ConfigError(f"{key}={value}: must be a finite number")
+    elif isinstance(value, int) and abs(value) >= _LARGEST:
+        raise ConfigError(f"{key}={str(value)[:30]}…: too large a number")
+
+
+_LARGEST = 2**63
 
 _nodes: dict[type[Any], DictConfig] = {}
 

@@ -4,6 +4,7 @@ Constructor arguments are under nodes with `_target_`, which are free here and c
 constructor's signature before it is called (`oodbench.core.building`).
 """
 
+import re
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -14,9 +15,11 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from oodbench.core.budget import parse_budget
 from oodbench.core.checking import at_least, merged, one_of
 from oodbench.core.errors import ConfigError
+from oodbench.core.names import check_name
 
 FAMILIES = ("default", "tf_efficientnet")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
+_FRACTION = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
 LAYOUTS = ("plain", "positional", "moco_v2", "timm", "transformers", "onnx")
 
 
@@ -235,8 +238,26 @@ def validate(config: DictConfig) -> RunConfig:
     # Before anything is resolved: the published preprocessing is looked up by the family.
     one_of("model.family", str(config.model.family), FAMILIES)
     run = merged(config, RunConfig)
+    run.attack = with_fractions(run.attack)
     _check_values(run)
     return run
+
+
+def with_fractions(value: Any) -> Any:
+    """A node in which text such as `8/255` is the number, as eps is usually written.
+
+    Raises:
+        ConfigError: a denominator is 0.
+    """
+    if isinstance(value, dict):
+        return {name: with_fractions(item) for name, item in value.items()}
+    found = _FRACTION.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    numerator, denominator = map(float, found.groups())
+    if denominator == 0:
+        raise ConfigError(f"attack: {value}: divides by 0")
+    return numerator / denominator
 
 
 def source_model(attack: dict[str, Any]) -> ModelConfig | None:
@@ -293,3 +314,7 @@ def _check_values(run: RunConfig) -> None:
             raise ConfigError(f"preprocessing.{name} is missing")
     if "name" not in run.attack:
         raise ConfigError("attack.name is missing")
+    check_name("model.name", run.model.name)
+    check_name("benchmark.name", run.benchmark.name)
+    check_name("preprocessing.name", run.preprocessing["name"])
+    check_name("attack.name", run.attack["name"])

@@ -8,6 +8,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from oodbench.core.checking import at_least, merged, one_of
 from oodbench.core.errors import ConfigError
+from oodbench.core.names import check_name
 from oodbench.core.schema import LAYOUTS, ModelConfig, WeightsDirectoryConfig, shipped
 from oodbench.preprocessing import INTERPOLATIONS
 
@@ -109,6 +110,7 @@ def validate_probe(config: DictConfig) -> ProbeConfig:
 
 
 def _check_values(probe: ProbeConfig) -> None:
+    check_name("model.name", probe.model.name)
     one_of("precision", probe.precision, PRECISIONS)
     one_of("recipe.augment", probe.recipe.augment, AUGMENTATIONS)
     one_of("data.classes", probe.data.classes, CLASSES)
