@@ -79,10 +79,17 @@ def one_of(key: str, value: str, allowed: Iterable[str]) -> None:
         raise ConfigError(f"{key}={value}: available: {', '.join(allowed)}")
 
 
-def at_least(key: str, value: float, least: int) -> None:
+def at_least(key: str, value: float, least: float) -> None:
     """Refuse a smaller value, and NaN."""
     if not value >= least:
         raise ConfigError(f"{key}={value}: must be at least {least}")
+
+
+def within(key: str, value: float, least: float, most: float) -> None:
+    """Refuse a smaller or larger value."""
+    at_least(key, value, least)
+    if value > most:
+        raise ConfigError(f"{key}={value}: must be at most {most}")
 
 
 def alternatives(name: str, available: Iterable[str]) -> str:

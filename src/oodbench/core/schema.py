@@ -7,13 +7,14 @@ constructor's signature before it is called (`oodbench.core.building`).
 import re
 from dataclasses import dataclass, field
 from importlib.resources import files
+from operator import attrgetter
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from oodbench.core.budget import parse_budget
-from oodbench.core.checking import at_least, merged, one_of
+from oodbench.core.checking import merged, one_of, within
 from oodbench.core.errors import ConfigError
 from oodbench.core.names import check_name
 
@@ -282,11 +283,33 @@ def source_model(attack: dict[str, Any]) -> ModelConfig | None:
     return source
 
 
+def _check_url(url: str | None) -> None:
+    if url is not None and not url.startswith(("https://", "http://", "file://", "ftp://")):
+        raise ConfigError(f"model.weights.url={url}: must begin with https:// or http://")
+
+
 def shipped(group: str) -> list[str]:
     """Names of the configs of a group that come with oodbench."""
     folder = files("oodbench.conf").joinpath(group)
     names = (entry.name for entry in folder.iterdir())
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+
+
+_RANGES = {
+    "benchmark.chunk_size": (1, 10**9),
+    "data.cache_gib": (0, 10**6),
+    "data.workers": (1, 1024),
+    "engine.batch_size": (1, 2**20),
+    "engine.threads": (1, 1024),
+    "engine.tolerance": (0, 10**9),
+    "limit": (1, 10**12),
+    "model.crop_pct": (0.01, 100),
+    "model.input_size": (1, 20_000),
+    "model.weights.random_seed": (0, 2**63 - 1),
+    "seed": (0, 2**63 - 1),
+    "shard.count": (1, 10**6),
+}
+"""Smallest and largest value of a number, where it is given: beyond them libraries crash."""
 
 
 def _check_values(run: RunConfig) -> None:
@@ -296,16 +319,10 @@ def _check_values(run: RunConfig) -> None:
     one_of("data.loader", run.data.loader, ("auto", "threads", "processes"))
     one_of("model.weights.layout", run.model.weights.layout, LAYOUTS)
     one_of("model.outputs", run.model.outputs, ("logits", "probabilities"))
-    at_least("benchmark.chunk_size", run.benchmark.chunk_size, 1)
-    at_least("shard.count", run.shard.count, 1)
-    for key, value in (
-        ("engine.batch_size", run.engine.batch_size),
-        ("engine.threads", run.engine.threads),
-        ("data.workers", run.data.workers),
-        ("limit", run.limit),
-    ):
-        if value is not None:
-            at_least(key, value, 1)
+    for key, (least, most) in _RANGES.items():
+        if (value := attrgetter(key)(run)) is not None:
+            within(key, value, least, most)
+    _check_url(run.model.weights.url)
     parse_budget(run.budget)
     if not 0 <= run.shard.index < run.shard.count:
         raise ConfigError(f"shard.index={run.shard.index}: must be 0..{run.shard.count - 1}")

@@ -55,7 +55,7 @@ def resolve_device(device: str) -> str:
     if device_type(device) == "cuda":
         _refuse_missing_card(device, torch.cuda.device_count() if usable else 0)
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (AssertionError, RuntimeError) as error:
         reason = one_line(error, 100)
         raise ConfigError(
