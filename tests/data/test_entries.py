@@ -1,7 +1,6 @@
 """What is beside the pictures: links that lead nowhere, folders of systems, other files."""
 
 import logging
-import os
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,13 @@ def root(tmp_path: Path) -> Path:
     for name, size in (("b.JPEG", 3), ("a.png", 2), ("x.gif", 1), ("notes.txt", 1), (".c.png", 1)):
         (folder / name).write_bytes(bytes(size))
     (folder / "inner.png").mkdir()
-    os.symlink("a.png", folder / "linked.png")
-    os.symlink("nowhere", folder / "dead.png")
-    os.symlink("round", folder / "round")
+    (folder / "linked.png").symlink_to("a.png")
+    (folder / "dead.png").symlink_to("nowhere")
+    (folder / "round").symlink_to("round")
     for name in ("lost+found", "@eaDir", "__MACOSX", "$RECYCLE.BIN", ".Trash-0"):
         (tmp_path / name).mkdir()
-    os.symlink("circle", tmp_path / "circle")
-    os.symlink(".", tmp_path / "n01443537", target_is_directory=True)
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "n01443537").symlink_to(".", target_is_directory=True)
     return tmp_path
 
 
