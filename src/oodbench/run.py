@@ -14,7 +14,8 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from oodbench.core.errors import OodbenchError, failure_line
+from oodbench.core.command import quiet_pipe
+from oodbench.core.errors import OodbenchError, failure_line, is_mendable
 from oodbench.core.schema import RunConfig, shipped, validate
 from oodbench.models.facts import bare_name_notice
 from oodbench.reports.text import describe
@@ -60,7 +61,7 @@ def task(config: DictConfig) -> None:
         outcome = Outcome("failed", cell, failure_line(error))
         if run is not None:
             _keep_failure(run, plan.paths if plan else unidentified_paths(run), outcome.message)
-        log.error("%s: %s", cell, outcome.message, exc_info=not isinstance(error, OodbenchError))
+        log.error("%s: %s", cell, outcome.message, exc_info=not is_mendable(error))
     write_outcome(Path(HydraConfig.get().runtime.output_dir), outcome)
     if outcome.message and outcome.state != "failed":
         print(outcome.message, flush=True)
@@ -107,7 +108,8 @@ def main() -> None:
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="config")(task)
     started = time.monotonic()
     try:
-        launch()
+        with quiet_pipe():
+            launch()
     except KeyboardInterrupt:
         print("\ninterrupted: whole chunks are kept, the same command goes on", file=sys.stderr)
         sys.stdout.flush()

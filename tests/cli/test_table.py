@@ -47,7 +47,7 @@ def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
-        f"no finished run below {tmp_path}/outputs/runs; run oodbench model=… first\n"
+        f"error: no finished run below {tmp_path}/outputs/runs; run oodbench model=… first\n"
     )
     assert not (tmp_path / "outputs").exists()
 
@@ -57,7 +57,9 @@ def test_default_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main([]) == 1
-    assert capsys.readouterr().err.startswith("no finished run below outputs/runs; run oodbench")
+    assert capsys.readouterr().err.startswith(
+        "error: no finished run below outputs/runs; run oodbench"
+    )
 
 
 def test_damaged_normaliser(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

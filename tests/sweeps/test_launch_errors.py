@@ -12,8 +12,8 @@ from oodbench.run import main
 from oodbench.sweeps.launching import with_home
 
 REFUSED = [
-    (["limt=5"], "unknown key limt: did you mean limit? available: attack, "),
-    (["model=toyy"], "model=toyy: did you mean toy? available: "),
+    (["limt=5"], r"unknown key limt: did you mean limit\? available: attack, "),
+    (["model=toyy"], r"model=toyy: did you mean toy\? available: "),
     (["benchmark=x"], "benchmark=x: available: adversarial, "),
     (["attack=nan"], "such as attack=none, not a number or null"),
     (["attack=7"], "such as attack=none, not a number or null"),

@@ -13,7 +13,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from oodbench.core.errors import OodbenchError, failure_line
+from oodbench.core.errors import failure_line, is_mendable
 from oodbench.probe.schema import ProbeConfig, register_probe_schema, validate_probe
 from oodbench.sweeps.composing import CONFIG_PATH
 from oodbench.sweeps.launching import prepare_launch
@@ -62,8 +62,7 @@ def task(config: DictConfig) -> None:
         outcome = run_probe(probe)
     except Exception as error:
         outcome = Outcome("failed", name, failure_line(error))
-        mendable = isinstance(error, OodbenchError)
-        log.error("%s: %s", name, outcome.message, exc_info=not mendable)
+        log.error("%s: %s", name, outcome.message, exc_info=not is_mendable(error))
     write_outcome(Path(HydraConfig.get().runtime.output_dir), outcome)
     if outcome.state != "failed" and _rank() == 0:
         print(outcome.message, flush=True)

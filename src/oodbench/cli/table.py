@@ -4,10 +4,11 @@ import argparse
 import sys
 
 from oodbench.cli.arguments import add_run_arguments, print_problems
-from oodbench.core.errors import OodbenchError
+from oodbench.core.command import as_command
 from oodbench.reports.tables.write import rescore_all, write_attack_report, write_tables
 
 
+@as_command("interrupted: the same command does it again")
 def main(arguments: list[str] | None = None) -> int:
     """Write and print the tables.
 
@@ -22,15 +23,11 @@ def main(arguments: list[str] | None = None) -> int:
         arguments exit with 2, as argparse does.
     """
     chosen = argument_parser().parse_args(arguments)
-    try:
-        if chosen.rescore:
-            rescore_all(chosen.output_root, chosen.allow_target)
-        written = write_tables(chosen.output_root, chosen.normaliser)
-        print_problems(written.problems)
-        report = write_attack_report(chosen.output_root) if chosen.attack_report else None
-    except OodbenchError as error:
-        print(error, file=sys.stderr)
-        return 1
+    if chosen.rescore:
+        rescore_all(chosen.output_root, chosen.allow_target)
+    written = write_tables(chosen.output_root, chosen.normaliser)
+    print_problems(written.problems)
+    report = write_attack_report(chosen.output_root) if chosen.attack_report else None
     if not chosen.quiet:
         shown = written if report is None else report
         print(shown.text)

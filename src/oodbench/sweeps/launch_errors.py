@@ -51,7 +51,7 @@ def report_in_one_line(function: Callable[[], Any]) -> Any:
     try:
         return function()
     except Exception as error:
-        if os.environ.get(FULL) == "1":
+        if os.environ.get(FULL) == "1" or isinstance(error, BrokenPipeError):
             raise
         print(f"error: {launch_line(error)}", file=sys.stderr)
         sys.exit(1)
