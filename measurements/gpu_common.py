@@ -3,9 +3,9 @@
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,14 +18,17 @@ from numpy.typing import NDArray
 from oodbench.core.schema import validate
 from oodbench.engines.base import Forward
 from oodbench.evaluation.assemble import setting_of
-from oodbench.evaluation.choose_loader import loader_of
 from oodbench.evaluation.evaluate import EXAMPLES, Setting
 from oodbench.evaluation.loading import Task
 from oodbench.evaluation.reader import Reader, Reading
+from oodbench.runs.chunks import Chunk, all_chunks
 from oodbench.runs.plan import Plan, make_plan
 
 WITH_WEIGHTS = ("efficientnet_lite0",)
 """The others are built with random weights: nothing is downloaded."""
+
+ROUNDS = 10
+"""Times 5,000 pictures."""
 
 Pixels = NDArray[np.uint8]
 Row = dict[str, Any]
@@ -127,14 +130,15 @@ def planned(job: Job, model: str, *overrides: str) -> Plan:
 
 
 @contextmanager
-def opened(plan: Plan, n_items: int = 1_000_000) -> Iterator[Setting]:
+def opened(plan: Plan, chunks: Sequence[Chunk] | None = None) -> Iterator[Setting]:
     """Loader, network and engine of a plan, as a run has them.
 
     Args:
-        n_items: that will be loaded; on few of them `data.loader=auto` starts no processes.
+        chunks: that are to be computed; None: ten times all pictures, as many as ImageNet has.
     """
+    todo = all_chunks(plan) * ROUNDS if chunks is None else chunks
     with Reader(Reading(plan.run, plan.document, plan.counts), plan.benchmark) as read:
-        yield setting_of(plan, loader_of(plan, read, n_items))
+        yield setting_of(plan, read, todo)
 
 
 def tasks_of(plan: Plan) -> list[Task]:
@@ -144,7 +148,8 @@ def tasks_of(plan: Plan) -> list[Task]:
 
 def pixels_of(plan: Plan, count: int) -> Pixels:
     """Of the first pictures, `(N, H, W, 3)`."""
-    with opened(plan, n_items=1) as setting:
+    first = replace(all_chunks(plan)[0], stop=1)  # so few that this process loads them
+    with opened(plan, [first]) as setting:
         loaded = setting.loader.loaded(islice(iter(tasks_of(plan)), count), count)
         return np.concatenate([found.pixels.copy() for found in loaded if found.pixels is not None])
 

@@ -161,7 +161,8 @@ def other_engines(job: Job, work: Work) -> Iterator[Row]:
     eager: Speed | None = None
     for name in engine_names(job):
         # Random weights give no logits to tell classes apart by: the gate is measured elsewhere.
-        plan = plan_of(job, work, f"engine={name}", "engine.tolerance=1000")
+        options = (f"engine={name}", f"engine.batch_size={size}", "engine.tolerance=1000")
+        plan = plan_of(job, work, *options)
         pixels = pixels_of(plan, AHEAD)
         try:
             with opened(plan) as setting:
@@ -210,8 +211,10 @@ def evaluated(job: Job, plan: Plan, found: dict[str, int]) -> Iterator[int]:
         TemporaryDirectory(dir=job.scratch) as records,
     ):
         size = setting.batch_size
-        batches = load_batches(chunks, setting.loader, progress, batch_size=size)
-        rows = Rows(Path(records), setting.readout, device=setting.device, batch_size=size)
+        batches = load_batches(
+            chunks, setting.loader, progress, batch_size=size, pinned=job.on_cuda
+        )
+        rows = Rows(Path(records), setting.readout, device=setting.device)
         for batch, computed in compute(batches, setting):
             rows.add(batch, computed)
             if computed is not None:
