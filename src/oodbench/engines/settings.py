@@ -37,8 +37,12 @@ def engine_target(engine: EngineConfig, *, attack: bool) -> Any:
     return engine.when_attacked.get(target, target) if attack else target
 
 
-def resolve_device(device: str) -> str:
+def resolve_device(device: str, key: str = "engine.device") -> str:
     """`auto` becomes cuda where PyTorch can use it, else cpu; other names are taken as they are.
+
+    Args:
+        device: auto, cpu, cuda, cuda:1, …
+        key: that names it, for messages.
 
     Raises:
         ConfigError: this machine has no such device.
@@ -50,32 +54,29 @@ def resolve_device(device: str) -> str:
     usable = torch.cuda.is_available()
     if device == "auto":
         if not usable:
-            log.warning("engine.device=auto: the CPU computes: %s", _why_no_cuda())
+            log.warning("%s=auto: the CPU computes: %s", key, _why_no_cuda())
         return "cuda" if usable else "cpu"
     if device_type(device) == "cuda":
-        _refuse_missing_card(device, torch.cuda.device_count() if usable else 0)
+        _refuse_missing_card(device, torch.cuda.device_count() if usable else 0, key)
     try:
         torch.zeros(1, device=device).item()
     except (AssertionError, RuntimeError) as error:
         reason = one_line(error, 100)
-        raise ConfigError(
-            f"engine.device={device}: PyTorch has none ({reason}); use engine.device=cpu"
-        ) from error
+        raise ConfigError(f"{key}={device}: PyTorch has none ({reason}); use {key}=cpu") from error
     return device
 
 
-def _refuse_missing_card(device: str, count: int) -> None:
+def _refuse_missing_card(device: str, count: int, key: str) -> None:
     if count == 0:
         raise ConfigError(
-            f"engine.device={device}: PyTorch finds no CUDA device ({_why_no_cuda()}); use "
-            "engine.device=cpu"
+            f"{key}={device}: PyTorch finds no CUDA device ({_why_no_cuda()}); use {key}=cpu"
         )
     index = device.partition(":")[2]
     if index.isdigit() and int(index) >= count:
         raise ConfigError(
-            f"engine.device={device}: the CUDA devices here are cuda:0 to cuda:{count - 1}"
+            f"{key}={device}: the CUDA devices here are cuda:0 to cuda:{count - 1}"
             if count > 1
-            else f"engine.device={device}: the one CUDA device here is cuda:0"
+            else f"{key}={device}: the one CUDA device here is cuda:0"
         )
 
 
