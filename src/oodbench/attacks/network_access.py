@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.attacks.checks import check_count, check_range, refuse_without_gradients
+from oodbench.attacks.host import to_device
 from oodbench.attacks.memory import (
     MemoryBudget,
     Planner,
@@ -30,9 +31,9 @@ CUDA_MICRO_BATCH = 64
 _ALL = 2**31
 """More than any batch has."""
 
-Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Logits `(k, K)` and the places int64 `(k,)` of these images in the batch -> values `(k,)`, and
-bool `(k,)` of which of them the gradient is wanted."""
+Objective = Callable[[Tensor, slice], tuple[Tensor, list[bool]]]
+"""Logits `(k, K)` and the places of these images in the batch -> values `(k,)`, and of which of
+them the gradient is wanted, for the host to know without asking the device."""
 
 _Part = TypeVar("_Part")
 
@@ -44,13 +45,13 @@ class Passed:
     Attributes:
         logits: `(N, K)`, detached like everything here.
         values: of the objective, `(N,)`.
-        wanted: bool `(N,)`.
+        wanted: of which of the N images the gradient was.
         gradients: of each value with respect to its own image; 0 where not wanted.
     """
 
     logits: Tensor
     values: Tensor
-    wanted: Tensor
+    wanted: list[bool]
     gradients: Tensor
 
 
@@ -82,7 +83,7 @@ class Passes:
             AttackError: memory runs out with a single image.
         """
 
-        def forward(part: Tensor, places: Tensor) -> Tensor:
+        def forward(part: Tensor, places: slice) -> Tensor:
             with torch.no_grad():
                 return torch.as_tensor(self.network(part))
 
@@ -93,8 +94,8 @@ class Passes:
 
         Args:
             images: `(N, C, H, W)`, N at least 1.
-            objective: is called again for the same images when memory runs out, so that it must
-                change nothing.
+            objective: is called again for the same images when memory runs out, so that what it
+                keeps must be kept by their places.
             backward: False where no gradient will be wanted, which saves keeping activations.
 
         Raises:
@@ -102,16 +103,17 @@ class Passes:
             ConfigError: the network has no gradients.
         """
 
-        def both(part: Tensor, places: Tensor) -> Passed:
+        def both(part: Tensor, places: slice) -> Passed:
             with torch.set_grad_enabled(backward):
                 leaves = part.detach().requires_grad_(backward)
                 logits = self.network(leaves)
                 if backward:
                     refuse_without_gradients(logits)
                 values, wanted = objective(logits, places)
-                if backward and wanted.any():
-                    # The sum, not the mean: an image's gradient is then the same in every batch.
-                    (gradients,) = torch.autograd.grad(values[wanted].sum(), leaves)
+                if backward and any(wanted):
+                    # Of the sum, not the mean: an image's is then the same in every batch.
+                    weights = to_device(torch.tensor(wanted), values.device).to(values.dtype)
+                    (gradients,) = torch.autograd.grad(values, leaves, weights)
                 else:
                     gradients = torch.zeros_like(part)
             return Passed(logits.detach(), values.detach(), wanted, gradients)
@@ -120,16 +122,16 @@ class Passes:
         return Passed(
             _joined([part.logits for part in parts]),
             _joined([part.values for part in parts]),
-            _joined([part.wanted for part in parts]),
+            [wanted for part in parts for wanted in part.wanted],
             _joined([part.gradients for part in parts]),
         )
 
-    def in_parts(self, images: Tensor, one: Callable[[Tensor, Tensor], _Part]) -> list[_Part]:
+    def in_parts(self, images: Tensor, one: Callable[[Tensor, slice], _Part]) -> list[_Part]:
         """Results for parts of the images, in their order, smaller ones once memory has run out.
 
         Args:
             images: `(N, C, H, W)`.
-            one: takes a part and its places int64 `(k,)` in the batch.
+            one: takes a part and its places in the batch.
 
         Raises:
             AttackError: memory runs out with a single image.
@@ -140,8 +142,7 @@ class Passes:
             part = images[done : done + self.micro_batch]
             failure: BaseException | None = None
             try:
-                places = torch.arange(done, done + len(part), device=images.device)
-                parts.append(one(part, places))
+                parts.append(one(part, slice(done, done + len(part))))
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
