@@ -106,6 +106,19 @@ def test_a_gpu_is_given_more_at_once() -> None:
     assert default_micro_batch(torch.device("cuda", 0)) == 64
 
 
+def test_a_budget_lets_a_gpu_have_as_many_as_fit() -> None:
+    most = default_micro_batch(torch.device("cuda", 1), planned=True)
+    assert most == 256
+    assert default_micro_batch(torch.device("cpu"), planned=True) == 8
+
+    def planned(needed: int) -> int:
+        """Of nine tenths of 10.05 GiB."""
+        planner = Planner(10.05, measure=lambda step, device: needed)
+        return planner.of(mlp(), pictures(2), most).micro_batch
+
+    assert [planned(GIB // 10), planned(GIB // 100)] == [90, 256]
+
+
 def widths(access: NetworkAccess, count: int = 20) -> list[int]:
     network, seen = mlp(), list[int]()
     network.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))

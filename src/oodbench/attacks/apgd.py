@@ -122,7 +122,7 @@ class APGD:
             restarts: runs per image, with `dlr_targeted` per target.
             targets: of `dlr_targeted`: the likeliest wrong classes, one after the other.
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA.
+                on CUDA, with `memory` up to 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

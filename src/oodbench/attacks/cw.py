@@ -51,7 +51,7 @@ class CarliniWagnerL2:
             iterations: gradient steps, at least 1.
             learning_rate: of Adam, in tanh space.
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA.
+                on CUDA, with `memory` up to 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

@@ -17,7 +17,7 @@ from oodbench.attacks.memory import (
     halved,
     own_bytes,
 )
-from oodbench.models.device_memory import is_out_of_memory, release
+from oodbench.models.device_memory import is_out_of_memory, release, without_frames
 from oodbench.models.folding import FoldedNetworks
 
 CPU_MICRO_BATCH = 8
@@ -27,6 +27,10 @@ without oneDNN."""
 
 CUDA_MICRO_BATCH = 64
 """A GPU has no such cache and wants work for all its units; what does not fit is halved."""
+
+MOST_ON_CUDA = 256
+"""With a memory budget, which says what fits: the larger the batch, the less of the time goes into
+asking the GPU for its next operation."""
 
 _ALL = 2**31
 """More than any batch has."""
@@ -146,7 +150,7 @@ class Passes:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                failure = error.with_traceback(None)  # its frames hold the activations
+                failure = without_frames(error)
             if failure is None:
                 done += len(part)
             else:
@@ -189,7 +193,7 @@ class NetworkAccess:
 
         Args:
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU,
-                64 on CUDA.
+                64 on CUDA, with `memory` 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
             gradients: whether the attack uses any.
             state: tensors of an image's size that the attack keeps for each one in the network.
@@ -233,12 +237,19 @@ class NetworkAccess:
             return self._micro_batch
         if self._as_it_is and self._planner.budget is None:
             return _ALL
-        return default_micro_batch(device)
+        return default_micro_batch(device, planned=self._planner.budget is not None)
 
 
-def default_micro_batch(device: torch.device) -> int:
-    """Images in the network at once, unless configured."""
-    return CUDA_MICRO_BATCH if device.type == "cuda" else CPU_MICRO_BATCH
+def default_micro_batch(device: torch.device, *, planned: bool = False) -> int:
+    """Images in the network at once, unless configured.
+
+    Args:
+        device: that computes.
+        planned: it is the most, of which as many are used as a memory budget allows.
+    """
+    if device.type != "cuda":
+        return CPU_MICRO_BATCH
+    return MOST_ON_CUDA if planned else CUDA_MICRO_BATCH
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

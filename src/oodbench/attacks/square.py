@@ -61,7 +61,7 @@ class Square:
             queries: squares tried on an image, at least 1.
             first_area: share of the picture that the first square covers (p of the paper).
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA.
+                on CUDA, with `memory` up to 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

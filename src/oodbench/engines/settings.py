@@ -20,8 +20,9 @@ ON_AN_ACCELERATOR = 32
 """Not measured. Two batches of the largest network, 800 pixels a side, fit 40 GB."""
 
 
-OF_ATTACK = {"cpu": 16, "cuda": 128}
-"""Batch size by type of device: an attack refills its own small batches from it."""
+OF_ATTACK = {"cpu": 16, "cuda": 256}
+"""Batch size by type of device: an attack refills its own small batches from it; on CUDA these are of
+up to 256 pictures where `attack.memory` is set."""
 
 
 def engine_target(engine: EngineConfig, *, attack: bool) -> Any:
