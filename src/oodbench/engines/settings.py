@@ -21,8 +21,8 @@ ON_AN_ACCELERATOR = 32
 
 
 OF_ATTACK = {"cpu": 16, "cuda": 256}
-"""Batch size by type of device: an attack refills its own small batches from it; on CUDA these are of
-up to 256 pictures where `attack.memory` is set."""
+"""Batch size by type of device: an attack refills its own small batches from it; on CUDA these are
+of up to 256 pictures where `attack.memory` is set."""
 
 
 def engine_target(engine: EngineConfig, *, attack: bool) -> Any:
