@@ -59,8 +59,48 @@ class Passed:
     gradients: Tensor
 
 
-class Passes:
-    """A prepared network; `micro_batch` falls when memory runs out."""
+class Parts:
+    """As many images at once as fit; `micro_batch` falls when memory runs out."""
+
+    def __init__(self, micro_batch: int = _ALL) -> None:
+        """Set up.
+
+        Args:
+            micro_batch: images at once.
+        """
+        self.micro_batch = micro_batch
+
+    def in_parts(self, images: Tensor, one: Callable[[Tensor, slice], _Part]) -> list[_Part]:
+        """Results for parts of the images, in their order, smaller ones once memory has run out.
+
+        Args:
+            images: `(N, C, H, W)`.
+            one: takes a part and its places in the batch.
+
+        Raises:
+            AttackError: memory runs out with a single image.
+        """
+        parts: list[_Part] = []
+        done = 0
+        while done < len(images):
+            part = images[done : done + self.micro_batch]
+            failure: BaseException | None = None
+            try:
+                parts.append(one(part, slice(done, done + len(part))))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                failure = without_frames(error)
+            if failure is None:
+                done += len(part)
+            else:
+                self.micro_batch = halved(len(part), failure)
+                release(images.device)
+        return parts
+
+
+class Passes(Parts):
+    """A prepared network."""
 
     def __init__(self, network: nn.Module, micro_batch: int) -> None:
         """Set up.
@@ -69,8 +109,8 @@ class Passes:
             network: images in [0, 1] -> logits `(N, K)`, frozen.
             micro_batch: images in it at once.
         """
+        super().__init__(micro_batch)
         self.network = network
-        self.micro_batch = micro_batch
 
     def groups(self, images: Tensor) -> Iterator[Tensor]:
         """Positions int64 `(k,)` of as many images as go through at once."""
@@ -129,34 +169,6 @@ class Passes:
             [wanted for part in parts for wanted in part.wanted],
             _joined([part.gradients for part in parts]),
         )
-
-    def in_parts(self, images: Tensor, one: Callable[[Tensor, slice], _Part]) -> list[_Part]:
-        """Results for parts of the images, in their order, smaller ones once memory has run out.
-
-        Args:
-            images: `(N, C, H, W)`.
-            one: takes a part and its places in the batch.
-
-        Raises:
-            AttackError: memory runs out with a single image.
-        """
-        parts: list[_Part] = []
-        done = 0
-        while done < len(images):
-            part = images[done : done + self.micro_batch]
-            failure: BaseException | None = None
-            try:
-                parts.append(one(part, slice(done, done + len(part))))
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                failure = without_frames(error)
-            if failure is None:
-                done += len(part)
-            else:
-                self.micro_batch = halved(len(part), failure)
-                release(images.device)
-        return parts
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.base import Attack, image_seed
 from oodbench.attacks.checks import ImageError, check_result
+from oodbench.attacks.network_access import Parts
 from oodbench.benchmarks.base import Readout
 from oodbench.core.errors import AttackError
 from oodbench.core.progress import Progress
@@ -92,14 +93,14 @@ def compute(batches: Iterator[Batch], setting: Setting) -> Iterator[tuple[Batch,
     As many batches are in the engine at once as keep it busy.
     """
     first, batches = _peek(batches)
-    forwards = _Forwards(setting.prepare, first)
+    forwards, parts = _Forwards(setting.prepare, first), Parts()
     in_flight: deque[tuple[Batch, _Running | None]] = deque()
     for batch in batches:
         if batch.frames:
             forward = forwards.of(batch)
             while len(in_flight) >= forward.depth:
                 yield _finished(in_flight.popleft())
-            in_flight.append((batch, _started(batch, forward, setting)))
+            in_flight.append((batch, _started(batch, forward, setting, parts)))
         else:
             in_flight.append((batch, None))
     while in_flight:
@@ -141,13 +142,19 @@ class _Forwards:
         return self._known[shape]
 
 
-def _started(batch: Batch, forward: Forward, setting: Setting) -> _Running:
+def _started(batch: Batch, forward: Forward, setting: Setting, parts: Parts) -> _Running:
     if setting.attack is None:
         return _Running(batch, forward, forward.start(batch.pixels), {})
     images = images_of(batch.pixels, torch.device(setting.device)).contiguous()
-    clean = forward.logits(images)
+    clean = _logits(forward, images, parts)
     attacked, columns = _attacked(setting.attack, images, clean, batch, setting)
-    return _Running(batch, forward, _Done(forward.logits(attacked)), columns)
+    return _Running(batch, forward, _Done(_logits(forward, attacked, parts)), columns)
+
+
+def _logits(forward: Forward, images: Tensor, parts: Parts) -> NDArray[np.float32]:
+    """Of a whole batch at once if it fits: an attack is given more pictures than a forward pass."""
+    found = parts.in_parts(images, lambda part, _: forward.logits(part))
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def _attacked(
