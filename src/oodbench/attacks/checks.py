@@ -172,15 +172,15 @@ def refuse_nan(
     if bad.any():
         first = int(bad.nonzero()[0])
         where = int(steps[first]) if isinstance(steps, Tensor) else steps
-        raise ImageError(int(positions[first]), count, nan_complaint(step, where))
+        raise ImageError(int(positions[first]), count, nan_complaint(where, step))
 
 
-def nan_complaint(step: str, number: int) -> str:
+def nan_complaint(number: int, step: str = "iteration") -> str:
     """What is said of an image whose logits are not numbers.
 
     Args:
-        step: what the attack counts, such as `iteration`.
-        number: where it was.
+        number: where the attack was.
+        step: what it counts.
     """
     return f"gives logits that are NaN at {step} {number}"
 

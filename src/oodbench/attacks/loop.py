@@ -192,11 +192,15 @@ class Descent:
 
     def _refuse_nan(self, slots: _Slots, first_nan: list[int]) -> None:
         """Refuse the image whose logits were NaN first."""
-        bad = [(step, place) for place, step in enumerate(first_nan) if step != NEVER]
+        bad = [
+            (step - slot.step, place)  # passes since then, as a negative number
+            for place, (slot, step) in enumerate(zip(slots.known, first_nan, strict=True))
+            if step != NEVER
+        ]
         if bad:
-            step, place = min(bad)
-            position = slots.known[place].position
-            raise ImageError(position, len(self.images), nan_complaint("iteration", step))
+            _, place = min(bad)
+            position, complaint = slots.known[place].position, nan_complaint(first_nan[place])
+            raise ImageError(position, len(self.images), complaint)
 
     def _refilled(self, slots: _Slots) -> _Slots:
         """With starts of waiting images in the free places."""
