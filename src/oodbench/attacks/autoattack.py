@@ -49,7 +49,7 @@ class AutoAttack:
             targets: classes that targeted APGD and FAB try, the likeliest wrong ones.
             queries: of Square.
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA.
+                on CUDA, with `memory` up to 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

@@ -16,9 +16,9 @@ ON_THE_CPU = 8
 outgrow the cache. OpenVINO takes the pictures one by one whatever the batch."""
 
 
-PIXELS = {"clean": 256 * 224**2, "attack": 128 * 224**2}
+PIXELS = 256 * 224**2
 """Of a batch on an accelerator, at most: from here on larger batches gain little. Not measured
-yet. An attack refills its own small batches from one of these."""
+yet. An attack refills its own small batches from one, which with `attack.memory` are as large."""
 
 ATTACKED_ON_THE_CPU = 16
 
@@ -116,7 +116,7 @@ def default_batch_size(device: str, *, attack: bool = False, pixels: int = NATIV
     """
     if device == "cpu":
         return ATTACKED_ON_THE_CPU if attack else ON_THE_CPU
-    return power_of_two(PIXELS["attack" if attack else "clean"] / pixels)
+    return power_of_two(PIXELS / pixels)
 
 
 def power_of_two(most: float) -> int:

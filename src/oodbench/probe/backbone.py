@@ -14,7 +14,7 @@ from oodbench.core.schema import ModelConfig, WeightsConfig
 from oodbench.engines.pytorch import autocast
 from oodbench.models import loading
 from oodbench.models.build import build_classifier
-from oodbench.models.device_memory import free_text, is_out_of_memory, release
+from oodbench.models.device_memory import free_text, is_out_of_memory, release, without_frames
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class Backbone(nn.Module):
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                failure = error.with_traceback(None)  # its frames hold the activations
+                failure = without_frames(error)
             if failure is None:
                 done += len(part)
             else:
