@@ -345,3 +345,12 @@ def test_a_config_with_a_shipped_name_is_not_silently_ignored(toy: Path, cli: Cl
     assert done.returncode == 0
     assert "my_conf/model/resnet50.yaml is ignored" in done.stderr
     assert "toy.yaml is ignored" not in done.stderr
+
+
+def test_scores_of_attacked_pictures_are_refused_for_a_clean_run(toy: Path, cli: Cli) -> None:
+    found = cli("model=toy", "benchmark=adversarial", "attack=none")
+    assert found.returncode == 1
+    said = found.stdout + found.stderr
+    assert "counts attacked pictures: use an attack, such as attack=pgd_targeted" in said
+    assert "Traceback" not in said
+    assert not list(toy.rglob("*.parquet"))

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.utils import get_object
+
 from oodbench.benchmarks.base import Benchmark, Split
 from oodbench.core.budget import item_counts, parse_budget
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.files import read_json
+from oodbench.core.ids import SCORES, located_name
 from oodbench.core.schema import DataConfig, RunConfig, source_model
 from oodbench.data.listing import folder_names
 from oodbench.data.manifest import found_notice
@@ -96,10 +99,12 @@ def find_data(run: RunConfig) -> Data:
 
     Raises:
         DataError: data are missing or incomplete.
+        ConfigError: a score needs an attack, and the run has none.
     """
     benchmark: Benchmark = build(run.benchmark.protocol, "benchmark.protocol")
     splits = benchmark.splits()
     missing = benchmark.missing_splits()
+    _refuse_unattacked(run)
     _refuse_generated(run)
     _check_complete(run, splits, missing)
     return Data(benchmark, splits, missing)
@@ -223,6 +228,18 @@ def _source_weights(run: RunConfig) -> Weights | None:
 
 def _roots(run: RunConfig, splits: Sequence[Split]) -> set[Path]:
     return {Path(run.benchmark.root), *(split.root for split in splits)}
+
+
+def _refuse_unattacked(run: RunConfig) -> None:
+    """Scores of attacked pictures have nothing to count in a clean run."""
+    if "_target_" in run.attack:
+        return
+    for name in run.benchmark.protocol.get(SCORES) or ():
+        if getattr(get_object(located_name(str(name))), "needs_attack", False):
+            raise ConfigError(
+                f"benchmark={run.benchmark.name} attack={run.attack['name']}: {name} counts "
+                f"attacked pictures: use an attack, such as attack={run.benchmark.attack}"
+            )
 
 
 def _refuse_generated(run: RunConfig) -> None:
