@@ -87,7 +87,7 @@ class AutoAttack:
             eps=self.eps,
             norm=norm,
         )
-        square = Square(name="square", eps=eps, norm=norm, queries=queries)
+        square = Square(name="square", eps=eps, norm=norm, queries=queries, rescale_schedule=False)
         # One folded copy and one measurement for all of them.
         self.access = dlr.access = fab.access = square.access = ce.access
         self.attacks: tuple[Attack, ...] = (ce, dlr, fab, square)

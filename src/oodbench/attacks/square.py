@@ -49,6 +49,7 @@ class Square:
         norm: str = "linf",
         queries: int = 5000,
         first_area: float = 0.8,
+        rescale_schedule: bool = True,
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
     ) -> None:
@@ -60,6 +61,8 @@ class Square:
             norm: linf or l2.
             queries: squares tried on an image, at least 1.
             first_area: share of the picture that the first square covers (p of the paper).
+            rescale_schedule: the squares shrink as much over these queries as over the 10,000 of
+                the paper; otherwise as in the first ones of those.
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
                 on CUDA, with `memory` up to 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
@@ -76,6 +79,7 @@ class Square:
         if not 0 < first_area <= 1:
             raise ConfigError(f"attack.first_area={first_area}: must be above 0 and at most 1")
         self.first_area = first_area
+        self.rescale_schedule = rescale_schedule
         self.access = NetworkAccess(micro_batch, memory, gradients=False, state=_STATE)
 
     def __call__(
@@ -112,7 +116,7 @@ class Square:
 
     def side(self, query: int, shape: torch.Size) -> int:
         """Side in pixels of a square (section 3.2 of the paper), for pictures `(C, H, W)`."""
-        of_ten_thousand = int(query / self.queries * 10_000)
+        of_ten_thousand = int(query / self.queries * 10_000) if self.rescale_schedule else query
         divisor = next((d for last, d in _SCHEDULE if of_ten_thousand <= last), _LAST_DIVISOR)
         _, height, width = shape
         return self.squares.side(self.first_area / divisor * height * width, height, width)

@@ -1,8 +1,9 @@
 """What the Square Attack tries: its first pattern and its next square, under each norm.
 
 Offsets are from the clean pictures, `(k, C, H, W)` wherever the pictures are; the draws are made on
-the CPU, and no step waits for the device. All is as in the authors' code (max-andr/square-attack,
-and from there torchattacks), also the order of the draws.
+the CPU, and no step waits for the device. All is as in the authors' code (max-andr/square-attack),
+also the order of the draws. Later copies of it, auto-attack's and torchattacks', add up the length
+that an l_2 query moves over all channels, where the authors keep that of each channel.
 """
 
 import math
@@ -104,7 +105,7 @@ class L2Squares:
         either = torch.zeros_like(offset)
         either[filled] = either[emptied] = 1
         unused = (self.radius**2 - offset.square().sum().double()).clamp(min=0) / channels
-        length = (unused.to(offset.dtype) + (offset * either).square().sum()).sqrt()
+        length = (unused.to(offset.dtype) + _lengths(offset * either).square()).sqrt()
         pyramids = _pyramids(side, offset, generator)
         pyramids = pyramids * _like(_signs((channels, 1, 1), generator), offset)
         held = offset[filled]
