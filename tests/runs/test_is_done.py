@@ -8,7 +8,8 @@ from run_factory import run_result
 
 from oodbench.core.errors import DataError
 from oodbench.core.files import write_json
-from oodbench.runs.plan import Plan, is_done, make_plan
+from oodbench.runs.done import is_done
+from oodbench.runs.plan import Plan, make_plan
 from oodbench.runs.results import write_result
 from oodbench.sweeps.catalogue import load_runs
 

@@ -168,6 +168,8 @@ class DataConfig:
     """Accept fewer pictures than the official count; the cell is marked."""
     on_error: str = "stop"
     """What to do about a picture that cannot be read: stop, or skip (counted and listed)."""
+    max_skipped: float = 0.01
+    """Share of the run's items, rounded up, that `skip` may leave out; beyond it the run stops."""
     workers: int | None = None
     """Threads or processes that decode; null: one for each core that the process may use."""
     loader: str = "auto"
@@ -285,6 +287,8 @@ def _check_values(run: RunConfig) -> None:
     ):
         if value is not None:
             at_least(key, value, 1)
+    if not 0 <= run.data.max_skipped <= 1:
+        raise ConfigError(f"data.max_skipped={run.data.max_skipped}: must be a share, 0 to 1")
     parse_budget(run.budget)
     if not 0 <= run.shard.index < run.shard.count:
         raise ConfigError(f"shard.index={run.shard.index}: must be 0..{run.shard.count - 1}")

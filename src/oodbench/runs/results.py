@@ -9,8 +9,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from oodbench.core.checksum import agrees, write_checked
 from oodbench.core.errors import DataError
-from oodbench.core.files import write_json
 from oodbench.core.schema import ColumnConfig, ColumnMetric
 from oodbench.core.shipped import is_official, shipped_column
 from oodbench.metrics.attack_traits import AttackTraits, traits_before_they_were_stored
@@ -120,13 +120,13 @@ class StoredRuns:
 
 
 def write_result(path: Path, result: RunResult) -> None:
-    """Write result.json atomically; NaN becomes null."""
-    write_json(path, {"schema": SCHEMA, **result_content(result)})
+    """Write result.json atomically, with its checksum; NaN becomes null."""
+    write_checked(path, {"schema": SCHEMA, **result_content(result)})
 
 
 def write_failure(paths: RunPaths, failure: RunFailure) -> None:
-    """Write error.json atomically."""
-    write_json(paths.error, {"schema": SCHEMA, **asdict(failure)})
+    """Write error.json atomically, with its checksum."""
+    write_checked(paths.error, {"schema": SCHEMA, **asdict(failure)})
 
 
 def result_content(result: RunResult) -> dict[str, Any]:
@@ -224,6 +224,8 @@ def _content(path: Path, kind: type) -> dict[str, Any] | None:
         raise _unusable(path, getattr(error, "strerror", None) or str(error)) from None
     if not isinstance(content, dict):
         raise _unusable(path, f"it holds no {kind.__name__}")
+    if not agrees(content):
+        raise _unusable(path, "its checksum is another")
     schema = content.pop("schema", 1)
     if schema not in range(1, SCHEMA + 1):
         raise DataError(
