@@ -1,7 +1,7 @@
 """Which chunks a run has, and which of them are on disk. Imports no torch: plans need it, too."""
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,22 +53,25 @@ def missing_chunks(plan: Plan) -> Iterator[Chunk]:
     """
     skips = accepts_skipped(plan)
     for chunk in own_chunks(plan):
-        if (missing := missing_part(plan, chunk, skips=skips)) is not None:
+        if (missing := missing_part(plan, chunk, skips=skips, say=log.warning)) is not None:
             yield missing
 
 
-def missing_part(plan: Plan, chunk: Chunk, *, skips: bool) -> Chunk | None:
+def missing_part(
+    plan: Plan, chunk: Chunk, *, skips: bool, say: Callable[[str], None] = log.debug
+) -> Chunk | None:
     """What is to be done of a chunk, None where its file covers it.
 
     A chunk that is done anew is done as far as its file reached, be it further than was asked for.
 
     Args:
         skips: whether items may stay left out that could not be read; else they are tried again.
+        say: called with the line about a file that is damaged or does not belong there.
     """
     try:
         info = checked_info(chunk_file(plan, chunk), chunk.split.name, chunk.first, plan.key)
     except DataError as error:
-        log.warning("%s", error)
+        say(str(error))
         return chunk
     if is_whole(chunk, info, skips=skips):
         return None

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.core.lease import SUFFIX, Leases
 from oodbench.runs.chunks import Chunk, accepts_skipped, chunk_file, missing_part
 from oodbench.runs.plan import Plan
-from oodbench.runs.records import ChunkInfo, write_chunk
+from oodbench.runs.records import ChunkInfo, read_info, write_chunk
 
 
 class Claims:
@@ -34,9 +35,20 @@ class Claims:
         self._chunks = chunks
         self._leases = leases
         self._skips = accepts_skipped(plan)
+        self._taken: Iterator[Chunk] = self._take()
+
+    def any_free(self) -> bool:
+        """Take the first chunk that is free, so that nothing is built in vain; False: none is."""
+        first = next(self._taken, None)
+        if first is not None:
+            self._taken = chain([first], self._taken)
+        return first is not None
 
     def __iter__(self) -> Iterator[Chunk]:
         """What is left of each chunk that this process may compute, leased."""
+        return self._taken
+
+    def _take(self) -> Iterator[Chunk]:
         for chunk in self._chunks:
             lease = lease_path(chunk_file(self._plan, chunk))
             if self._leases.take(lease) is not None:
@@ -49,7 +61,12 @@ class Claims:
             else:
                 yield left
 
-    def write(self, chunk: Chunk, columns: Mapping[str, NDArray[np.generic]], info: ChunkInfo) -> None:
+    def before(self, chunk: Chunk) -> ChunkInfo | None:
+        """What the file of a chunk that was taken covers already, None where nothing."""
+        goes_on = chunk.start > chunk.first
+        return read_info(chunk_file(self._plan, chunk)) if goes_on else None
+
+    def write(self, chunk: Chunk, columns: Mapping[str, NDArray[Any]], info: ChunkInfo) -> None:
         """Write a chunk that was taken, and let go of it.
 
         Where the process was stopped for so long that another one has taken the chunk over, the

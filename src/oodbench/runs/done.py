@@ -1,6 +1,7 @@
 """Whether a run is done: its result and the records that it rests on. Imports no torch."""
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 
 from oodbench.core.errors import DataError
@@ -31,7 +32,13 @@ def is_done(plan: Plan) -> RunResult | None:
             plan.cell,
         )
         return None
-    result = stored_result(plan)
+    try:
+        result = _result_of(plan)
+    except DataError as error:
+        if plan.paths.result.is_dir():
+            raise
+        log.warning("%s", error)
+        return None
     if result is None:
         return None
     whole = covering(plan, result)
@@ -44,24 +51,10 @@ def is_done(plan: Plan) -> RunResult | None:
 
 
 def stored_result(plan: Plan) -> RunResult | None:
-    """The result of this very run on disk; one that cannot be used is named in a warning.
-
-    Raises:
-        DataError: there is a folder in its place, so that none could be written.
-    """
-    try:
-        result = read_result(plan.paths.result)
-    except DataError as error:
-        if plan.paths.result.is_dir():
-            raise
-        log.warning("%s", error)
-        return None
-    if result is None or not same_document(read_json(plan.paths.key_document), plan.document):
-        return None
-    if result.key != plan.key:
-        log.warning("%s: not used: of run %s, not of %s", plan.paths.result, result.key, plan.key)
-        return None
-    return result
+    """The result of this very run on disk, None where there is none that can be used."""
+    with suppress(DataError):
+        return _result_of(plan)
+    return None
 
 
 def covering(plan: Plan, result: RunResult | None) -> Plan:
@@ -74,8 +67,25 @@ def covering(plan: Plan, result: RunResult | None) -> Plan:
     return replace(plan, counts=counts)
 
 
+def _result_of(plan: Plan) -> RunResult | None:
+    """The result of this very run.
+
+    Raises:
+        DataError: the file is damaged, or of another run.
+    """
+    result = read_result(plan.paths.result)
+    if result is None or not same_document(read_json(plan.paths.key_document), plan.document):
+        return None
+    if result.key != plan.key:
+        raise DataError(f"{plan.paths.result}: not used: of run {result.key}, not of {plan.key}")
+    return result
+
+
 def _records_are_there(plan: Plan, result: RunResult) -> bool:
-    """Whether there are whole chunks for all items of the plan; one that is not is named."""
+    """Whether there are whole chunks for all items of the plan.
+
+    A missing one is named here; one that is damaged, by what then looks for missing chunks.
+    """
     in_doubt = plan.paths.error.exists()
     for chunk in all_chunks(plan):
         path = chunk_file(plan, chunk)
@@ -92,7 +102,6 @@ def _records_are_there(plan: Plan, result: RunResult) -> bool:
 def _is_sound(plan: Plan, chunk: Chunk) -> bool:
     try:
         info = checked_info(chunk_file(plan, chunk), chunk.split.name, chunk.first, plan.key)
-    except DataError as error:
-        log.warning("%s", error)
+    except DataError:
         return False
     return is_whole(chunk, info, skips=plan.run.data.on_error == "skip")

@@ -70,7 +70,7 @@ def write_chunk(
         append: keep the rows of the file that is there, before these.
 
     Raises:
-        DataError: the file that is there is damaged.
+        DataError: the file that is there is damaged, or the rows are not those of the chunk.
     """
     arrays = {name: _arrow(values) for name, values in columns.items()}
     tables = [pa.table(arrays)] if arrays else []
@@ -79,6 +79,8 @@ def write_chunk(
     metadata = {METADATA_KEY: json.dumps(asdict(info), sort_keys=True).encode()}
     whole = pa.concat_tables(tables) if tables else pa.table({})
     table = whole.combine_chunks().replace_schema_metadata(metadata)
+    if info.first is not None:
+        _check(path, info, table, info.split or "", info.first, info.key)
     content = BytesIO()
     pq.write_table(table, content, compression="zstd", write_page_checksum=True)
     with atomic_path(path) as part:
@@ -204,9 +206,7 @@ def _info(metadata: Mapping[bytes, bytes] | None) -> ChunkInfo:
     return ChunkInfo(skipped=skipped, **stored)
 
 
-def _check(
-    path: Path, info: ChunkInfo, table: pa.Table, split: str, first: int, key: str
-) -> None:
+def _check(path: Path, info: ChunkInfo, table: pa.Table, split: str, first: int, key: str) -> None:
     """Refuse a chunk that is not at its place, or not whole.
 
     Raises:

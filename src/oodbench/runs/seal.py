@@ -1,9 +1,10 @@
 """A checksum of a Parquet file, inside the file.
 
-Parquet's own page checksums leave out the pages' headers and the footer, where a flipped bit changes
-values unseen. The seal is a sha256 of all other bytes of the file and stands between the last page
-and the footer, a place that no reader looks at: pages are found by their offsets, the footer from
-the end. So a file and its checksum are replaced at once, whatever is killed, and copied together.
+Parquet's own page checksums leave out the pages' headers and the footer, where a flipped bit
+changes values unseen. The seal is a sha256 of all other bytes of the file and stands between the
+last page and the footer, a place that no reader looks at: pages are found by their offsets, the
+footer from the end. So a file and its checksum are replaced at once, whatever is killed, and copied
+together.
 """
 
 import hashlib
@@ -46,4 +47,3 @@ def has_seal(content: bytes) -> bool:
 def _footer_start(content: bytes) -> int:
     length = int.from_bytes(content[-_TAIL : -_TAIL + 4], "little")
     return len(content) - _TAIL - length
-
