@@ -7,6 +7,8 @@ import pandas as pd
 from oodbench.benchmarks.second_run import Normaliser
 from oodbench.core.errors import DataError
 
+_LARGEST = {"flip_probability": 1, "top5_distance": 15}
+
 
 def read_normaliser(path: Path) -> Normaliser:
     """AlexNet's scores from a CSV file.
@@ -15,7 +17,8 @@ def read_normaliser(path: Path) -> Normaliser:
         path: columns `perturbation`, `flip_probability` (fraction), `top5_distance` (0..15).
 
     Raises:
-        DataError: the file cannot be read, lacks a column or holds something that is no number.
+        DataError: the file cannot be read, lacks a column, names a perturbation twice, or holds
+            something that is no such score above 0, by which one can divide.
     """
     columns = {"flip_probability": float, "top5_distance": float}
     try:
@@ -27,6 +30,15 @@ def read_normaliser(path: Path) -> Normaliser:
             f"{path}: no normaliser ({reason}); it needs the columns perturbation, "
             "flip_probability and top5_distance"
         ) from error
+    if len(twice := rows.index[rows.index.duplicated()]):
+        raise DataError(f"{path}: {twice[0]} has two rows: remove one of them")
+    for column, largest in _LARGEST.items():
+        for name, value in rows[column].items():
+            if not 0 < value <= largest:
+                raise DataError(
+                    f"{path}: {column} of {name} is {value}: a normaliser is above 0 and at most "
+                    f"{largest}; measure it again, or leave out the row"
+                )
     return {
         str(name): {"flip_probability": float(flips), "top5_distance": float(distance)}
         for name, flips, distance in rows.itertuples()

@@ -50,9 +50,10 @@ def setting_of(plan: Plan, read: Reader, chunks: Sequence[Chunk]) -> Setting:
     n_items = sum(chunk.stop - chunk.start for chunk in chunks)
     shape = first_shape(read, chunks) if plan.device != "cpu" else None
     n_pictures = n_items * (shape[0] if shape else 1)
+    n_skipped = kept_skipped(plan, chunks) if run.data.on_error == "skip" else 0
     batch_size = batch_size_of(plan, classifier, shape, attack=attack is not None)
     return Setting(
-        loader=loader_of(plan, read, n_items, kept_skipped(plan, chunks)),
+        loader=loader_of(plan, read, n_items, n_skipped),
         readout=plan.benchmark.readout,
         classifier=classifier,
         prepare=partial(_prepared, plan, classifier, batch_size, n_pictures),

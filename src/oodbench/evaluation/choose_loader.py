@@ -18,9 +18,10 @@ def loader_of(plan: Plan, read: Reader, n_items: int, n_skipped: int = 0) -> Loa
         n_skipped: that the run has left out before.
     """
     loader = _unlimited(plan, read, n_items)
-    data, n_planned = plan.run.data, sum(plan.counts.values())
+    data = plan.run.data
     if data.on_error != "skip":
         return loader
+    n_planned = sum(plan.counts.values())
 
     def refused(n_left_out: int, reason: str) -> DataError:
         return too_many_skipped(data, n_skipped + n_left_out, n_planned, reason)

@@ -42,10 +42,8 @@ def is_done(plan: Plan) -> RunResult | None:
     if result is None:
         return None
     whole = covering(plan, result)
-    n_skipped = sum(len(split["skipped"]) for split in result.splits.values())
-    if whole.counts != item_counts(result) or n_skipped > most_skipped(
-        plan.run.data, sum(whole.counts.values())
-    ):
+    most = most_skipped(plan.run.data, sum(whole.counts.values()))
+    if whole.counts != item_counts(result) or len(result.skipped) > most:
         return None
     return result if _records_are_there(whole, result) else None
 

@@ -81,6 +81,11 @@ class RunResult:
     modified: float = field(default=0.0, compare=False)
 
     @property
+    def skipped(self) -> list[dict[str, str]]:
+        """Items of all splits that could not be read and were left out: `image` and `reason`."""
+        return [item for split in self.splits.values() for item in split["skipped"]]
+
+    @property
     def paths(self) -> RunPaths:
         """Where the run's files are."""
         return RunPaths(self.directory)
