@@ -69,9 +69,13 @@ def test_one_has_it_until_it_gives_it_back(leases: Leases, path: Path) -> None:
 
 
 def test_all_are_given_back_at_the_end_however_it_comes(path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), Leases() as leases:
-        leases.take(path)
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with Leases() as leases:
+            leases.take(path)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list(path.parent.iterdir()) == []
 
 
