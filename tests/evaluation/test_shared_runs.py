@@ -424,7 +424,8 @@ def test_the_data_vanish_while_it_runs(here: Path, monkeypatch: pytest.MonkeyPat
     result = run(*given)
     assert (result.n_images, result.skipped) == (60, [])
     sessions = json.loads(result.paths.info.read_text())["sessions"]
-    assert [session["items"] for session in sessions] == [40]
+    (items,) = [session["items"] for session in sessions]
+    assert 0 < items < 60
 
 
 def test_shards_together_may_leave_out_no_more_either(here: Path) -> None:
