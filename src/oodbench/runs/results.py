@@ -83,7 +83,7 @@ class RunResult:
     @property
     def skipped(self) -> list[dict[str, str]]:
         """Items of all splits that could not be read and were left out: `image` and `reason`."""
-        return [item for split in self.splits.values() for item in split["skipped"]]
+        return [item for split in self.splits.values() for item in split.get("skipped", ())]
 
     @property
     def paths(self) -> RunPaths:
@@ -229,14 +229,15 @@ def _content(path: Path, kind: type) -> dict[str, Any] | None:
         raise _unusable(path, getattr(error, "strerror", None) or str(error)) from None
     if not isinstance(content, dict):
         raise _unusable(path, f"it holds no {kind.__name__}")
-    if not agrees(content):
-        raise _unusable(path, "its checksum is another")
-    schema = content.pop("schema", 1)
+    schema = content.get("schema", 1)
     if schema not in range(1, SCHEMA + 1):
         raise DataError(
             f"{path}: not used: schema {schema}, and this oodbench reads up to {SCHEMA}; "
             "update oodbench"
         )
+    if not agrees(content):
+        raise _unusable(path, "its checksum is another")
+    content.pop("schema", None)
     content = _migrated(content) if schema == 1 else content
     if wrong := _wrong_fields(content, kind):
         raise _unusable(path, wrong)

@@ -82,7 +82,7 @@ def partial_note(result: RunResult, split: str) -> str:
 
 def skipped_note(result: RunResult, split: str) -> str:
     """How many items of a split or group of splits could not be read; "" where all could."""
-    n_skipped = sum(len(counts["skipped"]) for counts in _splits_of(result, split))
+    n_skipped = sum(len(counts.get("skipped", ())) for counts in _splits_of(result, split))
     return f"skipped, could not be read: {n_skipped}" if n_skipped else ""
 
 
