@@ -14,7 +14,8 @@ from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.metrics.score import Score
 from oodbench.reference import read_table
 from oodbench.reports.derived import derive
-from oodbench.runs.results import RunResult
+from oodbench.runs.records import chunk_path
+from oodbench.runs.results import RunResult, read_failure
 
 ALEXNET = {
     row["corruption"]: float(row["value"])
@@ -321,7 +322,7 @@ def test_a_normaliser_with_two_rows_of_a_perturbation_is_refused(tmp_path: Path)
 
 
 def test_damaged_records_leave_the_others_derived(tmp_path: Path) -> None:
-    sound, damaged = clip_run(tmp_path), clip_run(tmp_path, key="2")
+    sound, damaged = clip_run(tmp_path, PERTURBATIONS), clip_run(tmp_path, PERTURBATIONS, key="2")
     chunk = chunk_path(damaged.paths.records, PERTURBATIONS[0], 0)
     content = bytearray(chunk.read_bytes())
     content[len(content) // 2] ^= 1

@@ -32,7 +32,9 @@ def all_splits(columns: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(columns) if columns else pd.DataFrame()
 
 
-def read_attacked(directory: Path, counts: tuple[tuple[str, int], ...], key: str = "") -> pd.DataFrame:
+def read_attacked(
+    directory: Path, counts: tuple[tuple[str, int], ...], key: str = ""
+) -> pd.DataFrame:
     """Records of all splits, indexed by split, picture and frame.
 
     Raises:
