@@ -470,3 +470,17 @@ def test_fewer_may_be_left_out_than_before(here: Path) -> None:
     assert is_done(plan_of("data.on_error=skip")) is None
     with pytest.raises(DataError, match="allows 1"):
         run("data.on_error=skip")
+
+
+# Generated runs
+
+
+def test_a_finished_generated_run_is_done(here: Path) -> None:
+    """Its corruptions are a tuple in the config's defaults and a list in key.json."""
+    generated = ("benchmark=imagenet_c_generated", "limit=1")
+    plan = planned(*generated)
+    assert isinstance(plan.document["benchmark"]["protocol"]["corruptions"], tuple)
+    result = execute(plan)
+    assert result is not None
+    assert result.n_images == 75
+    assert is_done(planned(*generated)) is not None
