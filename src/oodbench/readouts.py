@@ -16,6 +16,9 @@ Columns = dict[str, NDArray[np.generic]]
 
 TOP = 5
 
+NO_CLASS = -1
+"""In the place of a class, where the network has outputs for fewer classes than asked for."""
+
 
 def softmax(logits: Logits) -> NDArray[np.float64]:
     """Class probabilities float64 `(N, K)` of logits `(N, K)`."""
@@ -36,18 +39,20 @@ def confidence(logits: Logits) -> NDArray[np.float32]:
 def top_classes(logits: Logits, count: int) -> NDArray[np.intp]:
     """The classes `(N, count)` of the largest of logits `(N, K)`, the best first.
 
-    Of equal logits the one of the lower index comes first; NaN come last.
+    Of equal logits the one of the lower index comes first. A class of the logit -inf has no output
+    and is not among them: `NO_CLASS` stands where there are no more.
+
+    Args:
+        logits: without NaN.
+        count: may be larger than K.
     """
     left = logits.astype(np.float32)  # a copy
     rows = np.arange(len(left))
-    best = np.empty((len(left), min(count, left.shape[1])), np.intp)
-    plain = np.ones(len(left), bool)
-    for place in range(best.shape[1]):
-        best[:, place] = left.argmax(axis=1)
-        plain &= left[rows, best[:, place]] > -np.inf
-        left[rows, best[:, place]] = -np.inf
-    # NaN, or fewer classes with an output than asked for.
-    best[~plain] = np.argsort(-logits[~plain], axis=1, kind="stable")[:, :count]
+    best = np.empty((len(left), count), np.intp)
+    for place in range(count):
+        found = left.argmax(axis=1)
+        best[:, place] = np.where(left[rows, found] > -np.inf, found, NO_CLASS)
+        left[rows, found] = -np.inf
     return best
 
 
@@ -66,7 +71,10 @@ class Standard:
     """prediction, confidence and top5 over all classes: what every benchmark records."""
 
     def __call__(self, logits: Logits) -> Columns:
-        """Of logits `(N, 1000)`: prediction int16, confidence float32, top5 int16 `(N, 5)`."""
+        """Of logits `(N, 1000)`: prediction int16, confidence float32, top5 int16 `(N, 5)`.
+
+        A network with fewer than five of the classes has `NO_CLASS` in the last places of top5.
+        """
         best = top_classes(logits, TOP)
         return {
             "prediction": best[:, 0].astype(np.int16),

@@ -82,6 +82,10 @@ def test_a_wrong_type_is_refused(override: str) -> None:
         composed("model=resnet50", override)
 
 
+TRANSFER = ("attack=transfer", "model@attack.source=efficientnet_lite0")
+FINITE = "must be a finite number"
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
@@ -106,6 +110,25 @@ def test_a_wrong_type_is_refused(override: str) -> None:
         (["~preprocessing.name"], "preprocessing.name is missing"),
         (["~preprocessing._target_"], "preprocessing._target_ is missing"),
         (["~attack.name"], "attack.name is missing"),
+        (
+            ["model.mean=[123.675,116.28,103.53]"],
+            "model.mean=[123.675,116.28,103.53]: pixels are in [0, 1] here, not in 0 to 255: "
+            "divide by 255, mean=[0.485,0.456,0.406]",
+        ),
+        (
+            ["model.std=[58.395,57.12,57.375]"],
+            "model.std=[58.395,57.12,57.375]: pixels are in [0, 1] here, not in 0 to 255: "
+            "divide by 255, std=[0.229,0.224,0.225]",
+        ),
+        (
+            [*TRANSFER, "attack.source.std=[127.5,127.5,127.5]"],
+            "attack.source.std=[127.5,127.5,127.5]: pixels are in [0, 1] here, not in 0 to 255: "
+            "divide by 255, std=[0.5,0.5,0.5]",
+        ),
+        (["attack=pgd_linf", "attack.eps=nan"], f"attack.eps=nan: {FINITE}"),
+        (["attack=square", "attack.eps=inf"], f"attack.eps=inf: {FINITE}"),
+        ([*TRANSFER, "attack.attack.eps=nan"], f"attack.attack.eps=nan: {FINITE}"),
+        (["attack=foolbox", "+attack.arguments.eps=nan"], f"attack.arguments.eps=nan: {FINITE}"),
     ],
 )
 def test_a_value_out_of_range_is_refused(overrides: list[str], said: str) -> None:
@@ -123,6 +146,8 @@ def test_limits_of_the_ranges_are_accepted() -> None:
     )
     assert (run.engine.batch_size, run.data.workers, run.limit) == (1, 1, 1)
     assert (run.shard.index, run.shard.count) == (1, 2)
+    of_pixels_to_255 = ("model.mean=[0,0,1]", "model.std=[0.0039216,1,1]")
+    assert composed("model=resnet50", *of_pixels_to_255).model.std[0] == 0.0039216
 
 
 @pytest.mark.parametrize(

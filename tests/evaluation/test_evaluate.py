@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from oodbench.attacks.base import AttackResult
 from oodbench.attacks.pgd import PGD
 from oodbench.benchmarks.base import Item, Split
-from oodbench.core.errors import AttackError
+from oodbench.core.errors import AttackError, OutputError
 from oodbench.engines.eager import EagerEngine
 from oodbench.engines.halving import HalvingForward
 from oodbench.evaluation.batches import Batch, Frame, _tasks
@@ -41,10 +42,9 @@ class Narrow(Brightness):
         return super().forward(images)
 
 
-def computed_of(attack: Any, *brightness: int, network: nn.Module | None = None) -> Computed:
-    """What is computed of one batch."""
-    classifier = (network or Brightness()).eval()
-    setting = Setting(
+def setting_of(network: nn.Module, attack: Any) -> Setting:
+    classifier = network.eval()
+    return Setting(
         loader=ThreadLoader(unread, workers=1, skip_unreadable=False),
         readout=Standard(),
         classifier=classifier,
@@ -56,6 +56,11 @@ def computed_of(attack: Any, *brightness: int, network: nn.Module | None = None)
         seed=0,
         batch_size=4,
     )
+
+
+def computed_of(attack: Any, *brightness: int, network: nn.Module | None = None) -> Computed:
+    """What is computed of one batch."""
+    setting = setting_of(network or Brightness(), attack)
     chunk = Chunk(Split("", Path(), 4, 4, "", list), 0, 0, len(brightness), 0)
     ((_, computed),) = compute(iter([batch(chunk, *brightness)]), setting)
     assert computed is not None
@@ -149,6 +154,65 @@ def test_an_error_of_an_attack_names_the_picture(
     name = "picture0" if "label" in expected else "picture2"
     with pytest.raises(AttackError, match=rf"^attack=pgd_l2: n01/{name}\.png .*{expected}"):
         attacked(make(), *brightness)
+
+
+def logits_of(setting: Setting, *brightness: int) -> NDArray[np.float32]:
+    chunk = Chunk(Split("", Path(), 4, 4, "", list), 0, 0, len(brightness), 0)
+    ((_, computed),) = compute(iter([batch(chunk, *brightness)]), setting)
+    assert computed is not None
+    return computed.logits
+
+
+class Odd(nn.Module):
+    """Three logits per picture, chosen by its grey level."""
+
+    def __init__(self, rows: dict[int, list[float]]) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def forward(self, images: Tensor) -> Tensor:
+        levels = (images[:, 0, 0, 0] * 255).round().int().tolist()
+        return torch.tensor([self.rows[level] for level in levels])
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("odd", "fault"),
+    [
+        ([0.0, NAN, 2.0], "1 of its 3 logits are NaN"),
+        ([NAN, NAN, NAN], "3 of its 3 logits are NaN"),
+        ([NAN, -INF, INF], "1 of its 3 logits are NaN"),
+        ([INF, 0.0, 1.0], r"1 of its 3 logits are \+inf"),
+        ([INF, INF, -INF], r"2 of its 3 logits are \+inf"),
+        ([-INF, -INF, -INF], "all of its 3 logits are -inf"),
+    ],
+)
+def test_logits_that_are_no_answer_stop_the_run_at_their_picture(
+    odd: list[float], fault: str
+) -> None:
+    network = Odd({10: [1.0, 2.0, 3.0], 20: odd, 30: [-INF, -INF, 3.0]})
+    setting = setting_of(network, None)
+    assert logits_of(setting, 10, 30, 10)[1].tolist() == [-INF, -INF, 3.0]
+    with pytest.raises(
+        OutputError, match=rf"^n01/picture2\.png: {fault}, which is no answer: try engine=eager"
+    ) as caught:
+        logits_of(setting, 10, 30, 20, 20)
+    assert "\n" not in str(caught.value)
+
+
+def unharmed(_: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]) -> AttackResult:
+    """An attack that looks at nothing."""
+    none = torch.zeros(len(images))
+    return AttackResult(images + 1 / 255, none.bool(), none.int(), {})
+
+
+def test_so_do_clean_logits_of_an_attacked_picture() -> None:
+    network = Odd({10: [1.0] * 7, 11: [1.0] * 7, 20: [NAN] * 7, 21: [1.0] * 7})
+    unharmed.name, unharmed.eps, unharmed.norm = "unharmed", 0.1, "linf"  # type: ignore[attr-defined]
+    with pytest.raises(OutputError, match=r"^n01/picture1\.png: 7 of its 7 logits are NaN"):
+        logits_of(setting_of(network, unharmed), 10, 20)
 
 
 def test_the_files_of_a_split_are_listed_once_and_taken_in_order() -> None:

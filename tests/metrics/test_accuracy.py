@@ -35,6 +35,18 @@ def test_top1_and_top5_by_hand() -> None:
     assert (scores["top5"].n, scores["top5"].higher_is_better) == (4, True)
 
 
+def test_a_place_without_a_class_is_no_class() -> None:
+    records = pd.DataFrame(
+        {
+            "label": np.array([0, 1, 999], dtype=np.int16),
+            "prediction": np.array([7, 7, 7], dtype=np.int16),
+            "top5": [[7, 3, -1, -1, -1], [7, 1, -1, -1, -1], [7, 3, -1, -1, -1]],
+        }
+    )
+    scores = top1(records)
+    assert (scores["top1"].value, scores["top5"].value) == (0, pytest.approx(1 / 3))
+
+
 def test_top1_top5_and_error_agree_with_torchmetrics() -> None:
     torch.manual_seed(0)
     labels = torch.randint(1000, (400,))

@@ -103,6 +103,13 @@ def test_top5_distance_by_hand(reference: list[int], other: list[int], distance:
     assert top5_distance(np.array([reference]), np.array([other])).tolist() == [distance]
 
 
+def test_ranks_without_a_class_add_nothing() -> None:
+    """Of a network with three classes: by hand, a move by one of two of them, and none."""
+    reference = np.array([[4, 7, 9, -1, -1]] * 2)
+    other = np.array([[7, 4, 9, -1, -1], [4, 7, 9, -1, -1]])
+    assert top5_distance(reference, other).tolist() == [2, 0]
+
+
 def test_clips_weigh_equally_whatever_their_length() -> None:
     records = by_predictions({"n/a.mp4": [1, 2], "n/b.mp4": [1] * 41, "n/c.mp4": [1] * 31}, "snow")
     score = perturbation(records)["flip_probability"]

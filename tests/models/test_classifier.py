@@ -75,11 +75,18 @@ def test_an_output_that_is_no_tensor_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mean", "std"), [([0.5], STD), (MEAN, [0.5, 0.5]), (MEAN, [0.5, 0.0, 0.5])]
+    ("mean", "std", "said"),
+    [
+        ([0.5], STD, r"mean=\[0.5\]: give three numbers, one for each channel"),
+        (MEAN, [0.5, 0.5], r"std=\[0.5,0.5\]: give three numbers"),
+        (MEAN, [0.5, 0.0, 0.5], r"std=\[0.5,0.0,0.5\]: give three numbers above 0"),
+        ([0.5, torch.nan, 0.5], STD, "mean=.*give three numbers"),
+        ([127.5] * 3, STD, r"mean=\[127.5,127.5,127.5\]: .* by 255, mean=\[0.5,0.5,0.5\]"),
+    ],
 )
-def test_a_wrong_normalisation_is_refused(mean: list[float], std: list[float]) -> None:
-    with pytest.raises(ConfigError, match="three numbers each, std above 0"):
-        Classifier(ChannelMeans(), mean=mean, std=std)
+def test_a_wrong_normalisation_is_refused(mean: list[float], std: list[float], said: str) -> None:
+    with pytest.raises(ConfigError, match=f"^model net: {said}"):
+        Classifier(ChannelMeans(), mean=mean, std=std, name="net")
 
 
 class Linear(nn.Module):

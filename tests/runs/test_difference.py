@@ -69,6 +69,13 @@ def test_the_published_run_does_not_differ(model: str, benchmark: str) -> None:
         ("benchmark=imagenet_a attack=pgd_linf", "attack=pgd_linf"),
         ("benchmark=adversarial attack=pgd_linf", "attack=pgd_linf"),
         ("benchmark=adversarial attack=none", "attack=none"),
+        ("benchmark=imagenet_a model.allow_unstable=true", "model.allow_unstable=true"),
+        (
+            "benchmark=adversarial attack=transfer model@attack.source=efficientnet_lite0 "
+            "+attack.source.allow_unstable=true",
+            "attack.source.allow_unstable=true, attack=transfer, "
+            "attack.source=efficientnet_lite0, attack.attack=pgd_all_steps",
+        ),
         ("benchmark=adversarial attack.eps=0.03", "attack.eps=0.03"),
         ("benchmark=adversarial attack.eps=0.06", ""),
         ("benchmark=adversarial seed=3", "seed=3"),

@@ -77,6 +77,7 @@ def test_what_changes_no_number_is_not_in_the_key(override: str) -> None:
         "model.classes=imagenet_1k_background",
         "model.classes=imagenet_21k_google",
         "model.outputs=probabilities",
+        "model.allow_unstable=true",
         "preprocessing.square_crop=true",
         "preprocessing.resize=255",
         "preprocessing.crop=223",

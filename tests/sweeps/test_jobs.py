@@ -131,12 +131,15 @@ def test_a_glob_without_a_match_has_no_job() -> None:
         (["model=resnet50,moco_v2"], "--multirun"),
         (["model=resnet50", "engine.batchsize=3"], "batchsize"),
         (["model"], "model"),
+        (["model=resnet50", "attack=null"], "attack=null: .* for none give attack=none; available"),
+        (["model=resnet50", "engine=3"], "engine=3: .* a config: available: auto, compiled"),
+        (["-m", "model=resnet50", "attack=none,null"], "attack=null: .* give attack=none"),
     ],
 )
 def test_what_hydra_refuses_is_one_line(overrides: list[str], said: str) -> None:
     def composed() -> None:
-        launch = Launch(overrides)
-        launch.config(launch.jobs[0])
+        launch = Launch([o for o in overrides if o != "-m"], multirun="-m" in overrides)
+        launch.config(launch.jobs[-1])
 
     with pytest.raises(ConfigError, match=said) as caught:
         composed()

@@ -1,6 +1,6 @@
 """Checks of composed configs, with errors that name the key and what would be right."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from math import isfinite
 from typing import Any, TypeVar
@@ -90,6 +90,36 @@ def within(key: str, value: float, least: float, most: float) -> None:
     at_least(key, value, least)
     if value > most:
         raise ConfigError(f"{key}={value}: must be at most {most}")
+
+
+def check_normalisation(where: str, mean: Sequence[float], std: Sequence[float]) -> None:
+    """Refuse a normalisation that is none of three channels of pixels in [0, 1].
+
+    Args:
+        where: what a message says before `mean=` and `std=`, such as "model.".
+        mean, std: in units of [0, 1]; a std of 1 leaves the pixels as they are.
+
+    Raises:
+        ConfigError: another count, a value that is no number, a std that is not above 0, or values
+            above 1, such as those of pixels from 0 to 255.
+    """
+    for name, values in (("mean", mean), ("std", std)):
+        given = f"{where}{name}={_listed(values)}"
+        if len(values) != 3 or not all(isfinite(value) for value in values):
+            raise ConfigError(f"{given}: give three numbers, one for each channel")
+        if max(values) > 1:
+            divided = _listed([float(f"{value / 255:.4g}") for value in values])
+            raise ConfigError(
+                f"{given}: pixels are in [0, 1] here, not in 0 to 255: divide by 255, "
+                f"{name}={divided}"
+            )
+    if min(std) <= 0:
+        raise ConfigError(f"{where}std={_listed(std)}: give three numbers above 0")
+
+
+def _listed(values: Sequence[float]) -> str:
+    """As the command line takes it."""
+    return f"[{','.join(map(str, values))}]"
 
 
 def alternatives(name: str, available: Iterable[str]) -> str:

@@ -39,6 +39,10 @@ class AttackError(OodbenchError):
     """An attack broke a promise: its result left the ball or the pixel range."""
 
 
+class OutputError(OodbenchError):
+    """What a network returned for a picture is no answer."""
+
+
 def one_line(error: BaseException, most: int | None = None) -> str:
     """Everything that an error says, on one line; the name of its class where it says nothing.
 

@@ -14,7 +14,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from oodbench.core.budget import parse_budget
-from oodbench.core.checking import merged, one_of, within
+from oodbench.core.checking import check_normalisation, merged, one_of, within
 from oodbench.core.errors import ConfigError
 from oodbench.core.names import check_name
 
@@ -71,6 +71,8 @@ class ModelConfig:
     synset ids, one per output."""
     outputs: str = "logits"
     """logits, or probabilities where the network ends in a softmax."""
+    allow_unstable: bool = False
+    """Accept a network whose outputs depend on chance or on the batch; the result is marked."""
     timm_name: str | None = None
     arch: str | None = None
     repository: str | None = None
@@ -282,6 +284,7 @@ def source_model(attack: dict[str, Any]) -> ModelConfig | None:
     source = merged(OmegaConf.create(node), ModelConfig)
     one_of("attack.source.weights.layout", source.weights.layout, LAYOUTS)
     one_of("attack.source.outputs", source.outputs, ("logits", "probabilities"))
+    check_normalisation("attack.source.", source.mean, source.std)
     return source
 
 
@@ -326,6 +329,8 @@ def _check_values(run: RunConfig) -> None:
         if (value := attrgetter(key)(run)) is not None:
             within(key, value, least, most)
     _check_url(run.model.weights.url)
+    check_normalisation("model.", run.model.mean, run.model.std)
+    source_model(run.attack)
     parse_budget(run.budget)
     if not 0 <= run.shard.index < run.shard.count:
         raise ConfigError(f"shard.index={run.shard.index}: must be 0..{run.shard.count - 1}")

@@ -20,6 +20,7 @@ from oodbench.engines.pytorch import images_of
 from oodbench.engines.settings import device_type
 from oodbench.evaluation.batches import Batch, load_batches
 from oodbench.evaluation.loading import Loader
+from oodbench.evaluation.meaningless import refuse_meaningless
 from oodbench.evaluation.rows import Columns, Computed, Rows
 from oodbench.readouts import cross_entropy
 from oodbench.runs.claims import Claims
@@ -54,6 +55,7 @@ def evaluate(claims: Claims, setting: Setting, progress: Progress) -> None:
 
     Raises:
         DataError: an item cannot be read and may not be left out.
+        OutputError: the logits of a picture are no answer.
     """
     batches = load_batches(
         claims,
@@ -78,8 +80,13 @@ class _Running:
     batch_size: int
 
     def computed(self) -> Computed:
-        """Wait for the logits."""
+        """Wait for the logits.
+
+        Raises:
+            OutputError: those of a picture are no answer.
+        """
         logits = self.pending.result()
+        refuse_meaningless(logits, self.batch.frames)
         forward = self.forward
         at_once = getattr(forward, "most", None) or self.batch_size
         return Computed(
@@ -101,6 +108,9 @@ def compute(batches: Iterator[Batch], setting: Setting) -> Iterator[tuple[Batch,
     """The batches in their order with what the engine made of them; None for one without frames.
 
     As many batches are in the engine at once as keep it busy.
+
+    Raises:
+        OutputError: the logits of a picture are no answer.
     """
     first, batches = _peek(batches)
     forwards = _Forwards(setting.prepare, first)
@@ -158,6 +168,7 @@ def _started(batch: Batch, forward: Forward, setting: Setting) -> _Running:
     images = images_of(batch.pixels, torch.device(setting.device)).contiguous()
     clean = forward.logits(images)
     attacked, columns = _attacked(setting.attack, images, clean, batch, setting)
+    refuse_meaningless(clean, batch.frames)  # what the attack itself says of them is more exact
     done = _Done(forward.logits(attacked))
     return _Running(batch, forward, done, columns, setting.batch_size)
 

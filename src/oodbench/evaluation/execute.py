@@ -17,6 +17,7 @@ from oodbench.core.files import locked, write_json
 from oodbench.core.ids import frozen
 from oodbench.core.lease import SUFFIX, Leases, Owner, wait_until_free
 from oodbench.core.progress import Progress
+from oodbench.core.schema import source_model
 from oodbench.core.versions import versions
 from oodbench.data.pictures import clip_decoder
 from oodbench.engines.full_device import memory_in_one_line
@@ -217,6 +218,9 @@ def _notes(plan: Plan) -> list[str]:
         notes.append("identity of the weights unknown")
     elif identity.startswith("random:"):
         notes.append("random weights")
+    source = source_model(plan.run.attack)
+    if plan.run.model.allow_unstable or (source is not None and source.allow_unstable):
+        notes.append("allow_unstable: outputs may depend on chance and on the batch size")
     if missing := missing_classes(plan.run.model.classes):
         named = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
         notes.append(

@@ -17,7 +17,8 @@ def top1(records: pd.DataFrame) -> dict[str, Score]:
     """`top1` and `top5`: shares of pictures whose label is the best, or among the five best.
 
     Args:
-        records: rows with `label`, `prediction` and `top5`.
+        records: rows with `label`, `prediction` and `top5`, which holds -1 where the network has
+            outputs for fewer than five classes.
     """
     label = records["label"].to_numpy()
     among_five = (top5_classes(records) == label[:, None]).any(axis=1)

@@ -79,10 +79,11 @@ def top5_distance(
     """How far the five best classes of `reference` move in `other`; not symmetric.
 
     The sum over ranks i = 1..5 of |i - s_i|, where s_i is the rank in `other` of the class that
-    `reference` ranks i-th, every rank below the fifth counting as 6.
+    `reference` ranks i-th, every rank below the fifth counting as 6. Ranks without a class, of a
+    network that has fewer than five, add nothing.
 
     Args:
-        reference, other: class indices `(n, 5)`, best first.
+        reference, other: class indices `(n, 5)`, best first; below 0 where there is no class.
 
     Returns:
         float64 `(n,)`, integers in 0..15.
@@ -91,7 +92,7 @@ def top5_distance(
     for position in range(5):
         same = reference[:, position, None] == other
         rank = np.where(same.any(axis=1), same.argmax(axis=1) + 1, _OUTSIDE)
-        distance += np.abs(position + 1 - rank)
+        distance += np.where(reference[:, position] < 0, 0, np.abs(position + 1 - rank))
     return distance
 
 

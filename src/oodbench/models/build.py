@@ -51,6 +51,7 @@ def build_classifier(model: ModelConfig, *, weights_files: Sequence[Path]) -> Cl
         name=model.name,
         classes=model.classes,
         outputs=model.outputs,
+        allow_unstable=model.allow_unstable,
     )
 
 

@@ -1,13 +1,19 @@
 """A network together with its normalisation: what every other part sees of a model."""
 
+import logging
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from oodbench.core.checking import check_normalisation
 from oodbench.core.errors import ConfigError, one_line
 from oodbench.models import class_lists
 from oodbench.models.device_memory import is_out_of_memory
+from oodbench.models.full_float32 import full_float32
+from oodbench.models.stability import dependence
+
+log = logging.getLogger(__name__)
 
 CLASSES = 1000
 
@@ -39,6 +45,7 @@ class Classifier(nn.Module):
         name: str | None = None,
         classes: str = class_lists.DEFAULT,
         outputs: str = "logits",
+        allow_unstable: bool = False,
     ) -> None:
         """Wrap a network.
 
@@ -49,21 +56,20 @@ class Classifier(nn.Module):
             name: of the model, for messages; default: the network's class.
             classes: what the M outputs stand for, see `oodbench.models.class_lists.class_list`.
             outputs: logits, or probabilities, which become their logarithms.
+            allow_unstable: whether `check_outputs` lets a network pass whose outputs depend on
+                chance or on the batch.
 
         Raises:
-            ConfigError: `mean` or `std` are not three numbers, a `std` is not above 0, or there is
-                no such class list.
+            ConfigError: `mean` or `std` are not three numbers up to 1, a `std` is not above 0, or
+                there is no such class list.
         """
         super().__init__()
         self.name = name or type(network).__name__
-        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-            raise ConfigError(
-                f"model {self.name}: mean={list(mean)}, std={list(std)}: "
-                "three numbers each, std above 0"
-            )
+        check_normalisation(f"model {self.name}: ", mean, std)
         self.network = network
         self.classes = classes
         self.outputs = outputs
+        self.allow_unstable = allow_unstable
         self.n_outputs = len(class_lists.class_list(classes))
         # Buffers follow .to(device); they are not part of any checkpoint.
         for key, values in (("mean", mean), ("std", std)):
@@ -100,12 +106,15 @@ class Classifier(nn.Module):
         """Check what the network returns for noise of `input_size` pixels a side.
 
         Raises:
-            ConfigError: the network fails, the shape is wrong, an output is not finite, or the
-                outputs are not what `outputs` says.
+            ConfigError: the network fails, the shape is wrong, an output is not finite, the outputs
+                are not what `outputs` says, or they depend on chance or on the batch.
         """
+        images = noise(input_size).to(self.mean)
         try:
-            with torch.inference_mode():
-                found = self._network_outputs(noise(input_size).to(self.mean))
+            with torch.inference_mode(), full_float32():
+                found = self._network_outputs(images)
+                check_outputs(found, name=self.name, outputs=self.outputs)
+                complaint = dependence(self._network_outputs, images)
         except (AssertionError, RuntimeError, ValueError) as error:
             if is_out_of_memory(error):  # no fault of the network's
                 raise
@@ -114,7 +123,19 @@ class Classifier(nn.Module):
                 f"model {self.name}: its network fails on pictures of model.input_size="
                 f"{input_size} pixels: {reason}"
             ) from error
-        check_outputs(found, name=self.name, outputs=self.outputs)
+        if complaint:
+            self._refuse(complaint)
+
+    def _refuse(self, complaint: str) -> None:
+        """A network that is not stable, or with `allow_unstable` warn of it."""
+        if any(module.training for module in self.modules()):
+            complaint += "; its forward() puts it into training mode"
+        if not self.allow_unstable:
+            raise ConfigError(
+                f"model {self.name}: {complaint}: switch off dropout and batch statistics in its "
+                "forward(), or set model.allow_unstable=true, which marks the result"
+            )
+        log.warning("model %s: %s: allowed by model.allow_unstable", self.name, complaint)
 
     def _network_outputs(self, images: Tensor) -> Tensor:
         found = self.network((images - self.mean) / self.std)

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from oodbench.core.building import bound_arguments
 from oodbench.core.ids import frozen
-from oodbench.core.schema import RunConfig
+from oodbench.core.schema import RunConfig, source_model
 from oodbench.runs.key import ATTACK_BATCHING, PIL, PIPELINE
 
 PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interpolation")
@@ -17,14 +17,24 @@ PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interp
 def difference(run: RunConfig) -> list[str]:
     """What was done otherwise, as overrides such as `preprocessing.interpolation=bilinear`.
 
-    Empty where preprocessing and attack are the benchmark's own, and the precision is fp32.
+    Empty where preprocessing and attack are the benchmark's own, the precision is fp32, and nothing
+    is allowed that is refused otherwise.
     """
-    return [*_preprocessing(run), *_attack(run), *_precision(run)]
+    return [*_model(run), *_preprocessing(run), *_attack(run), *_precision(run)]
 
 
 def difference_text(words: Iterable[str]) -> str:
     """A difference as it is shown, joined by commas; "" where there is none."""
     return ", ".join(words)
+
+
+def _model(run: RunConfig) -> list[str]:
+    models = {"model": run.model, "attack.source": source_model(run.attack)}
+    return [
+        f"{key}.allow_unstable=true"
+        for key, model in models.items()
+        if model is not None and model.allow_unstable
+    ]
 
 
 def _preprocessing(run: RunConfig) -> list[str]:

@@ -121,10 +121,14 @@ def _model(model: ModelConfig, weights: str | None) -> dict[str, Any]:
     }
 
 
-def _outputs(model: ModelConfig) -> dict[str, str]:
-    """Only what is not the usual: logits of the 1000 classes in their order."""
-    found = {"classes": class_lists.class_list_identity(model.classes), "outputs": model.outputs}
-    usual = {"classes": class_lists.DEFAULT, "outputs": "logits"}
+def _outputs(model: ModelConfig) -> dict[str, Any]:
+    """Only what is not the usual: logits of the 1000 classes in their order, the same each time."""
+    found = {
+        "classes": class_lists.class_list_identity(model.classes),
+        "outputs": model.outputs,
+        "allow_unstable": model.allow_unstable,
+    }
+    usual = {"classes": class_lists.DEFAULT, "outputs": "logits", "allow_unstable": False}
     return {key: value for key, value in found.items() if value != usual[key]}
 
 

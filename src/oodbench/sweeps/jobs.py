@@ -9,13 +9,14 @@ from typing import Any
 from hydra._internal import hydra as hydra_module
 from hydra._internal import utils as hydra_utils
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra._internal.core_plugins import basic_sweeper
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_automatic_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException, HydraException
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -129,6 +130,30 @@ class _Loader(ConfigLoaderImpl):
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         super().__init__(config_search_path)
         self.repository = _Repository(config_search_path)
+
+    def _parse_overrides_and_create_caching_repo(
+        self, config_name: str | None, overrides: list[str]
+    ) -> tuple[list[Override], CachingConfigRepository]:
+        """Hydra's, which would raise a ValueError for a group whose value is no name."""
+        parsed, repository = super()._parse_overrides_and_create_caching_repo(
+            config_name, overrides
+        )
+        for override in parsed:
+            if not override.is_sweep_override() and repository.group_exists(override.key_or_group):
+                _refuse_nameless(override, repository.get_group_options(override.key_or_group))
+        return parsed, repository
+
+
+def _refuse_nameless(override: Override, options: list[str]) -> None:
+    """A value of a group that is neither a name, nor names, nor the content of the group's node."""
+    if override.is_delete() or isinstance(override.value(), str | list | dict):
+        return
+    group = override.key_or_group
+    hint = f"for none give {group}=none; " if "none" in options else ""
+    raise ConfigCompositionException(
+        f"{override.input_line}: {group} takes the name of a config: {hint}available: "
+        f"{', '.join(options)}"
+    )
 
 
 class SweepLoader(_Loader):

@@ -18,7 +18,6 @@ FULL = "HYDRA_FULL_ERROR"
 
 _APPEND = re.compile(r"To append to your (config|default list) use \+\S+ ?")
 _PREFIX = re.compile(r"^Error merging override ")
-_NO_TEXT = "Config group override must be a string or a list"
 
 
 def launch_line(error: BaseException) -> str:
@@ -32,11 +31,6 @@ def launch_line(error: BaseException) -> str:
         return (
             f"{error.override}: cannot be parsed ({one_line(error, 120)}): an override is "
             "KEY=VALUE; quote a value with special characters twice: 'KEY=\"VALUE\"'"
-        )
-    if isinstance(error, ValueError) and str(error).startswith(_NO_TEXT):
-        return (
-            "model, benchmark, attack, preprocessing and engine take the name of a config, such as "
-            f"attack=none, not a number or null ({error})"
         )
     if isinstance(error, OSError):
         return (
