@@ -21,6 +21,7 @@ from oodbench.core.lease import LIMIT, Owner, _me
 from oodbench.evaluation import assemble
 from oodbench.evaluation import execute as execute_module
 from oodbench.evaluation.execute import execute
+from oodbench.reports.tables.write import rescore_all
 from oodbench.runs.chunks import missing_chunks
 from oodbench.runs.claims import lease_path
 from oodbench.runs.done import is_done
@@ -371,6 +372,24 @@ def test_what_a_killed_process_left_is_removed(here: Path) -> None:
         ".result.json.new.part",
         ".run.json.lock",
     ]
+
+
+def test_bit_rot_that_a_table_finds_is_mended_by_the_next_run(here: Path) -> None:
+    """It leaves the file's times as they were, so that a skipped run does not open it."""
+    result = run()
+    path = chunk(result, 2)
+    before, status = path.read_bytes(), path.stat()
+    flipped(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert is_done(plan_of()) is not None
+    (problem,) = rescore_all(Path("outputs"))
+    assert problem.startswith(f"not rescored: {path}: damaged (")
+    plan = plan_of()
+    assert is_done(plan) is None
+    assert execute(plan) is not None
+    assert path.read_bytes() == before
+    assert not plan.paths.error.exists()
+    assert rescore_all(Path("outputs")) == []
 
 
 # Pictures that cannot be read

@@ -55,7 +55,12 @@ class ChunkInfo:
 
 def chunk_path(directory: Path, split: str, chunk: int) -> Path:
     """File of a chunk: `<split, + for />-<number>.parquet`; `all-…` where there is one split."""
-    return directory / f"{(split or 'all').replace('/', '+')}-{chunk:05d}.parquet"
+    return directory / chunk_name(split, chunk)
+
+
+def chunk_name(split: str, chunk: int) -> str:
+    """Name of a chunk's file."""
+    return f"{(split or 'all').replace('/', '+')}-{chunk:05d}.parquet"
 
 
 def write_chunk(
