@@ -9,7 +9,7 @@
 # PYTHON is the interpreter, python3 unless given.
 set -euo pipefail
 
-readonly MOST_MB=60 PICTURES=100 NAMES=5000 TESTS_SECONDS=120 INSTALL_SECONDS=60
+readonly MOST_MB=60 PICTURES=100 NAMES=5000 TESTS_SECONDS=150 INSTALL_SECONDS=60 RESERVE=20
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 readonly here root="${here%/*}" python="${PYTHON:-python3}"
 
@@ -76,10 +76,10 @@ install() {
 tests() {
     local code=0 said="$1"
     # Warnings are no errors here: the libraries are other versions than those of constraints.txt.
-    (cd "$root" && timeout "$TESTS_SECONDS" "$python" -m pytest tests/gpu -m gpu -q -rs -W default \
-        -p no:cacheprovider) >"$said" 2>&1 || code=$?
+    (cd "$root" && timeout --signal=INT --kill-after=10 "$TESTS_SECONDS" "$python" -m pytest tests/gpu \
+        -m gpu -q -rs -W default -p no:cacheprovider) >"$said" 2>&1 || code=$?
     case "$code" in
-    124) echo "stopped after $TESTS_SECONDS s" ;;
+    124 | 137) echo "stopped after $TESTS_SECONDS s: $(tail -n 1 "$said")" ;;
     *) echo "exit code $code: $(tail -n 1 "$said")" ;;
     esac
 }
@@ -100,7 +100,7 @@ run() {
     mkdir -p "${json%/*}"
     outcome="$(tests "${json%.json}-tests.txt")"
     echo "tests: $outcome"
-    left=$((minutes * 60 - SECONDS))
+    left=$((minutes * 60 - SECONDS - RESERVE)) # for the imports, and for what has to be ended
     "$python" "$here/gpu.py" --pictures "$made/names" --json "$json" --seconds "$left" \
         --scratch "$made/work" --tests "$outcome" "$@"
 }

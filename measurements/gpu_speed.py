@@ -28,12 +28,15 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets.folder import default_loader
 
 from oodbench.core.errors import ConfigError, first_line
+from oodbench.core.lease import Leases
 from oodbench.core.progress import Progress
 from oodbench.engines.pytorch import autocast, set_precision
 from oodbench.evaluation.batches import load_batches
 from oodbench.evaluation.evaluate import compute
 from oodbench.evaluation.rows import Rows
 from oodbench.runs.chunks import all_chunks
+from oodbench.runs.claims import Claims
+from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan
 
 AHEAD = 64
@@ -212,13 +215,15 @@ def evaluated(job: Job, plan: Plan, found: dict[str, int]) -> Iterator[int]:
     with (
         opened(plan) as setting,
         Progress(len(chunks), plan.cell) as progress,
-        TemporaryDirectory(dir=job.scratch) as records,
+        TemporaryDirectory(dir=job.scratch) as folder,
+        Leases() as leases,
     ):
+        claims = Claims(replace(plan, paths=RunPaths(Path(folder))), chunks, leases)
         size = setting.batch_size
         batches = load_batches(
-            chunks, setting.loader, progress, batch_size=size, pinned=job.on_cuda
+            claims, setting.loader, progress, batch_size=size, pinned=job.on_cuda
         )
-        rows = Rows(Path(records), setting.readout, device=setting.device)
+        rows = Rows(claims, setting.readout, device=setting.device)
         for batch, computed in compute(batches, setting):
             rows.add(batch, computed)
             if computed is not None:

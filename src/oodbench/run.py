@@ -20,8 +20,9 @@ from oodbench.core.schema import RunConfig, shipped, validate
 from oodbench.models.facts import bare_name_notice
 from oodbench.reports.text import describe
 from oodbench.runs.difference import difference
+from oodbench.runs.done import is_done
 from oodbench.runs.paths import RunPaths
-from oodbench.runs.plan import Plan, is_done, make_plan, unidentified_paths
+from oodbench.runs.plan import Plan, make_plan, unidentified_paths
 from oodbench.runs.results import RunFailure, write_failure
 from oodbench.sweeps.composing import CONFIG_PATH
 from oodbench.sweeps.launching import prepare_launch

@@ -13,18 +13,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Write and print the tables.
 
     A result.json or error.json that is damaged or of a newer schema is named on stderr, also with
-    --quiet, and the tables are made of the others: the exit code stays 0.
+    --quiet, and the tables are made of the others: the exit code stays 0. So is a run whose records
+    are damaged or incomplete; with --rescore its result stays as it is, and the exit code is 1.
 
     Args:
         arguments: command line without the program's name; `sys.argv` by default.
 
     Returns:
-        Exit code: 0, or 1 after an error that the user can fix, such as no run at all. Wrong
-        arguments exit with 2, as argparse does.
+        Exit code: 0, or 1 after an error that the user can fix, such as no run at all, and where a
+        run could not be rescored. Wrong arguments exit with 2, as argparse does.
     """
     chosen = argument_parser().parse_args(arguments)
-    if chosen.rescore:
-        rescore_all(chosen.output_root, chosen.allow_target)
+    left = rescore_all(chosen.output_root, chosen.allow_target) if chosen.rescore else []
+    print_problems(left)
     written = write_tables(chosen.output_root, chosen.normaliser)
     print_problems(written.problems)
     report = write_attack_report(chosen.output_root) if chosen.attack_report else None
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(shown.text)
         for file in shown.files:
             print(file)
-    return 0
+    return 1 if left else 0
 
 
 def argument_parser() -> argparse.ArgumentParser:

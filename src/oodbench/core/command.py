@@ -39,7 +39,8 @@ def as_command(interrupted: str) -> Callable[[Callable[_P, int]], Callable[_P, i
             except (OodbenchError, OSError) as error:
                 if not is_mendable(error):
                     raise
-                print(f"error: {failure_line(error)}", file=sys.stderr)
+                said = str(error) if isinstance(error, OodbenchError) else failure_line(error)
+                print(f"error: {said}", file=sys.stderr)
                 return 1
 
         return ended

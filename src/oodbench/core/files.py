@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 GIB = 2**30
 """Bytes."""
 
+PART = ".part"
+"""Suffix of a file that is being written: `.<name>.<some letters>.part`."""
+
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
@@ -84,7 +87,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 def _part_of(path: Path) -> Iterator[Path]:
     """An empty file beside `path`, which is removed on any exception."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
     os.close(handle)
     part = Path(name)
     try:

@@ -172,6 +172,8 @@ class DataConfig:
     """Accept fewer pictures than the official count; the cell is marked."""
     on_error: str = "stop"
     """What to do about a picture that cannot be read: stop, or skip (counted and listed)."""
+    max_skipped: float = 0.01
+    """Share of the run's items, rounded up, that `skip` may leave out; beyond it the run stops."""
     workers: int | None = None
     """Threads or processes that decode; null: one for each core that the process may use."""
     loader: str = "auto"
@@ -298,6 +300,7 @@ def shipped(group: str) -> list[str]:
 _RANGES = {
     "benchmark.chunk_size": (1, 10**9),
     "data.cache_gib": (0, 10**6),
+    "data.max_skipped": (0, 1),
     "data.workers": (1, 1024),
     "engine.batch_size": (1, 2**20),
     "engine.threads": (1, 1024),

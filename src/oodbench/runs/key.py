@@ -88,8 +88,12 @@ def dataset_fingerprint(splits: Sequence[Split]) -> str:
 
 def run_key(document: dict[str, Any]) -> str:
     """12 hex digits of the sha256 of the document as canonical JSON."""
-    canonical = json.dumps(_canonical(document), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_DIGITS]
+    return hashlib.sha256(_canonical_text(document).encode()).hexdigest()[:KEY_DIGITS]
+
+
+def same_document(stored: Any, document: dict[str, Any]) -> bool:
+    """Whether a document that was read is this one: JSON has no tuples and no whole floats."""
+    return isinstance(stored, dict) and _canonical_text(stored) == _canonical_text(document)
 
 
 def _protocol(node: dict[str, Any]) -> dict[str, Any]:
@@ -160,6 +164,10 @@ def _revision(node: dict[str, Any]) -> dict[str, int]:
 
 def _nameless(node: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in node.items() if key != "name"}
+
+
+def _canonical_text(document: dict[str, Any]) -> str:
+    return json.dumps(_canonical(document), sort_keys=True, separators=(",", ":"))
 
 
 def _canonical(value: Any) -> Any:

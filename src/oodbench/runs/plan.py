@@ -1,6 +1,5 @@
 """What a config asks for, found without torch: data, weights, key, and whether it is done."""
 
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from oodbench.benchmarks.base import Benchmark, Split
 from oodbench.core.budget import item_counts, parse_budget
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, DataError
-from oodbench.core.files import read_json
 from oodbench.core.ids import SCORES, located_name
 from oodbench.core.schema import DataConfig, RunConfig, source_model
 from oodbench.data.listing import folder_names
@@ -22,9 +20,6 @@ from oodbench.engines.settings import device_type, resolve_device
 from oodbench.models.weights import Weights, identified
 from oodbench.runs.key import key_document, run_key
 from oodbench.runs.paths import RunPaths
-from oodbench.runs.results import RunResult, read_result
-
-log = logging.getLogger(__name__)
 
 DEMO_MARK = "DEMO.txt"
 
@@ -168,36 +163,6 @@ def plan_of(run: RunConfig, data: Data, weights: Weights) -> Plan:
         paths=RunPaths.of(Path(run.output_root), run.benchmark.name, run.model.name, key),
         demo=any((place / DEMO_MARK).is_file() for place in _roots(run, splits)),
     )
-
-
-def is_done(plan: Plan) -> RunResult | None:
-    """The result on disk where it covers what is asked for, else None.
-
-    Raises:
-        DataError: there is a folder in the result's place, so that none could be written.
-    """
-    if plan.weights.identity is None:
-        log.warning(
-            "%s: weights unknown, so nothing is reused; set model.weights.identity=NAME",
-            plan.cell,
-        )
-        return None
-    try:
-        result = read_result(plan.paths.result)
-    except DataError as error:
-        if plan.paths.result.is_dir():
-            raise
-        log.warning("%s", error)
-        return None
-    if result is None or read_json(plan.paths.key_document) != plan.document:
-        return None
-    for name, count in plan.counts.items():
-        split = result.splits.get(name)
-        if split is None or split["n_items"] < count:
-            return None
-        if split["skipped"] and plan.run.data.on_error == "stop":
-            return None
-    return result
 
 
 def unidentified_paths(run: RunConfig) -> RunPaths:
