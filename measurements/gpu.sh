@@ -9,7 +9,7 @@
 # PYTHON is the interpreter, python3 unless given.
 set -euo pipefail
 
-readonly MOST_MB=60 PICTURES=100 NAMES=5000 TESTS_SECONDS=120 INSTALL_SECONDS=60
+readonly MOST_MB=60 PICTURES=100 NAMES=5000 TESTS_SECONDS=150 INSTALL_SECONDS=60 RESERVE=20
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 readonly here root="${here%/*}" python="${PYTHON:-python3}"
 
@@ -64,7 +64,7 @@ pack() {
 
 # The wheels, and oodbench with its configs as setup.cfg lays them out.
 install() {
-    rm -rf "$1"
+    mkdir -p "$1"
     timeout "$INSTALL_SECONDS" "$python" -m pip install --quiet --no-index --no-deps \
         --disable-pip-version-check --root-user-action=ignore --target "$1" "$2"/wheels/*.whl
     mkdir "$1/oodbench"
@@ -72,34 +72,37 @@ install() {
     ln -s "$root/conf" "$1/oodbench/conf"
 }
 
-# What became of the tests, in one line; what they said is kept in a file.
+# What became of the tests, in one line; what they said goes to a file.
 tests() {
-    local code=0 said="$1/tests.txt"
+    local code=0 said="$1"
     # Warnings are no errors here: the libraries are other versions than those of constraints.txt.
-    (cd "$root" && timeout "$TESTS_SECONDS" "$python" -m pytest tests/gpu -m gpu -q -rs -W default \
-        -p no:cacheprovider) >"$said" 2>&1 || code=$?
+    (cd "$root" && timeout --signal=INT --kill-after=10 "$TESTS_SECONDS" "$python" -m pytest tests/gpu \
+        -m gpu -q -rs -W default -p no:cacheprovider) >"$said" 2>&1 || code=$?
     case "$code" in
-    124) echo "stopped after $TESTS_SECONDS s" ;;
+    124 | 137) echo "stopped after $TESTS_SECONDS s: $(tail -n 1 "$said")" ;;
     *) echo "exit code $code: $(tail -n 1 "$said")" ;;
     esac
 }
 
 run() {
-    local folder="$1" json="$2" minutes="$3" outcome left
+    local folder="$1" json="$2" minutes="$3" made outcome left
     shift 3
     [[ -d "$folder/wheels" && -d "$folder/pictures" ]] || fail "$folder: not made by gpu.sh pack"
     folder="$(cd "$folder" && pwd)"
     json="${json:-$folder/gpu.json}"
-    install "$folder/site" "$folder"
-    rm -rf "$folder/names" "$folder/work"
-    mkdir "$folder/work"
-    pictures repeat "$folder/pictures" "$folder/names" "$NAMES"
-    export PYTHONPATH="$folder/site" HF_HUB_OFFLINE=1 OODBENCH_CACHE="$folder/work/cache"
-    outcome="$(tests "$folder")"
+    made="$folder/made"
+    rm -rf "$made"
+    trap "rm -rf '$made'" EXIT # the folder stays as it was packed, beside what was found
+    install "$made/site" "$folder"
+    mkdir "$made/work"
+    pictures repeat "$folder/pictures" "$made/names" "$NAMES"
+    export PYTHONPATH="$made/site" HF_HUB_OFFLINE=1 OODBENCH_CACHE="$made/work/cache"
+    mkdir -p "${json%/*}"
+    outcome="$(tests "${json%.json}-tests.txt")"
     echo "tests: $outcome"
-    left=$((minutes * 60 - SECONDS))
-    "$python" "$here/gpu.py" --pictures "$folder/names" --json "$json" --seconds "$left" \
-        --scratch "$folder/work" --tests "$outcome" "$@"
+    left=$((minutes * 60 - SECONDS - RESERVE)) # for the imports, and for what has to be ended
+    "$python" "$here/gpu.py" --pictures "$made/names" --json "$json" --seconds "$left" \
+        --scratch "$made/work" --tests "$outcome" "$@"
 }
 
 main() {

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets.folder import default_loader
 
-from oodbench.core.errors import ConfigError
+from oodbench.core.errors import ConfigError, first_line
 from oodbench.core.lease import Leases
 from oodbench.core.progress import Progress
 from oodbench.engines.pytorch import autocast, set_precision
@@ -151,33 +151,37 @@ def batch_sizes(job: Job, work: Work) -> Iterator[Row]:
     plan = plan_of(job, work, "engine=eager")
     pixels = pixels_of(plan, AHEAD)
     with opened(plan) as setting:
-        usual = network_alone(job, setting, pixels, setting.batch_size).rate
-        for size in job.pick(BATCH_SIZES, (4,)):
+        default = setting.batch_size
+        usual = network_alone(job, setting, pixels, default).rate
+    for size in job.pick(BATCH_SIZES, (4,)):
+        with opened(plan_of(job, work, "engine=eager", f"engine.batch_size={size}")) as setting:
             speed = network_alone(job, setting, pixels, size)
-            work_ = f"{work}, engine=eager, network alone, batch {size} against the default"
-            yield row(job, f"{work_} {setting.batch_size}", speed.rate, usual, "pictures/s")
+        what = f"{work}, engine=eager, network alone, batch {size} against the default {default}"
+        yield row(job, what, speed.rate, usual, "pictures/s")
 
 
 def other_engines(job: Job, work: Work) -> Iterator[Row]:
-    """Each engine that runs on this device; `theirs` is eager at the same batch size."""
+    """Each engine at one batch size, and why where it does not run; `theirs` is eager."""
     size = job.pick(128, 4)
-    eager: Speed | None = None
+    eager = 0.0
     for name in engine_names(job):
         # Random weights give no logits to tell classes apart by: the gate is measured elsewhere.
         options = (f"engine={name}", f"engine.batch_size={size}", "engine.tolerance=1000")
         plan = plan_of(job, work, *options)
         pixels = pixels_of(plan, AHEAD)
+        speed, refusal = Speed(0.0, 0.0), ""
         try:
             with opened(plan) as setting:
                 speed = network_alone(job, setting, pixels, size)
         except ConfigError as error:
-            print(f"{work}, engine={name}: {error}", flush=True)
-            continue
-        eager = eager or speed
+            refusal = first_line(error)
+        eager = eager or speed.rate
         yield row(
             job,
             f"{work}, engine={name}, network alone, batch {size}, against eager",
-            *(speed.rate, eager.rate, "pictures/s"),
+            *(speed.rate, eager, "pictures/s"),
+            agree=not refusal,
+            refusal=refusal,
             start_up=speed.start_up,
         )
 
