@@ -170,6 +170,42 @@ def test_check_finds_wrong_hash_wrong_size_and_wrong_file(
         assert part in line
 
 
+def test_check_shows_entries_prefixes_and_shards(
+    folder: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    state = timm.create_model("test_resnet").state_dict()
+    check = ["check", "mine", "--config-dir", "conf"]
+    two = {"model": state, "model_ema": state}
+    torch.save(two, folder / "two.pth")
+    mine(folder, "file: two.pth")
+    assert main(check) == 1
+    assert main([*check[:2], "model.weights.entry=model_ema", *check[2:]]) == 0
+    caplog.set_level("INFO")
+    torch.save({f"backbone.{key}": tensor for key, tensor in state.items()}, folder / "ssl.pth")
+    mine(folder, "file: ssl.pth")
+    assert main(check) == 0
+    assert "ssl.pth: its names begin with backbone., which is taken off" in caplog.messages
+    mine(folder, "file: net-00001-of-00002.pth")
+    torch.save(dict(list(state.items())[:5]), folder / "net-00001-of-00002.pth")
+    assert main(check) == 1
+    torch.save(dict(list(state.items())[5:]), folder / "net-00002-of-00002.pth")
+    assert main(check) == 0
+    found = [line for line in capsys.readouterr().out.splitlines() if line.startswith("mine")]
+    for line, part in zip(
+        found,
+        (
+            "mine  wrong  two.pth: holds several sets of weights (model, model_ema)",
+            "mine  ok  ",
+            "mine  ok  ",
+            "mine  missing  net-00001-of-00002.pth: 1 of 2 shards are missing in .: put "
+            "net-00002-of-00002.pth there",
+            "net-00001-of-00002.pth (2 shards, 2 MB, sha256 ",
+        ),
+        strict=True,
+    ):
+        assert part in line
+
+
 @pytest.mark.slow
 def test_fetch_from_the_hub_then_everything_works_offline(folder: Path, hub: str) -> None:
     mine(folder, "hub: timm/test_resnet.tag")

@@ -14,6 +14,7 @@ from toys import TOY_MODEL, WNIDS
 
 from oodbench.evaluation import assemble
 from oodbench.evaluation.execute import execute
+from oodbench.models import shards as shards_module
 from oodbench.models import weights as weights_module
 from oodbench.runs import records
 from oodbench.runs.records import read_split
@@ -37,7 +38,7 @@ def stored_network(path: Path, seed: int) -> str:
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each model's weights were located and each file was hashed."""
     counted: Counter[str] = Counter()
-    locate, hashed = weights_module.locate, weights_module.remembered_digest
+    locate, hashed = weights_module.locate, shards_module.remembered_digest
 
     def locating(name: str, *others: Any, **named: Any) -> Any:
         counted[name] += 1
@@ -48,7 +49,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return hashed(path, algorithm)
 
     monkeypatch.setattr(weights_module, "locate", locating)
-    monkeypatch.setattr(weights_module, "remembered_digest", hashing)
+    monkeypatch.setattr(shards_module, "remembered_digest", hashing)
     return counted
 
 

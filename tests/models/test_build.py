@@ -216,3 +216,42 @@ def test_target_that_is_no_network_is_refused() -> None:
 
 def _normalisation() -> tuple[list[float], list[float]]:
     return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
+def test_one_of_two_sets_of_weights_is_chosen(tmp_path: Path) -> None:
+    raw, average = (timm.create_model("test_resnet").eval() for _ in range(2))
+    file = tmp_path / "checkpoint.pth.tar"
+    torch.save({"state_dict": raw.state_dict(), "state_dict_ema": average.state_dict()}, file)
+    with pytest.raises(WeightsError, match=r"several sets of weights \(state_dict, state_dict_ema"):
+        build_classifier(small(file=str(file)), weights_files=[file])
+    images = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        expected = average(torchvision.transforms.Normalize(*_normalisation())(images))
+        for layout in ("plain", "timm"):
+            model = small(file=str(file), entry="state_dict_ema", layout=layout)
+            found = build_classifier(model, weights_files=[file])(images)
+            torch.testing.assert_close(found, expected)
+
+
+def test_shards_in_the_place_of_timm_s_file(tmp_path: Path) -> None:
+    source = timm.create_model("test_resnet").eval()
+    tensors = list(source.state_dict().items())
+    for number, part in enumerate((tensors[:9], tensors[9:]), start=1):
+        save_file(dict(part), tmp_path / f"model-{number:05d}-of-00002.safetensors")
+    file = tmp_path / "model-00001-of-00002.safetensors"
+    images = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        expected = source(torchvision.transforms.Normalize(*_normalisation())(images))
+        for layout in ("plain", "timm"):
+            found = build_classifier(small(layout=layout), weights_files=[file])(images)
+            torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("weights", [{"random_seed": 0}, {"identity": "mine"}])
+def test_an_entry_of_no_checkpoint_is_refused(weights: dict[str, Any]) -> None:
+    model = small(entry="ema", **weights)
+    if "identity" in weights:
+        model.network["_target_"] = "timm.create_model"
+        model.network["model_name"] = model.network.pop("architecture")
+    with pytest.raises(WeightsError, match="entry=ema chooses among .* this model reads none"):
+        build_classifier(model, weights_files=[])

@@ -274,11 +274,26 @@ def test_a_repository_that_is_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
         transformers_fact("no/such", "config", download=False)
 
 
-def test_only_safetensors_in_one_file(tmp_path: Path) -> None:
+def test_shards(tmp_path: Path) -> None:
+    source = vit(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    source.save_pretrained(tmp_path, max_shard_size="20KB")
+    assert len(list(tmp_path.glob("model-*-of-*.safetensors"))) > 1
+    images = torch.rand(1, 3, 32, 32)
+    with torch.inference_mode():
+        found = network(tmp_path).eval()(images)
+        torch.testing.assert_close(found, source(images).logits)
+    assert transformers_fact(str(tmp_path), "file").endswith("model.safetensors.index.json")
+
+
+def test_only_safetensors(tmp_path: Path) -> None:
     source = vit(tmp_path)
     (tmp_path / "model.safetensors").unlink()
     torch.save(source.state_dict(), tmp_path / "pytorch_model.bin")
-    with pytest.raises(ConfigError, match=r"model.safetensors: no such file; .* not read: save"):
+    with pytest.raises(
+        ConfigError,
+        match=r"model.safetensors: no such file; weights in a pickle are not read: save",
+    ):
         transformers_fact(str(tmp_path), "file")
     with pytest.raises(WeightsError, match="must be a .safetensors file"):
         transformers_network(

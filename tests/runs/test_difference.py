@@ -70,6 +70,7 @@ def test_the_published_run_does_not_differ(model: str, benchmark: str) -> None:
         ("benchmark=adversarial attack=pgd_linf", "attack=pgd_linf"),
         ("benchmark=adversarial attack=none", "attack=none"),
         ("benchmark=imagenet_a model.allow_unstable=true", "model.allow_unstable=true"),
+        ("benchmark=imagenet_a model.weights.entry=ema", "model.weights.entry=ema"),
         (
             "benchmark=adversarial attack=transfer model@attack.source=efficientnet_lite0 "
             "+attack.source.allow_unstable=true",

@@ -78,6 +78,7 @@ def test_what_changes_no_number_is_not_in_the_key(override: str) -> None:
         "model.classes=imagenet_21k_google",
         "model.outputs=probabilities",
         "model.allow_unstable=true",
+        "model.weights.entry=ema",
         "preprocessing.square_crop=true",
         "preprocessing.resize=255",
         "preprocessing.crop=223",

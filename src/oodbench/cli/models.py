@@ -123,6 +123,7 @@ def _details(run: RunConfig) -> str:
         ("package", weights.package),
         ("hash", weights.hash and f"{weights.hash} (as its authors give it)"),
         ("layout", weights.layout),
+        ("entry", weights.entry),
         ("head", weights.head_file),
         ("licence", weights.license or "unknown"),
         ("size", size_text(model, files)),

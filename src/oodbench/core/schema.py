@@ -29,7 +29,10 @@ class WeightsConfig:
     """Where a model's weights are and how they are checked."""
 
     file: str | None = None
-    """Path of the weights file; takes precedence over every other source."""
+    """Path of the weights file; takes precedence over every other source. One of several shards, or
+    their index, stands for all of them."""
+    entry: str | None = None
+    """Which entry of the file holds the weights, where it has several sets: keys joined by dots."""
     url: str | None = None
     """Where to download the file; its last part is the file name to look for."""
     hash: str | None = None

@@ -12,6 +12,7 @@ from oodbench.core.ids import frozen
 from oodbench.core.schema import ModelConfig
 from oodbench.models import loading
 from oodbench.models.classifier import Classifier
+from oodbench.models.shards import shards
 from oodbench.models.weights import missing_head
 
 _OWN_NETWORKS = "oodbench.models."
@@ -38,6 +39,7 @@ def build_classifier(model: ModelConfig, *, weights_files: Sequence[Path]) -> Cl
     """
     if not weights_files:
         _allow_no_file(model)
+    _refuse_idle_entry(model, weights_files)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(model.weights.random_seed or 0)
         network = _construct(model, weights_files)
@@ -76,11 +78,24 @@ def _construct(model: ModelConfig, weights_files: Sequence[Path]) -> nn.Module:
 def _library_reads(model: ModelConfig, files: Sequence[Path]) -> bool:
     """Of timm only safetensors, which cannot hold code; the other readers see to that themselves.
 
-    A pickle in timm's place is read by our own loader.
+    A pickle in timm's place is read by our own loader, and so are several shards, or one of the
+    entries of a file.
     """
     if not files or model.weights.layout not in _READ_BY_THE_LIBRARY:
         return False
-    return model.weights.layout != "timm" or files[0].suffix == ".safetensors"
+    if model.weights.layout != "timm":
+        return True
+    parts = shards(files[0])
+    return len(parts) == 1 and parts[0].suffix == ".safetensors" and model.weights.entry is None
+
+
+def _refuse_idle_entry(model: ModelConfig, files: Sequence[Path]) -> None:
+    entry = model.weights.entry
+    if entry is not None and (not files or _library_reads(model, files)):
+        raise WeightsError(
+            f"model {model.name}: model.weights.entry={entry} chooses among the entries of a "
+            "checkpoint, and this model reads none: leave it out"
+        )
 
 
 def _allow_no_file(model: ModelConfig) -> None:
@@ -104,7 +119,9 @@ def _check_parameters(model: ModelConfig, network: nn.Module) -> None:
 
 
 def _load(model: ModelConfig, network: nn.Module, files: Sequence[Path]) -> None:
-    tensors = loading.read_state_dict(files[0])
+    weights = model.weights
+    wanted = network.state_dict() if weights.layout in ("plain", "timm") else None
+    tensors = loading.read_state_dict(files[0], entry=weights.entry, wanted=wanted)
     if model.weights.layout == "positional":
         tensors = loading.by_position(network, tensors, path=files[0])
     elif model.weights.layout == "moco_v2":

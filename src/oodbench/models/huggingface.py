@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from oodbench.core.errors import ConfigError, WeightsError, one_line
 from oodbench.models.loading import read_state_dict
+from oodbench.models.shards import shards
 
 
 class TransformersNetwork(nn.Module):
@@ -34,8 +35,8 @@ def transformers_network(
     Args:
         config: content of its `config.json`, with `num_labels`.
         flip_channels: the network takes BGR.
-        weights_file: `.safetensors` with all of its tensors; transformers renames those of older
-            versions on the way in. Default: random weights.
+        weights_file: `.safetensors` with all of its tensors, one of its shards or their index;
+            transformers renames those of older versions on the way in. Default: random weights.
 
     Raises:
         ConfigError: transformers is not installed, or has no such classifier.
@@ -69,7 +70,7 @@ def _loaded(network_class: Any, config: Any, path: Path) -> nn.Module:
 
     library_log: Any = logging
     library_log.disable_progress_bar()
-    if path.suffix != ".safetensors":
+    if any(part.suffix != ".safetensors" for part in shards(path)):
         raise WeightsError(
             f"{path}: must be a .safetensors file, which cannot hold code: save the model again "
             "with save_pretrained(FOLDER)"

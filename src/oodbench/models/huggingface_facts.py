@@ -14,6 +14,7 @@ from typing import Any
 from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.models import class_lists
 from oodbench.models.hub import hub_file
+from oodbench.models.shards import INDEX
 
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
@@ -107,12 +108,13 @@ def _file(repository: Repository) -> str | None:
     if repository.folder is None:
         return None
     path = repository.folder / WEIGHTS
-    if not path.is_file():
-        raise ConfigError(
-            f"{path}: no such file; weights in several files or in a pickle are not read: save the "
-            "model again with save_pretrained(FOLDER, max_shard_size='1TB')"
-        )
-    return str(path)
+    for file in (path, path.with_name(path.name + INDEX)):
+        if file.is_file():
+            return str(file)
+    raise ConfigError(
+        f"{path}: no such file; weights in a pickle are not read: save the model again with "
+        "save_pretrained(FOLDER)"
+    )
 
 
 def _input_size(repository: Repository) -> int:

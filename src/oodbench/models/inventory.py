@@ -6,6 +6,7 @@ from pathlib import Path
 
 from oodbench.core.errors import OodbenchError, WeightsError
 from oodbench.core.schema import ModelConfig
+from oodbench.models.shards import shards
 from oodbench.models.weights import WeightsFile, locate, verify, wanted, weights_hash
 
 BYTES_A_PARAMETER = 4
@@ -36,7 +37,7 @@ def find_stored(model: ModelConfig, directory: Path) -> list[WeightsFile]:
 def size_text(model: ModelConfig, files: Sequence[WeightsFile]) -> str:
     """Size of the files on disk, or without any what float32 parameters take ("about")."""
     if files:
-        return _megabytes(sum(file.path.stat().st_size for file in files))
+        return _megabytes(sum(map(_size, files)))
     if model.parameters is None:
         return "unknown"
     return f"about {_megabytes(model.parameters * 1e6 * BYTES_A_PARAMETER)}"
@@ -63,9 +64,15 @@ def check_model(model: ModelConfig, directory: Path) -> Checked:
 
 
 def describe(file: WeightsFile) -> str:
-    """Path, size and whole sha256 of a file, in one line."""
-    size = _megabytes(file.path.stat().st_size)
-    return f"{file.path} ({size}, sha256 {weights_hash(file.path)})"
+    """Path, size and whole sha256 of a file, in one line; of several shards of all together."""
+    count = len(shards(file.path))
+    parts = f"{count} shards, " if count > 1 else ""
+    size = _megabytes(_size(file))
+    return f"{file.path} ({parts}{size}, sha256 {weights_hash(file.path)})"
+
+
+def _size(file: WeightsFile) -> int:
+    return sum(part.stat().st_size for part in shards(file.path))
 
 
 def _load(model: ModelConfig, files: list[WeightsFile]) -> None:

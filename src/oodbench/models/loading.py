@@ -1,5 +1,6 @@
 """Load weights files into networks: formats, layouts, and errors that name the tensor."""
 
+import logging
 import pickle
 import pickletools
 import re
@@ -16,17 +17,18 @@ from torch import Tensor, nn
 
 from oodbench.core.errors import WeightsError, first_line
 from oodbench.models import likely
+from oodbench.models.entries import StateDict, state_dict_of
+from oodbench.models.prefixes import nearly, without_prefix
+from oodbench.models.shards import shards
 
-StateDict = dict[str, Tensor]
-
-# Keys under which training scripts put the network's state dict.
-_CONTAINERS = ("state_dict", "model")
+log = logging.getLogger(__name__)
 
 # Old checkpoints of torchvision's DenseNet have a dot that module names may no longer have.
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
 
-# What DataParallel and torch.compile put before every name.
-_WRAPPERS = re.compile(r"^(?:module\.|_orig_mod\.)+")
+# What torch.compile puts before the names of a module, and DataParallel before all.
+_COMPILED = "_orig_mod."
+_PARALLEL = "module."
 
 _MOCO_ENCODER = "encoder_q."
 
@@ -56,28 +58,53 @@ _REFUSED = (
 )
 
 
-def read_state_dict(path: Path) -> StateDict:
-    """Tensors of a weights file, on the CPU.
+def read_state_dict(
+    path: Path, *, entry: str | None = None, wanted: Mapping[str, Any] | None = None
+) -> StateDict:
+    """Tensors of a weights file, or of all of its shards, on the CPU.
 
-    A dictionary under `state_dict` or `model` is unwrapped, and DataParallel's `module.` and
+    Dictionaries around the state dict are unwrapped, and DataParallel's `module.` and
     torch.compile's `_orig_mod.` taken off the names. Nothing in the file is executed.
 
     Args:
         path: what safetensors or torch.save wrote (zip, or the older format without); its content
-            decides, not its suffix.
+            decides, not its suffix. One of several shards, or their index, stands for all.
+        entry: which of several sets of weights in the file, see `oodbench.models.entries`.
+        wanted: the network's state dict, whose names tell its weights from others; default: only
+            their size does.
 
     Raises:
-        WeightsError: the file is cut off, damaged or something else, holds pickled code, or is no
-            state dict.
+        WeightsError: the file is cut off, damaged or something else, holds pickled code, no state
+            dict or several, or a shard is missing.
     """
-    content = _read(path)
-    for key in _CONTAINERS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
-    if not isinstance(content, Mapping) or not content or not _all_tensors(content):
-        raise WeightsError(f"{path}: holds no state dict: save one, net.state_dict()")
-    return {_OLD_DENSENET.sub(r"\1\2.", _WRAPPERS.sub("", k)): v for k, v in content.items()}
+    parts = shards(path)
+    content = _read(parts[0]) if len(parts) == 1 else _read_shards(parts)
+    names = [] if wanted is None else list(_counted_out(wanted))
+    tensors = state_dict_of(content, path=path, entry=entry, wanted=names)
+    return {_OLD_DENSENET.sub(r"\1\2.", k): v for k, v in _unwrapped(tensors, path).items()}
+
+
+def _unwrapped(tensors: StateDict, path: Path) -> StateDict:
+    """Names without what DataParallel and torch.compile put before them."""
+    found = {key.replace(_COMPILED, ""): tensor for key, tensor in tensors.items()}
+    if len(found) != len(tensors):
+        return tensors
+    while found and all(key.startswith(_PARALLEL) for key in found):
+        log.info("%s: its names begin with %s, which is taken off", path, _PARALLEL)
+        found = {key.removeprefix(_PARALLEL): tensor for key, tensor in found.items()}
+    return found
+
+
+def _read_shards(parts: list[Path]) -> StateDict:
+    whole: StateDict = {}
+    for part in parts:
+        tensors = _read(part)
+        if not isinstance(tensors, Mapping):
+            raise WeightsError(f"{part}: holds no tensors by name: get the shard again")
+        if twice := whole.keys() & tensors.keys():
+            raise WeightsError(f"{part}: has {min(twice)}, which another shard has too: get both")
+        whole.update(tensors)
+    return whole
 
 
 def moco_state_dict(encoder: StateDict, head: StateDict, *, head_file: Path) -> StateDict:
@@ -131,11 +158,12 @@ def by_position(network: nn.Module, tensors: StateDict, *, path: Path) -> StateD
 def load(network: nn.Module, tensors: StateDict, *, path: Path) -> None:
     """Load tensors into a network, all of them and nothing else.
 
-    Only BatchNorm's `num_batches_tracked`, which evaluation never reads, may be absent.
+    Only BatchNorm's `num_batches_tracked`, which evaluation never reads, may be absent. Where all
+    names begin with a prefix that the network's lack, those after it are loaded.
 
     Args:
         network: changed in place.
-        tensors: with the network's own names and shapes.
+        tensors: with the network's own names and shapes, or with these names after a prefix.
         path: for messages.
 
     Raises:
@@ -143,7 +171,9 @@ def load(network: nn.Module, tensors: StateDict, *, path: Path) -> None:
             the models that they would fit.
     """
     own = network.state_dict()
-    missing = [key for key in _counted_out(own) if key not in tensors]
+    wanted = list(_counted_out(own))
+    tensors = without_prefix(wanted, tensors, path=path)
+    missing = [key for key in wanted if key not in tensors]
     unexpected = [key for key in tensors if key not in own]
     reshaped = [
         f"{key} is {_shape(own[key])} in the network, {_shape(tensors[key])} in the file"
@@ -157,7 +187,7 @@ def load(network: nn.Module, tensors: StateDict, *, path: Path) -> None:
     ]
     if problems:
         outputs = None if missing or unexpected else _other_classifier(own, tensors)
-        hint = outputs or likely.hint(tensors, path=path)
+        hint = outputs or nearly(wanted, tensors) or likely.hint(tensors, path=path)
         raise WeightsError(f"{path}: does not fit the network: tensors {', '.join(problems)}{hint}")
     network.load_state_dict(tensors, strict=False)
 
@@ -235,11 +265,7 @@ def _other_classifier(own: StateDict, tensors: StateDict) -> str | None:
     )
 
 
-def _all_tensors(content: Mapping[Any, Any]) -> bool:
-    return all(isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items())
-
-
-def _counted_out(tensors: Mapping[str, Tensor]) -> StateDict:
+def _counted_out(tensors: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
 
 

@@ -9,12 +9,12 @@ from operator import attrgetter
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from oodbench.core.cache import remembered_digest
 from oodbench.core.download import download as download_file
 from oodbench.core.errors import ConfigError, WeightsError, one_line
 from oodbench.core.files import digest
 from oodbench.core.schema import WeightsConfig
 from oodbench.models.hub import hub_file
+from oodbench.models.shards import shards, shards_digest
 from oodbench.models.weights_lock import check_or_record
 
 HUB_FILE = "model.safetensors"
@@ -39,6 +39,7 @@ class WeightsFile:
     """A weights file that was found.
 
     Attributes:
+        path: of the file; of one of several shards, or of their index, for all of them.
         source: where it is from: a URL or "hub:<repository>"; None: a file that the user named, or
             that of an installed package.
         expected: "sha256:<hex>" or "md5:<hex>", whole or a prefix; None where nobody gives one.
@@ -153,7 +154,7 @@ def verify(file: WeightsFile, directory: Path) -> str:
     sha256 = weights_hash(file.path)
 
     def known(path: Path, algorithm: str) -> str:
-        return sha256 if algorithm == "sha256" else remembered_digest(path, algorithm)
+        return sha256 if algorithm == "sha256" else shards_digest(path, algorithm)
 
     if file.expected is not None:
         _check(file.path, file.expected, known, shown=file.path)
@@ -163,8 +164,11 @@ def verify(file: WeightsFile, directory: Path) -> str:
 
 
 def weights_hash(path: Path) -> str:
-    """Full sha256 of a file, in hex; remembered by `remembered_digest`."""
-    return remembered_digest(path, "sha256")
+    """Full sha256 of a file, in hex; remembered by `remembered_digest`.
+
+    Of several shards, that of the list of their checksums: see `shards_digest`.
+    """
+    return shards_digest(path, "sha256")
 
 
 def missing_head(name: str, looked_for: str | None) -> WeightsError:
@@ -180,6 +184,7 @@ def _existing(name: str, key: str, file: str) -> Path:
     path = Path(file)
     if not path.is_file():
         raise WeightsError(f"model {name}: {key}={file}: no such file")
+    shards(path)  # says which of them are missing
     return path
 
 

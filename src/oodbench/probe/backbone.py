@@ -45,7 +45,7 @@ def build_backbone(
     if model.weights.layout == "moco_v2":
         random = replace(model, weights=WeightsConfig(random_seed=0))
         network = build_classifier(random, weights_files=[]).network
-        _load_moco_encoder(network, files)
+        _load_moco_encoder(network, files, model.weights.entry)
     else:
         network = build_classifier(model, weights_files=files).network
     dimension = _remove_last_linear(network, model)
@@ -136,12 +136,12 @@ class Backbone(nn.Module):
         )
 
 
-def _load_moco_encoder(network: nn.Module, files: Sequence[Path]) -> None:
+def _load_moco_encoder(network: nn.Module, files: Sequence[Path], entry: str | None) -> None:
     """The encoder's tensors; zeros for the classifier, which is removed."""
     own = network.state_dict()
     zeros = {k: torch.zeros_like(v) for k, v in own.items() if k in ("fc.weight", "fc.bias")}
     for file in files:
-        encoder = loading.read_state_dict(file)
+        encoder = loading.read_state_dict(file, entry=entry)
         loading.load(network, loading.moco_state_dict(encoder, zeros, head_file=file), path=file)
 
 

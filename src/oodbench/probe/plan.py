@@ -131,6 +131,7 @@ def _document(
     """Everything that the classifier depends on; neither workers, processes, device nor paths."""
     recipe = asdict(probe.recipe)
     del recipe["name"]
+    entry = probe.model.weights.entry
     return {
         "schema": SCHEMA,
         "model": {
@@ -138,6 +139,7 @@ def _document(
             "mean": probe.model.mean,
             "std": probe.model.std,
             "weights": backbone,
+            **({} if entry is None else {"entry": entry}),
         },
         "recipe": recipe,
         "preprocessing": asdict(probe.preprocessing),

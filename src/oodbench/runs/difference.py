@@ -29,12 +29,13 @@ def difference_text(words: Iterable[str]) -> str:
 
 
 def _model(run: RunConfig) -> list[str]:
-    models = {"model": run.model, "attack.source": source_model(run.attack)}
-    return [
-        f"{key}.allow_unstable=true"
-        for key, model in models.items()
-        if model is not None and model.allow_unstable
-    ]
+    found = []
+    for key, model in (("model", run.model), ("attack.source", source_model(run.attack))):
+        if model is not None and model.weights.entry is not None:
+            found.append(f"{key}.weights.entry={model.weights.entry}")
+        if model is not None and model.allow_unstable:
+            found.append(f"{key}.allow_unstable=true")
+    return found
 
 
 def _preprocessing(run: RunConfig) -> list[str]:

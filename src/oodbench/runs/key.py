@@ -118,6 +118,7 @@ def _model(model: ModelConfig, weights: str | None) -> dict[str, Any]:
         "std": model.std,
         "weights": weights,
         **_outputs(model),
+        **({} if model.weights.entry is None else {"entry": model.weights.entry}),
     }
 
 
