@@ -168,6 +168,7 @@ def main() -> int:
     if unknown := [name for name in names if name not in MEASUREMENTS]:
         parser.error(f"--only: no {', '.join(unknown)}; there are {', '.join(MEASUREMENTS)}")
     logging.basicConfig(level=logging.WARNING)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # with what it has started
     register_all()
     report = Report(given.json, given.tests)
     report.write()
