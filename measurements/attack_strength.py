@@ -12,8 +12,6 @@ from typing import Any
 
 import torch
 import torchattacks
-from foolbox import PyTorchModel
-from foolbox import attacks as foolbox_attacks
 from torch import Tensor, nn
 
 from oodbench.attacks.apgd import APGD
@@ -57,6 +55,9 @@ class Peer:
 
 def of_foolbox(classifier: nn.Module, norm: str) -> Peer:
     """PGD of foolbox 3."""
+    from foolbox import PyTorchModel  # here, because only this comparison needs it
+    from foolbox import attacks as foolbox_attacks
+
     radius = RADII[norm]
     kind = {"linf": foolbox_attacks.LinfPGD, "l2": foolbox_attacks.L2PGD}[norm]
     attack = kind(abs_stepsize=radius / 4, steps=STEPS, random_start=True)

@@ -28,6 +28,7 @@ from hydra import compose, initialize_config_module
 from numpy.typing import NDArray
 
 from oodbench.core.files import write_json
+from oodbench.core.lease import Leases
 from oodbench.core.progress import Progress
 from oodbench.core.schema import validate
 from oodbench.evaluation.choose_loader import loader_of
@@ -35,6 +36,8 @@ from oodbench.evaluation.evaluate import Setting, evaluate
 from oodbench.evaluation.loading import Loaded, Loader, Task
 from oodbench.evaluation.reader import Reader, Reading
 from oodbench.runs.chunks import all_chunks
+from oodbench.runs.claims import Claims
+from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, decoders, make_plan
 from oodbench.sweeps.composing import register_all
 
@@ -175,9 +178,14 @@ def main_thread(plan: Plan, side: int, batch_size: int, rounds: int) -> float:
     count = sum(chunk.stop - chunk.start for chunk in chunks)
     best = float("inf")
     for _ in range(rounds):
-        with tempfile.TemporaryDirectory() as scratch, Progress(count, "instant") as progress:
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            Progress(count, "instant") as progress,
+            Leases() as leases,
+        ):
+            elsewhere = replace(plan, paths=RunPaths(Path(scratch)))
             clock = time.perf_counter()
-            evaluate(chunks, setting, Path(scratch), progress)
+            evaluate(Claims(elsewhere, chunks, leases), setting, progress)
             best = min(best, (time.perf_counter() - clock) / count)
     return best * 1e6
 

@@ -20,7 +20,9 @@ from omegaconf import OmegaConf
 
 from oodbench.core.files import write_json
 from oodbench.core.schema import validate
+from oodbench.runs.chunks import all_chunks, chunk_file
 from oodbench.runs.plan import Plan, make_plan
+from oodbench.runs.records import ChunkInfo, write_chunk
 from oodbench.runs.results import RunResult, write_result
 from oodbench.sweeps.composing import register_all
 
@@ -61,6 +63,9 @@ def finish(plan: Plan) -> None:
         **nothing,
     )
     write_json(plan.paths.key_document, plan.document)
+    for chunk in all_chunks(plan):
+        info = ChunkInfo(chunk.stop - chunk.first, (), "eager", "cpu", 1)
+        write_chunk(chunk_file(plan, chunk), {}, info)
     write_result(plan.paths.result, result)
 
 

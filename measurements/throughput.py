@@ -119,7 +119,6 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
 def theirs(arguments: argparse.Namespace, loop: Loop) -> dict[str, Any]:
     """The usual loop on the same pictures, with the same network, weights and transform."""
     import torch
-    from timm.data import create_transform
     from torch.utils.data import DataLoader, Subset
     from torchvision.datasets import ImageFolder
 
@@ -133,14 +132,7 @@ def theirs(arguments: argparse.Namespace, loop: Loop) -> dict[str, Any]:
     network = build_classifier(model, weights_files=files).network.eval()
     if loop.channels_last:
         network = network.to(memory_format=torch.channels_last)
-    transform = create_transform(
-        (3, model.input_size, model.input_size),
-        interpolation=model.interpolation,
-        mean=tuple(model.mean),
-        std=tuple(model.std),
-        crop_pct=model.crop_pct,
-    )
-    folder = ImageFolder(str(arguments.pictures), transform)
+    folder = ImageFolder(str(arguments.pictures), timm_transform(model))
     wanted = json.loads(Path(arguments.images).read_text())
     positions = {
         str(Path(path).relative_to(arguments.pictures)): number
@@ -167,6 +159,19 @@ def theirs(arguments: argparse.Namespace, loop: Loop) -> dict[str, Any]:
         "predictions": dict(zip(wanted, found, strict=True)),
         "how": str(loop),
     }
+
+
+def timm_transform(model: Any) -> Any:
+    """What timm's validate.py does to a picture, given the `model` node of the config."""
+    from timm.data import create_transform
+
+    return create_transform(
+        (3, model.input_size, model.input_size),
+        interpolation=model.interpolation,
+        mean=tuple(model.mean),
+        std=tuple(model.std),
+        crop_pct=model.crop_pct,
+    )
 
 
 def parts(arguments: argparse.Namespace) -> dict[str, Any]:

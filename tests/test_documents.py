@@ -156,6 +156,7 @@ CHECKS: dict[str, Callable[[Sequence[str]], None]] = {
     "make": check_make,
     "pip": check_pip,
     "python": check_script,
+    "measurements/gpu.sh": lambda arguments: check_script(["measurements/gpu.sh", *arguments]),
 }
 """By the first word of a command line."""
 

@@ -101,10 +101,7 @@ def test_killed_and_continued_has_the_bytes_of_an_undisturbed_run(toy: Path, cli
     first = {path: path.stat().st_mtime_ns for path in written}
     assert cli(*common, "output_root=killed").returncode == 0
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in first.items())
-    for path in (toy / "killed" / "runs").rglob(
-        "*.part"
-    ):  # what the kill left of a half-written file is never taken for a whole one
-        path.unlink()
+    # Nor is anything left of what was half written, or of the lease of the process that is dead.
     assert contents(run_folder(toy / "killed")) == contents(run_folder(toy / "undisturbed"))
 
 
@@ -135,6 +132,7 @@ def test_ctrl_c_keeps_whole_chunks_and_says_so(toy: Path) -> None:
     assert "the same command goes on" in errors
     assert "Traceback" not in errors
     assert not list((toy / "outputs" / "runs").rglob("*.part"))
+    assert not list((toy / "outputs" / "runs").rglob("*.lease"))
     assert not list((toy / "outputs").rglob("result.json"))
 
 
@@ -345,3 +343,12 @@ def test_a_config_with_a_shipped_name_is_not_silently_ignored(toy: Path, cli: Cl
     assert done.returncode == 0
     assert "my_conf/model/resnet50.yaml is ignored" in done.stderr
     assert "toy.yaml is ignored" not in done.stderr
+
+
+def test_scores_of_attacked_pictures_are_refused_for_a_clean_run(toy: Path, cli: Cli) -> None:
+    found = cli("model=toy", "benchmark=adversarial", "attack=none")
+    assert found.returncode == 1
+    said = found.stdout + found.stderr
+    assert "counts attacked pictures: use an attack, such as attack=pgd_targeted" in said
+    assert "Traceback" not in said
+    assert not list(toy.rglob("*.parquet"))

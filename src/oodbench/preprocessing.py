@@ -18,6 +18,9 @@ INTERPOLATIONS = {
 }
 BACKENDS = ("pil", "tensor")
 
+LARGEST_SIDE = 20_000
+"""Pixels: such a picture takes 1.2 GB."""
+
 Transform = Callable[[Image.Image], NDArray[np.uint8]]
 """An RGB picture -> pixels uint8 `(height, width, 3)`."""
 
@@ -153,19 +156,23 @@ def centre_crop(picture: Image.Image, side: int) -> Image.Image:
 
 
 def _checked_resize(resize: int | Sequence[int] | None) -> int | tuple[int, int] | None:
-    if resize is None or isinstance(resize, int):
+    if resize is None or isinstance(resize, int | float):
         return _checked_side("resize", resize)
     sides = [int(side) for side in resize]
-    if len(sides) != 2 or min(sides) < 1:
+    if len(sides) != 2 or not 1 <= min(sides) <= max(sides) <= LARGEST_SIDE:
         raise ConfigError(
-            f"preprocessing.resize={sides}: give a side, or [height, width], in pixels from 1 up"
+            f"preprocessing.resize={sides}: give a side, or [height, width], in pixels from 1 to "
+            f"{LARGEST_SIDE}"
         )
     return sides[0], sides[1]
 
 
 def _checked_side(key: str, side: int | None) -> int | None:
-    if side is not None and side < 1:
+    if side is None:
+        return None
+    if not 1 <= side <= LARGEST_SIDE:
         raise ConfigError(
-            f"preprocessing.{key}={side}: give pixels from 1 up, or null for no such step"
+            f"preprocessing.{key}={side}: give pixels from 1 to {LARGEST_SIDE}, or null for no "
+            "such step"
         )
-    return side
+    return int(side)

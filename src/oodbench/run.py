@@ -14,16 +14,18 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from oodbench.core.errors import OodbenchError, failure_line
+from oodbench.core.command import quiet_pipe
+from oodbench.core.errors import OodbenchError, failure_line, is_mendable
 from oodbench.core.schema import RunConfig, shipped, validate
 from oodbench.models.facts import bare_name_notice
 from oodbench.reports.text import describe
 from oodbench.runs.difference import difference
+from oodbench.runs.done import is_done
 from oodbench.runs.paths import RunPaths
-from oodbench.runs.plan import Plan, is_done, make_plan, unidentified_paths
+from oodbench.runs.plan import Plan, make_plan, unidentified_paths
 from oodbench.runs.results import RunFailure, write_failure
-from oodbench.sweeps.composing import CONFIG_PATH, register_all
-from oodbench.sweeps.jobs import SweepLoader, launch_with
+from oodbench.sweeps.composing import CONFIG_PATH
+from oodbench.sweeps.launching import prepare_launch
 from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
 
 log = logging.getLogger("oodbench")
@@ -60,7 +62,7 @@ def task(config: DictConfig) -> None:
         outcome = Outcome("failed", cell, failure_line(error))
         if run is not None:
             _keep_failure(run, plan.paths if plan else unidentified_paths(run), outcome.message)
-        log.error("%s: %s", cell, outcome.message, exc_info=not isinstance(error, OodbenchError))
+        log.error("%s: %s", cell, outcome.message, exc_info=not is_mendable(error))
     write_outcome(Path(HydraConfig.get().runtime.output_dir), outcome)
     if outcome.message and outcome.state != "failed":
         print(outcome.message, flush=True)
@@ -103,12 +105,12 @@ def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 2 a sweep matched nothing, 130 Ctrl-C."""
     # Before torch is imported: or threads that wait for each other take cores from the decoders.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    register_all()
-    launch_with(SweepLoader)
+    prepare_launch()
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="config")(task)
     started = time.monotonic()
     try:
-        launch()
+        with quiet_pipe():
+            launch()
     except KeyboardInterrupt:
         print("\ninterrupted: whole chunks are kept, the same command goes on", file=sys.stderr)
         sys.stdout.flush()

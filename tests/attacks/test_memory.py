@@ -1,6 +1,7 @@
 """Micro-batches that fit, and what happens where memory runs out all the same."""
 
 import logging
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from attack_toys import CLASSES, conv_net, mlp, pictures, predictions
 from torch import Tensor, nn
 
+from oodbench.attacks import network_access
 from oodbench.attacks.apgd import APGD
 from oodbench.attacks.base import Attack, AttackResult
 from oodbench.attacks.cw import CarliniWagnerL2
@@ -20,6 +22,7 @@ from oodbench.attacks.memory import (
     kept_bytes,
     own_bytes,
 )
+from oodbench.attacks.network_access import Passes
 from oodbench.attacks.pgd import FGSM, PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.attacks.square import Square
@@ -67,6 +70,9 @@ ERRORS = [
     RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to"),
     MemoryError(),
     torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("CUDA error: out of memory"),
 ]
 
 
@@ -149,7 +155,7 @@ def test_no_picture_is_lost_where_memory_runs_out(kind: str, backward: bool) -> 
     assert_same(found, run(make(micro_batch=16), network, images, labels))
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", ERRORS, ids=str)
 def test_every_allocator_is_understood(error: Exception) -> None:
     images = pictures(9)
     narrow = Narrow(mlp(), 2, error, backward=True)
@@ -175,6 +181,40 @@ def test_one_image_that_does_not_fit_is_an_error_with_a_way_out() -> None:
     narrow = Narrow(mlp(), 0, ERRORS[0], backward=True)
     with pytest.raises(AttackError, match=r"one image.*can't allocate.*attack\.memory=auto"):
         run(attacks()["linf"](), narrow, images, predictions(mlp(), images))
+
+
+class Wasteful(nn.Module):
+    """Runs out of memory with more than two images, in what handles another error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = mlp()
+        self.held: list[weakref.ref[Tensor]] = []
+
+    def alive(self) -> int:
+        return sum(activation() is not None for activation in self.held)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = torch.as_tensor(self.network(images))
+        if len(images) > 2:
+            self._fail(logits * 2)
+        return logits
+
+    def _fail(self, activation: Tensor) -> None:
+        self.held.append(weakref.ref(activation))
+        try:
+            raise RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED")
+        except RuntimeError:
+            raise MemoryError from None
+
+
+def test_a_failed_pass_leaves_nothing_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that all of it is given back to the device before the next try."""
+    network, alive = Wasteful(), list[int]()
+    monkeypatch.setattr(network_access, "release", lambda device: alive.append(network.alive()))
+    Passes(network, 8).logits(pictures(8))
+    assert len(network.held) == 2  # of 8 and of 4 images
+    assert alive == [0, 0]
 
 
 def test_other_errors_pass() -> None:

@@ -106,6 +106,19 @@ def test_a_gpu_is_given_more_at_once() -> None:
     assert default_micro_batch(torch.device("cuda", 0)) == 64
 
 
+def test_a_budget_lets_a_gpu_have_as_many_as_fit() -> None:
+    most = default_micro_batch(torch.device("cuda", 1), planned=True)
+    assert most == 256
+    assert default_micro_batch(torch.device("cpu"), planned=True) == 8
+
+    def planned(needed: int) -> int:
+        """Of nine tenths of 10.05 GiB."""
+        planner = Planner(10.05, measure=lambda step, device: needed)
+        return planner.of(mlp(), pictures(2), most).micro_batch
+
+    assert [planned(GIB // 10), planned(GIB // 100)] == [90, 256]
+
+
 def widths(access: NetworkAccess, count: int = 20) -> list[int]:
     network, seen = mlp(), list[int]()
     network.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
@@ -135,8 +148,9 @@ def test_groups_grow_smaller_with_what_fits() -> None:
 def test_gradients_are_those_that_are_wanted() -> None:
     network, images = conv_net(), pictures(7)
 
-    def objective(logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-        return logits.logsumexp(1) * (places + 1), places % 3 == 0
+    def objective(logits: Tensor, places: slice) -> tuple[Tensor, list[bool]]:
+        count = torch.arange(7)[places]
+        return logits.logsumexp(1) * (count + 1), [place % 3 == 0 for place in count.tolist()]
 
     passed = Passes(network, 3).gradients(images, objective)
     leaves = images.clone().requires_grad_()
@@ -145,7 +159,7 @@ def test_gradients_are_those_that_are_wanted() -> None:
     torch.testing.assert_close(passed.gradients, expected)
     torch.testing.assert_close(passed.values, values.detach())
     torch.testing.assert_close(passed.logits, network(images))
-    assert passed.wanted.tolist() == [True, False, False] * 2 + [True]
+    assert passed.wanted == [True, False, False] * 2 + [True]
     assert not passed.logits.requires_grad
 
 
@@ -153,8 +167,8 @@ def test_no_graph_where_no_gradient_will_be_wanted() -> None:
     network, asked = mlp(), list[bool]()
     network.register_forward_hook(lambda module, inputs, output: asked.append(output.requires_grad))
 
-    def objective(logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-        return logits.sum(1), torch.zeros_like(places, dtype=torch.bool)
+    def objective(logits: Tensor, places: slice) -> tuple[Tensor, list[bool]]:
+        return logits.sum(1), [False] * len(logits)
 
     passed = Passes(network, 8).gradients(pictures(3), objective, backward=False)
     assert asked == [False]

@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -176,3 +177,20 @@ def test_arithmetic_is_left_alone() -> None:
         (values**2).sum().backward()
     assert values.grad is not None
     assert values.grad.tolist() == [0, 2, 4, 6]
+
+
+def test_the_generators_of_all_cards_are_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pictures may be on another one than the current."""
+    saved: list[int] = []
+
+    @contextmanager
+    def fork(devices: list[int]) -> Iterator[None]:
+        saved.extend(devices)
+        yield
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.random, "fork_rng", fork)
+    with PerImageRandomness([1, 2]):
+        pass
+    assert saved == [0, 1, 2]

@@ -1,16 +1,20 @@
 """The Square Attack against torchattacks, which has the authors' code, with the same draws."""
 
+from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torchattacks
 from attack_toys import CLASSES, SIDE, conv_net, mlp, pictures, predictions
 from torch import Tensor, nn
 
+from oodbench.attacks.autoattack import AutoAttack
 from oodbench.attacks.checks import ImageError, check_result
 from oodbench.attacks.randomness import PerImageRandomness
 from oodbench.attacks.square import Square
+from oodbench.attacks.squares import L2Squares
 from oodbench.core.errors import ConfigError
 
 COUNT = 20
@@ -49,6 +53,58 @@ def test_a_picture_alone_is_attacked_as_by_the_authors(name: str, eps: float) ->
     assert 2 < found.succeeded.sum() < COUNT
 
 
+def as_the_authors(attack: Any) -> Any:
+    """The library adds up over the channels what max-andr/square-attack keeps for each of them.
+
+    A query asks for three lengths: of the whole change, of what the two windows hold, and of the
+    new change. The second is that of each channel (`axis=(2, 3)` in attack.py of the authors).
+    """
+    whole, asked = attack.lp_norm, count()
+
+    def length(change: Tensor) -> Tensor:
+        if next(asked) % 3 == 1:
+            return change.square().sum((2, 3), keepdim=True).sqrt()
+        return torch.as_tensor(whole(change))
+
+    attack.lp_norm = length
+    return attack
+
+
+def test_l2_by_hand() -> None:
+    """One query, worked out in NumPy after section 3.4 and the authors' attack.py."""
+    rng = np.random.default_rng(0)
+    eps, side, size = 0.9, 3, 7
+    before = rng.normal(size=(3, size, size)) / 40
+    generator = torch.Generator().manual_seed(5)
+    changed = L2Squares(eps).changed(torch.from_numpy(before)[None], side, [generator])[0].numpy()
+    # The same draws: two corners, which way the pyramids lie, a sign for each channel.
+    again = torch.Generator().manual_seed(5)
+    corners = [int((size - side) * torch.rand(1, generator=again)) for _ in range(4)]
+    (top, left), (other_top, other_left) = corners[:2], corners[2:]
+    lying = bool(torch.rand(1, generator=again) > 0.5)
+    signs = (2 * torch.rand((3, 1, 1), generator=again) - 1).sign().numpy()
+    # Of height 1 and 2: rectangles around the middle, one higher by 1 and by 1 / 4.
+    upper = np.array([[0.25, 1.25, 0.25]])
+    lower = -np.array([[0.25, 0.25, 0.25], [0.25, 1.25, 0.25]])
+    upper[0, [0, 2]] = 0.25
+    pyramids = np.vstack([upper / np.linalg.norm(upper), lower / np.linalg.norm(lower)])
+    pyramids /= np.linalg.norm(pyramids)
+    pyramids = (pyramids.T if lying else pyramids) * signs
+    window = np.s_[:, top : top + side, left : left + side]
+    other = np.s_[:, other_top : other_top + side, other_left : other_left + side]
+    either = np.zeros_like(before)
+    either[window] = either[other] = 1
+    held = before[window]
+    new = pyramids + held / np.sqrt((held**2).sum((1, 2), keepdims=True))
+    unused = max(eps**2 - (before**2).sum(), 0) / 3
+    length = np.sqrt(unused + ((before * either) ** 2).sum((1, 2), keepdims=True))
+    expected = before.copy()
+    expected[other] = 0
+    expected[window] = new / np.sqrt((new**2).sum((1, 2), keepdims=True)) * length
+    expected *= eps / np.linalg.norm(expected)
+    np.testing.assert_allclose(changed, expected, atol=1e-9)
+
+
 @pytest.mark.parametrize(("side", "eps"), [(15, 0.2), (10, 0.6)])
 def test_l2_is_that_of_the_authors(side: int, eps: float) -> None:
     """At sides that five tiles fill as theirs do: they fail at the toys' own."""
@@ -61,7 +117,7 @@ def test_l2_is_that_of_the_authors(side: int, eps: float) -> None:
     later = 0
     for row, seed in enumerate(SEEDS[:12]):
         one = slice(row, row + 1)
-        theirs: Any = torchattacks.Square(network, norm="L2", eps=eps, n_queries=30)
+        theirs = as_the_authors(torchattacks.Square(network, norm="L2", eps=eps, n_queries=30))
         theirs.set_device("cpu")
         passed.clear()
         with PerImageRandomness([seed]):
@@ -133,6 +189,15 @@ def test_sides_are_those_of_the_authors(queries: int) -> None:
         side = max(round(area**0.5), 3)
         expected = side if side % 2 else side + 1
         assert l2.side(query, torch.Size((3, 224, 200))) == expected
+
+
+def test_a_schedule_that_is_not_rescaled() -> None:
+    theirs = torchattacks.Square(conv_net(), n_queries=5000, p_init=0.8, resc_schedule=False)
+    ours = Square(name="s", eps=0.1, queries=5000, rescale_schedule=False)
+    for query in range(0, 5000, 7):
+        area = theirs.p_selection(query) * 224 * 224
+        assert ours.side(query, torch.Size((3, 224, 224))) == max(round(area**0.5), 1)
+    assert not AutoAttack(name="aa", eps=0.1).attacks[3].rescale_schedule  # type: ignore[attr-defined]
 
 
 def test_no_radius_changes_nothing() -> None:

@@ -250,7 +250,10 @@ def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--output-root", str(tmp_path)]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err == f"no finished run below {tmp_path}/runs; run oodbench model=… first\n"
+    assert (
+        captured.err
+        == f"error: no finished run below {tmp_path}/runs; run oodbench model=… first\n"
+    )
 
 
 def test_unwritable_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -278,3 +281,12 @@ def test_torch_is_not_imported(tmp_path: Path) -> None:
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
+
+
+def test_json_on_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store(resnet50(0.7613), tmp_path)
+    main(["--output-root", str(tmp_path), "--json", "-", "--quiet"])
+    assert json.loads(capsys.readouterr().out)
+    with pytest.raises(SystemExit):
+        main(["--output-root", str(tmp_path), "--json", str(tmp_path)])
+    assert "a folder; name a file in it" in capsys.readouterr().err

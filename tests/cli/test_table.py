@@ -1,12 +1,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from shutil import copyfile
 
+import numpy as np
+import pandas as pd
 import pytest
 from run_factory import run_result, score, store, store_examples
 
 from oodbench.cli.table import main
-from oodbench.runs.results import RunResult
+from oodbench.runs.records import ChunkInfo, chunk_path, write_chunk
+from oodbench.runs.results import RunResult, read_failure
 
 FILES = ("results.csv", "table.csv", "table.md")
 
@@ -47,7 +51,7 @@ def test_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == (
-        f"no finished run below {tmp_path}/outputs/runs; run oodbench model=… first\n"
+        f"error: no finished run below {tmp_path}/outputs/runs; run oodbench model=… first\n"
     )
     assert not (tmp_path / "outputs").exists()
 
@@ -57,7 +61,9 @@ def test_default_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main([]) == 1
-    assert capsys.readouterr().err.startswith("no finished run below outputs/runs; run oodbench")
+    assert capsys.readouterr().err.startswith(
+        "error: no finished run below outputs/runs; run oodbench"
+    )
 
 
 def test_damaged_normaliser(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,3 +87,86 @@ def test_rescored_runs_keep_their_age(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("oodbench.reports.tables.write.rescore", rescore)
     assert main(["--output-root", str(tmp_path), "--rescore", "--quiet"]) == 0
     assert "| 10.0 [0.0, 100.0] |" in (tmp_path / "tables" / "table.md").read_text("utf-8")
+
+
+def folder_run(root: Path, key: str) -> RunResult:
+    """A finished run of four pictures in two chunks, half of them right."""
+    target = {"_target_": "oodbench.benchmarks.folder.FolderBenchmark", "root": "x"}
+    target |= {"n_expected": 4, "scores": ["oodbench.metrics.accuracy.top1"]}
+    counts = {"": {"n_items": 4, "n": 4, "n_expected": 4, "skipped": []}}
+    config = {"benchmark": {"protocol": target}}
+    result = run_result("m", scores={"top1": score(0.5, n=4)}, key=key, splits=counts)
+    result = replace(result, config=config, difference=[f"seed={key}"])
+    folder = store(result, root)
+    for number in range(2):
+        columns = {
+            "position": np.arange(2, dtype=np.int32) + 2 * number,
+            "label": np.array([7, 8], dtype=np.int16),
+            "prediction": np.array([7, 9], dtype=np.int16),
+            "top5": np.tile(np.arange(5, dtype=np.int16), (2, 1)),
+        }
+        info = ChunkInfo(2, (), "eager", "cpu", 2, "", key, "", 2 * number)
+        write_chunk(chunk_path(folder / "records", "", number), columns, info)
+    return replace(result, directory=folder)
+
+
+def rescored(root: Path) -> int:
+    return main(["--output-root", str(root), "--rescore"])
+
+
+def shown(root: Path) -> dict[str, str]:
+    table = pd.read_csv(root / "tables" / "results.csv", dtype=str, keep_default_na=False)
+    scores = table[table["metric"] == "top1"]
+    return dict(zip(scores["key"], scores["value"], strict=True))
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_run_without_one_of_its_chunks_is_named_and_keeps_its_score(
+    tmp_path: Path, number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, lacking = folder_run(tmp_path, "1"), folder_run(tmp_path, "2")
+    before = lacking.paths.result.read_bytes()
+    chunk = chunk_path(lacking.paths.records, "", number)
+    chunk.unlink()
+    assert rescored(tmp_path) == 1
+    captured = capsys.readouterr()
+    assert captured.err == f"warning: not rescored: {chunk}: missing: run the same cell again\n"
+    assert lacking.paths.result.read_bytes() == before
+    assert shown(tmp_path) == {"1": "0.5", "2": "0.5"}
+    failed = read_failure(lacking.paths.error)
+    assert failed is not None
+    assert failed.error == f"{chunk}: missing: run the same cell again"
+    assert not whole.paths.error.exists()
+
+
+def test_an_extra_chunk_and_one_of_another_run_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = [folder_run(tmp_path, key) for key in ("1", "2", "3")]
+    others = chunk_path(runs[0].paths.records, "", 1)
+    in_place = chunk_path(runs[1].paths.records, "", 1)
+    extra = chunk_path(runs[2].paths.records, "", 2)
+    copyfile(others, in_place)
+    copyfile(others, extra)
+    assert rescored(tmp_path) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(": of run ")[0] for line in lines] == [
+        f"warning: not rescored: {in_place}",
+        f"warning: not rescored: {extra}",
+    ]
+
+
+def test_a_result_with_a_flipped_bit_is_named_and_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the value of its score, which is still a number."""
+    sound, damaged = folder_run(tmp_path, "1"), folder_run(tmp_path, "2")
+    text = damaged.paths.result.read_text()
+    damaged.paths.result.write_text(text.replace('"value": 0.5', '"value": 0.7'))
+    assert damaged.paths.result.read_text() != text
+    assert main(["--output-root", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == (
+        f"warning: {damaged.paths.result}: not used: damaged (its checksum is another); run the "
+        "same cell again\n"
+    )
+    assert shown(tmp_path) == {sound.key: "0.5"}

@@ -11,7 +11,7 @@ from oodbench.core.errors import ConfigError, DataError
 
 
 class Plain:
-    def __init__(self, *, size: int, colour: str = "red") -> None:
+    def __init__(self, *, size: Any, colour: str = "red") -> None:
         self.size, self.colour = size, colour
 
 

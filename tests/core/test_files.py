@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import logging
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -214,3 +215,27 @@ def test_a_file_system_without_locks_is_a_warning(
         write_json(path, 1)
     assert read_json(path) == 1
     assert "No locks available" in caplog.messages[0]
+
+
+def test_a_device_is_written_to_and_not_replaced() -> None:
+    before = Path("/dev/null").stat()
+    write_json(Path("/dev/null"), {"a": 1})
+    after = Path("/dev/null").stat()
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+
+
+def test_a_pipe_is_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        write_json(pipe, [1])
+        assert json.loads(read.result(10)) == [1]
+    assert pipe.is_fifo()
+
+
+def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.json").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_json(tmp_path / "a.json", {})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

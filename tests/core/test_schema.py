@@ -12,6 +12,8 @@ from oodbench.core.errors import ConfigError
 from oodbench.core.schema import RunConfig, validate
 from oodbench.sweeps.composing import register_all
 
+NAMES = ("model.name", "benchmark.name", "preprocessing.name", "attack.name")
+
 
 def composed(*overrides: str) -> RunConfig:
     register_all()
@@ -81,7 +83,7 @@ def test_a_wrong_type_is_refused(override: str) -> None:
 
 
 TRANSFER = ("attack=transfer", "model@attack.source=efficientnet_lite0")
-RADIUS = "give a number from 0 up in units of [0, 1], such as 0.03 or '${frac:8,255}'"
+FINITE = "must be a finite number"
 
 
 @pytest.mark.parametrize(
@@ -124,10 +126,10 @@ RADIUS = "give a number from 0 up in units of [0, 1], such as 0.03 or '${frac:8,
             "attack.source.std=[127.5,127.5,127.5]: pixels are in [0, 1] here, not in 0 to 255: "
             "divide by 255, std=[0.5,0.5,0.5]",
         ),
-        (["attack=pgd_linf", "attack.eps=nan"], f"attack.eps=nan: {RADIUS}"),
-        (["attack=square", "attack.eps=inf"], f"attack.eps=inf: {RADIUS}"),
-        ([*TRANSFER, "attack.attack.eps=nan"], f"attack.attack.eps=nan: {RADIUS}"),
-        (["attack=foolbox", "+attack.arguments.eps=nan"], f"attack.arguments.eps=nan: {RADIUS}"),
+        (["attack=pgd_linf", "attack.eps=nan"], f"attack.eps=nan: {FINITE}"),
+        (["attack=square", "attack.eps=inf"], f"attack.eps=inf: {FINITE}"),
+        ([*TRANSFER, "attack.attack.eps=nan"], f"attack.attack.eps=nan: {FINITE}"),
+        (["attack=foolbox", "+attack.arguments.eps=nan"], f"attack.arguments.eps=nan: {FINITE}"),
     ],
 )
 def test_a_value_out_of_range_is_refused(overrides: list[str], said: str) -> None:
@@ -192,7 +194,39 @@ def test_a_typo_in_the_protocol_is_refused() -> None:
 
 
 @pytest.mark.parametrize("attack", ["pgd_targeted", "pgd_linf"])
-def test_an_eps_that_is_a_string_is_refused(attack: str) -> None:
+def test_an_eps_may_be_a_fraction(attack: str) -> None:
     run = composed("model=resnet50", f"attack={attack}", "attack.eps=8/255")
-    with pytest.raises(ConfigError, match=r"attack\.eps=8/255: .*frac:8,255"):
-        build(run.attack, "attack")
+    assert run.attack["eps"] == 8 / 255
+    assert build(run.attack, "attack").eps == 8 / 255
+
+
+@pytest.mark.parametrize(
+    ("eps", "message"),
+    [
+        ("8/0", "attack: 8/0: divides by 0"),
+        ("eight", r"attack\.eps=eight: must be a number"),
+        ("true", r"attack\.eps=True: must be a number"),
+        ("nan", r"attack\.eps=nan: must be a finite number"),
+        ("inf", r"attack\.eps=inf: must be a finite number"),
+    ],
+)
+def test_an_eps_that_is_no_number_is_refused(eps: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build(composed("model=resnet50", "attack=pgd_linf", f"attack.eps={eps}").attack, "attack")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.std=[nan,1,1]", r"model\.std\[0\]=nan: must be a finite"),
+        ("data.cache_gib=inf", r"data\.cache_gib=inf: must be a finite"),
+        ("+model.network.x={y: [1, inf]}", r"model\.network\.x\.y\[1\]=inf: must be a finite"),
+        ("seed=123456789012345678901234567890", r"seed=1234567890.*: too large a number"),
+        ("model.network._target_=3", r"model\.network\._target_=3: must be a dotted name"),
+        *((f"{key}=../x", f"{key}=../x: becomes the name of a folder") for key in NAMES),
+        *((f"{key}=''", f"{key}=: becomes the name of a folder") for key in NAMES),
+    ],
+)
+def test_values_that_no_key_can_mean(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        composed("model=resnet50", "attack=pgd_linf", override)

@@ -28,8 +28,7 @@ CPU = torch.device("cpu")
         (256, False, 128),  # 196
         (475, False, 32),  # 56.9
         (800, False, 16),  # 20.07
-        (224, True, 128),
-        (800, True, 8),  # 10.04
+        (224, True, 256),
         (10_000, False, 1),
     ],
 )
@@ -95,7 +94,7 @@ def test_the_smaller_of_both_counts_and_what_is_given_before_all(
     assert batch_size_of(plan("cuda"), network, (1, 224, 224), attack=False) == 64
     assert batch_size_of(plan("cuda"), network, (1, 800, 800), attack=False) == 16
     assert batch_size_of(plan("cuda", 100), network, (1, 224, 224), attack=False) == 100
-    assert batch_size_of(plan("cuda"), network, None, attack=True) == 128
+    assert batch_size_of(plan("cuda"), network, None, attack=True) == 256
     assert batch_size_of(plan("cpu"), network, None, attack=False) == 8
     assert batch_size_of(plan("cpu"), network, None, attack=True) == 16
 

@@ -15,9 +15,10 @@ from oodbench.attacks.pgd import PGD
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.errors import AttackError, OutputError
 from oodbench.engines.eager import EagerEngine
+from oodbench.engines.halving import HalvingForward
 from oodbench.evaluation.batches import Batch, Frame, _tasks
 from oodbench.evaluation.evaluate import Setting, compute
-from oodbench.evaluation.rows import Columns
+from oodbench.evaluation.rows import Columns, Computed
 from oodbench.evaluation.thread_loader import ThreadLoader
 from oodbench.readouts import Standard
 from oodbench.runs.chunks import Chunk
@@ -32,13 +33,24 @@ class Brightness(nn.Module):
         return logits.masked_fill(images[:, 0, 0, 0, None] < 0.1, torch.nan)
 
 
+class Narrow(Brightness):
+    """Runs out of memory with three pictures."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        if len(images) > 2:
+            raise MemoryError
+        return super().forward(images)
+
+
 def setting_of(network: nn.Module, attack: Any) -> Setting:
     classifier = network.eval()
     return Setting(
         loader=ThreadLoader(unread, workers=1, skip_unreadable=False),
         readout=Standard(),
         classifier=classifier,
-        prepare=lambda example: EagerEngine().prepare(classifier, example),
+        prepare=lambda example: HalvingForward(
+            EagerEngine().prepare(classifier, example), torch.device("cpu")
+        ),
         device="cpu",
         attack=attack,
         seed=0,
@@ -46,13 +58,18 @@ def setting_of(network: nn.Module, attack: Any) -> Setting:
     )
 
 
-def attacked(attack: Any, *brightness: int) -> Columns:
-    """What an attack records of one batch."""
-    setting = setting_of(Brightness(), attack)
+def computed_of(attack: Any, *brightness: int, network: nn.Module | None = None) -> Computed:
+    """What is computed of one batch."""
+    setting = setting_of(network or Brightness(), attack)
     chunk = Chunk(Split("", Path(), 4, 4, "", list), 0, 0, len(brightness), 0)
     ((_, computed),) = compute(iter([batch(chunk, *brightness)]), setting)
     assert computed is not None
-    return computed.attacked
+    return computed
+
+
+def attacked(attack: Any, *brightness: int) -> Columns:
+    """What an attack records of one batch."""
+    return computed_of(attack, *brightness).attacked
 
 
 def unread(split: Split, position: int, item: Item) -> NDArray[np.uint8]:
@@ -83,6 +100,17 @@ def test_an_attack_records_both_norms_and_its_loss() -> None:
     assert columns["attack_loss"].dtype == np.float32
     assert columns["clean_prediction"].tolist() == [6, 6, 6, 0]
     assert columns["attack_iterations"].dtype == np.int32  # Square may try more than 32,767
+
+
+def test_a_batch_that_does_not_fit_at_once() -> None:
+    """An attack is given more pictures than the engine."""
+    brightness = (200, 240, 130, 60, 90)
+    whole = computed_of(attack(), *brightness)
+    parts = computed_of(attack(), *brightness, network=Narrow())
+    np.testing.assert_allclose(parts.logits, whole.logits, rtol=1e-6)
+    assert parts.logits.shape == (5, 7)
+    for name in ("clean_prediction", "attack_iterations"):
+        assert parts.attacked[name].tolist() == whole.attacked[name].tolist()
 
 
 @pytest.mark.parametrize(("target", "pursued"), [("none", 6), (2, 2)])

@@ -7,7 +7,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 import torch
 from in_process import go_there, planned
@@ -17,6 +16,7 @@ from oodbench.evaluation import assemble
 from oodbench.evaluation.execute import execute
 from oodbench.models import shards as shards_module
 from oodbench.models import weights as weights_module
+from oodbench.runs import records
 from oodbench.runs.records import read_split
 from oodbench.runs.scoring import rescore
 
@@ -75,11 +75,11 @@ def test_so_are_those_of_the_source_of_a_transfer_attack(
     assert execute(plan) is not None
     assert looked_at == {"toy": 1, "a.pth": 1, "second": 1, "b.pth": 1}
     # The pictures were made on the network of b.pth: it predicts of them what was recorded then.
-    records = read_split(plan.paths.records, "")
+    rows = read_split(plan.paths.records, "")
     again = execute(planned("benchmark=adversarial", *attack, "model.weights.file=b.pth"))
     assert again is not None
     on_source = read_split(again.directory / "records", "")
-    assert list(records["source_prediction"]) == list(on_source["prediction"])
+    assert list(rows["source_prediction"]) == list(on_source["prediction"])
 
 
 def test_the_weights_that_are_loaded_are_those_of_the_key(
@@ -106,13 +106,13 @@ def test_the_weights_that_are_loaded_are_those_of_the_key(
 def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often the rows of each file of records were read."""
     counted: Counter[str] = Counter()
-    read = pq.read_table
+    read = records._read
 
-    def counting(path: Path, **named: Any) -> Any:
+    def counting(path: Path, columns: Any) -> Any:
         counted[path.name] += 1
-        return read(path, **named)
+        return read(path, columns)
 
-    monkeypatch.setattr(pq, "read_table", counting)
+    monkeypatch.setattr(records, "_read", counting)
     return counted
 
 

@@ -145,6 +145,35 @@ def test_a_damaged_slot_is_no_hit_and_is_filled_again(tmp_path: Path, offset: in
     assert kept.get(2) is not None
 
 
+def test_slots_that_were_swapped_with_their_marks_are_no_hits(tmp_path: Path) -> None:
+    kept = cache(tmp_path)
+    for position in range(3):
+        kept.put(position, picture(position))
+    content = bytearray(the_file(tmp_path).read_bytes())
+    for start, size in ((HEADER, MARK.size), (HEADER + MARK.size * 10, SLOT)):
+        first, second = (slice(start + k * size, start + (k + 1) * size) for k in (0, 2))
+        content[first], content[second] = content[second], content[first]
+    the_file(tmp_path).write_bytes(bytes(content))
+    again = cache(tmp_path)
+    assert [again.get(position) is not None for position in range(3)] == [False, True, False]
+    again.put(0, picture(0))
+    found = again.get(0)
+    assert found is not None
+    np.testing.assert_array_equal(found, picture(0))
+
+
+def test_a_file_of_an_earlier_format_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pixel_cache, "FORMAT", 1)
+    cache(tmp_path).put(1, picture(1))
+    monkeypatch.undo()
+    again = cache(tmp_path)
+    assert again.get(1) is None
+    again.put(1, picture(1))
+    assert cache(tmp_path).get(1) is not None
+
+
 def test_a_put_that_is_killed_before_its_mark_is_no_hit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,7 +64,11 @@ def _listed(pixels: Any) -> Any:
 
 
 def workers_of(parent: int) -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    """Children that load; another library may have started others."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [
+        int(pid) for pid in children if "load_worker" in Path(f"/proc/{pid}/cmdline").read_text()
+    ]
 
 
 @pytest.mark.parametrize("ahead", [0, 3, 100])

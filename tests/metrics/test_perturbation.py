@@ -239,7 +239,7 @@ def test_alexnet_against_itself_is_100() -> None:
     assert scores["mt5d"].value == pytest.approx(100)
 
 
-@pytest.mark.parametrize("value", [0.0, math.nan, None])
+@pytest.mark.parametrize("value", [0.0, -0.1, math.nan, math.inf, None])
 def test_a_normaliser_that_is_none_is_named(value: float | None) -> None:
     normaliser = {name: {"flip_probability": 0.1, "top5_distance": 2.0} for name in PERTURBATIONS}
     if value is None:

@@ -1,5 +1,6 @@
 """What is free on a machine, and what a function takes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -54,6 +55,25 @@ def test_what_is_free_on_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("mem_get_info", "memory_reserved", "memory_allocated"):
         monkeypatch.setattr(torch.cuda, name, getattr(card, name))
     assert free_bytes(torch.device("cuda:1")) == 3_000 + 1_500
+
+
+def test_the_peak_on_a_card_is_above_what_was_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    answers = {"memory_allocated": 700, "max_memory_allocated": 900}
+
+    def stand_in(name: str) -> Callable[..., int]:
+        def call(*device: torch.device) -> int:
+            assert device in ((), (torch.device("cuda:1"),))
+            calls.append(name)
+            return answers.get(name, 0)
+
+        return call
+
+    asked = ("empty_cache", "reset_peak_memory_stats", "memory_allocated", "max_memory_allocated")
+    for name in asked:
+        monkeypatch.setattr(torch.cuda, name, stand_in(name))
+    assert peak_of(lambda: calls.append("step"), torch.device("cuda:1")) == 200
+    assert calls == [*asked[:3], "step", asked[3]]
 
 
 @pytest.mark.parametrize(

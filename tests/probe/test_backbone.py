@@ -103,6 +103,54 @@ def test_no_picture_gives_no_feature() -> None:
     assert built(model(f"{__name__}.Nested"))(pictures(0)).shape == (0, 5)
 
 
+class Narrow(nn.Module):
+    """Has memory for so many pictures at once."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.sizes: list[int] = []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.sizes.append(len(images))
+        if len(images) > self.width:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return images.mean((2, 3))
+
+
+def narrow(width: int) -> tuple[Narrow, Backbone]:
+    network = Narrow(width)
+    backbone = Backbone(
+        network,
+        mean=(0.0, 0.0, 0.0),
+        std=(1.0, 1.0, 1.0),
+        dimension=3,
+        precision="fp32",
+        forward_batch_size=8,
+    )
+    return network, backbone
+
+
+def test_memory_that_runs_out_halves_the_batch(caplog: pytest.LogCaptureFixture) -> None:
+    network, backbone = narrow(3)
+    images = torch.randint(256, (9, 3, 4, 4), dtype=torch.uint8)
+    for _ in range(2):
+        assert torch.allclose(backbone(images), images.float().mean((2, 3)) / 255)
+    # 8 do not fit, nor do 4; the second batch is split at once.
+    assert network.sizes == [8, 4, 2, 2, 2, 2, 1, 2, 2, 2, 2, 1]
+    assert "out of memory with 8 pictures, going on with forward_batch_size=4" in caplog.text
+
+
+def test_no_memory_for_one_picture_is_one_line() -> None:
+    _, backbone = narrow(0)
+    with pytest.raises(ConfigError) as error:
+        backbone(torch.zeros(2, 3, 4, 4, dtype=torch.uint8))
+    said = str(error.value)
+    assert said.startswith("device=cpu: out of memory with one picture: ")
+    assert "GiB are free on cpu (CUDA out of memory. Tried to allocate 2 GiB)" in said
+    assert "\n" not in said
+
+
 def test_mixed_precision_gives_float32_near_the_exact_features() -> None:
     chosen = model("oodbench.models.networks.torchvision_network", architecture="resnet18")
     exact, mixed = built(chosen)(pictures()), built(chosen, "bf16")(pictures())

@@ -20,7 +20,7 @@ from oodbench.probe import pixels
 from oodbench.probe.execute import describe_probe, stop_flag, train_probe
 from oodbench.probe.log import TensorBoard, check_tensorboard
 from oodbench.probe.plan import make_probe_plan
-from oodbench.probe.processes import join
+from oodbench.probe.processes import decoding_processes, join
 from oodbench.probe.schema import ProbeConfig
 
 
@@ -166,9 +166,42 @@ def test_cuda_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigError, match="device=cuda: PyTorch finds no CUDA device"):
         join("cuda")
-    with pytest.raises(ConfigError, match="device=gpu: give auto, cpu, cuda or cuda:1"):
+    with pytest.raises(ConfigError, match="^device=gpu: PyTorch has none .* use device=cpu"):
         join("gpu")
     assert join("auto") == ALONE
+
+
+def test_a_process_without_a_card_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr("oodbench.probe.processes.resolve_device", lambda name, key: "cuda")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ConfigError, match=r"process 3 .* use torchrun --nproc-per-node 2, or"):
+        join("auto")
+
+
+@pytest.mark.parametrize(
+    ("workers", "here", "cores", "decoders"),
+    [
+        (None, 1, 6, 6),
+        (None, 4, 6, 1),
+        (None, 8, 4, 1),
+        (None, 2, 128, 16),
+        (0, 1, 6, 0),
+        (3, 9, 1, 3),
+    ],
+)
+def test_decoding_processes_share_the_cores(
+    workers: int | None, here: int, cores: int, decoders: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(cores)))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(here))
+    assert decoding_processes(workers) == decoders
+
+
+def test_tf32_needs_a_card(base: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="^precision=tf32: needs a CUDA device, this is cpu"):
+        train_probe(make_probe_plan(composed(*base, "precision=tf32")), ALONE)
 
 
 def test_unreadable_picture_names_the_file(base: tuple[str, ...]) -> None:

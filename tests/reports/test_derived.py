@@ -14,7 +14,8 @@ from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.metrics.score import Score
 from oodbench.reference import read_table
 from oodbench.reports.derived import derive
-from oodbench.runs.results import RunResult
+from oodbench.runs.records import chunk_path
+from oodbench.runs.results import RunResult, read_failure
 
 ALEXNET = {
     row["corruption"]: float(row["value"])
@@ -289,3 +290,51 @@ def test_damaged_normaliser_file_is_named(tmp_path: Path, text: str) -> None:
 def test_missing_normaliser_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere\.csv"):
         derive([], tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("flip_probability", "0"),
+        ("flip_probability", "-0.1"),
+        ("flip_probability", ""),
+        ("top5_distance", "inf"),
+        ("top5_distance", "nan"),
+        ("top5_distance", "0.0"),
+    ],
+)
+def test_a_normaliser_that_nothing_can_be_divided_by_is_refused(
+    tmp_path: Path, column: str, value: str
+) -> None:
+    """mT5D would be 0.0 with inf."""
+    path = tmp_path / "alexnet.csv"
+    cells = {"perturbation": "snow", "flip_probability": "0.1", "top5_distance": "2.5"}
+    cells[column] = value
+    path.write_text(f"{','.join(cells)}\n{','.join(cells.values())}\n")
+    with pytest.raises(DataError, match=rf"alexnet\.csv: {column} of snow is .*above 0; measure"):
+        read_normaliser(path)
+
+
+def test_a_normaliser_with_two_rows_of_a_perturbation_is_refused(tmp_path: Path) -> None:
+    path = normaliser_file(tmp_path, ["snow", "snow"])
+    with pytest.raises(DataError, match=r"alexnet\.csv: snow has two rows: remove one of them"):
+        read_normaliser(path)
+
+
+def test_damaged_records_leave_the_others_derived(tmp_path: Path) -> None:
+    sound, damaged = clip_run(tmp_path, PERTURBATIONS), clip_run(tmp_path, PERTURBATIONS, key="2")
+    chunk = chunk_path(damaged.paths.records, PERTURBATIONS[0], 0)
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(bytes(content))
+    file = normaliser_file(tmp_path, PERTURBATIONS)
+    problems: list[str] = []
+    found = derive([sound, damaged], file, problems=problems)
+    assert list(found) == [sound.directory]
+    (problem,) = problems
+    assert problem.startswith(f"{chunk}: damaged (")
+    failed = read_failure(damaged.paths.error)
+    assert failed is not None
+    assert failed.error == problem
+    with pytest.raises(DataError, match="damaged"):
+        derive([sound, damaged], file)

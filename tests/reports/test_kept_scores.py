@@ -132,6 +132,16 @@ def test_another_normaliser_counts(root: Path, refuse: Callable[[], None]) -> No
     assert is_read_again(root)
 
 
+def test_a_file_with_a_flipped_bit_is_made_again(root: Path) -> None:
+    expected = mfr(root)
+    (kept,) = (root / "runs" / "imagenet_p" / "m").glob("*/derived.json")
+    sound = kept.read_text()
+    kept.write_text(sound.replace('"value": 200.0', '"value": 300.0'))
+    assert kept.read_text() != sound
+    assert mfr(root) == expected
+    assert kept.read_text() == sound
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"rests_on": {}, "scores": {}}', "{\x00"])
 def test_a_damaged_file_is_made_again(root: Path, text: str) -> None:
     expected = mfr(root)
@@ -157,10 +167,15 @@ def test_a_folder_that_cannot_be_written_is_no_error(root: Path) -> None:
 
 
 def test_an_undefined_score_is_kept(root: Path, refuse: Callable[[], None]) -> None:
-    first = mfr(root, normaliser_file(root, 0.0))
+    def of_too_few() -> Path:
+        file = normaliser_file(root, 0.5)
+        file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+        return file
+
+    first = mfr(root, of_too_few())
     assert "no normaliser for" in first.note
     refuse()
-    again = mfr(root, normaliser_file(root, 0.0))
+    again = mfr(root, of_too_few())
     assert repr(again) == repr(first)
 
 

@@ -88,3 +88,12 @@ def test_everything_that_restricts_a_result_is_said() -> None:
 
 def test_a_result_without_overall_scores_is_described() -> None:
     assert describe(result(scores={})).splitlines() == ["resnet50 × imagenet_a", "  0123456789ab"]
+
+
+def test_pictures_that_could_not_be_read_are_counted_and_the_first_are_named() -> None:
+    skipped = [{"image": f"{name}.jpg", "reason": "cut short"} for name in "abcdef"]
+    splits = {"": {"n_items": 10, "n": 4, "n_expected": 10, "skipped": skipped}}
+    assert (
+        "  skipped: 6 of 10 items could not be read and are left out: "
+        "a.jpg, b.jpg, c.jpg, d.jpg, e.jpg, …"
+    ) in describe(result(splits=splits)).splitlines()

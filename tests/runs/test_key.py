@@ -143,6 +143,19 @@ def test_only_another_library_that_resizes_is_in_the_key() -> None:
     assert key("preprocessing=timm", "preprocessing.backend=tensor") != usual
 
 
+def test_a_class_that_computes_otherwise_than_before_has_a_revision() -> None:
+    def revision(*overrides: str) -> int | None:
+        run = composed(*overrides)
+        document = key_document(run, weights=None, splits=[], device_type="cpu")
+        found: int | None = document["attack"].get("revision")
+        return found
+
+    assert revision("attack=square", "attack.norm=l2") == 2
+    assert revision("attack=square") is None
+    assert revision("attack=autoattack") == revision("attack=autoattack", "attack.norm=l2") == 2
+    assert revision("attack=pgd_l2") is None
+
+
 def test_an_attack_brings_the_device_in() -> None:
     assert key("attack=pgd_targeted", device_type="cuda") != key("attack=pgd_targeted")
     assert key(device_type="cuda") == key()

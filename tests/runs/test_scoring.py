@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from oodbench.core.building import build
+from oodbench.core.errors import DataError
 from oodbench.runs.records import ChunkInfo, Skipped, chunk_path, write_chunk
 from oodbench.runs.results import RunResult, read_result, write_result
 from oodbench.runs.scoring import (
@@ -119,6 +120,7 @@ def test_scoring_again_mends_the_scores_and_nothing_else(folder: Path) -> None:
     before = (folder / "result.json").read_bytes()
     content = json.loads(before)
     content["scores"] = {"": {}}
+    del content["sha256"]
     (folder / "result.json").write_text(json.dumps(content))
     rescore(read(folder))
     assert (folder / "result.json").read_bytes() == before
@@ -130,8 +132,30 @@ def test_only_the_first_items_count(folder: Path) -> None:
     assert scores[""]["top5"].value == 1.0
 
 
-def test_a_split_without_records_has_no_scores(tmp_path: Path) -> None:
-    assert scored(tmp_path, 3) == Scored({}, {"": 0}, None)
+def test_a_split_without_items_has_no_scores(tmp_path: Path) -> None:
+    assert scored(tmp_path, 0) == Scored({}, {"": 0}, None)
+
+
+def test_a_split_without_records_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"all-00000\.parquet: missing: run the same cell again"):
+        scored(tmp_path, 3)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_result_without_one_of_its_chunks_stays_as_it_is(folder: Path, number: int) -> None:
+    before = (folder / "result.json").read_bytes()
+    chunk_path(folder / "records", "", number).unlink()
+    with pytest.raises(DataError, match=f"all-0000{number}.parquet: missing"):
+        rescore(read(folder))
+    assert (folder / "result.json").read_bytes() == before
+
+
+def test_a_result_that_counts_otherwise_than_its_records_stays_as_it_is(folder: Path) -> None:
+    """Of an earlier version, with rows of other pictures than it says."""
+    result = read(folder)
+    result.splits[""]["n"] = 7
+    with pytest.raises(DataError, match="counts 7 items, its records hold 6: run the same cell"):
+        rescore(result)
 
 
 def test_skipped_items_are_counted_and_listed(folder: Path) -> None:

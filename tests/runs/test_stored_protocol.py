@@ -179,7 +179,9 @@ def test_own_code_runs_where_it_is_allowed(
     for wrong in ([], ["--allow-target", "own_code_of_a_user"], ["--allow-target", "Mine"]):
         assert main([*command, *wrong]) == 1
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"{result_file(root)}: benchmark.protocol.{key}={target} is no ")
+        assert line.startswith(
+            f"error: {result_file(root)}: benchmark.protocol.{key}={target} is no "
+        )
         assert line.endswith(f"add --allow-target {target}")
     assert not own_code.exists()
     assert result_file(root).read_bytes() == before

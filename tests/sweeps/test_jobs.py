@@ -127,7 +127,7 @@ def test_a_glob_without_a_match_has_no_job() -> None:
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["model=resnet_50"], "model/resnet_50"),
+        (["model=resnet_50"], r"model=resnet_50: did you mean resnet50\?"),
         (["model=resnet50,moco_v2"], "--multirun"),
         (["model=resnet50", "engine.batchsize=3"], "batchsize"),
         (["model"], "model"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -10,8 +11,10 @@ from torch import Tensor, nn
 from oodbench.attacks.balls import ball
 from oodbench.attacks.base import AttackResult, Norm, generators_of
 from oodbench.attacks.checks import check_count, check_eps, check_norm, refuse_nan
+from oodbench.attacks.host import rows_at, to_host
 from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.network_access import NetworkAccess, Passes
+from oodbench.attacks.starts import Starts
 from oodbench.core.errors import ConfigError
 
 LOSSES = ("ce", "dlr_targeted")
@@ -76,11 +79,10 @@ class _State:
     checked_losses: Tensor
     reduced: Tensor
 
-    def keep(self, mask: Tensor) -> None:
-        """Only the images that are marked in bool `(k,)`."""
-        if not mask.all():
-            for field in fields(self):
-                setattr(self, field.name, getattr(self, field.name)[mask])
+    def keep(self, at: Tensor | slice) -> None:
+        """Only the images at these places."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name)[at])
 
 
 class APGD:
@@ -120,7 +122,7 @@ class APGD:
             restarts: runs per image, with `dlr_targeted` per target.
             targets: of `dlr_targeted`: the likeliest wrong classes, one after the other.
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA.
+                on CUDA, with `memory` up to 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
@@ -161,7 +163,8 @@ class APGD:
             ConfigError: the loss needs more classes than the network has.
         """
         images = images.detach()
-        generators = generators_of(images, seeds)
+        offset = partial(self._offset, images.shape[1:], images.dtype)
+        starts = Starts(offset, generators_of(images, seeds), images.device)
         nothing = torch.zeros_like(labels)
         found = _Found(
             images.clone(),
@@ -173,7 +176,7 @@ class APGD:
         )
         with self.access.open(classifier, images) as passes:
             for rows in passes.groups(images):
-                self._attack(passes, rows, images, labels, generators, found)
+                self._attack(passes, rows, images, labels, starts, found)
         columns = {
             "attack_loss": found.losses.float(),
             "runs": found.runs,
@@ -187,24 +190,27 @@ class APGD:
         rows: Tensor,
         images: Tensor,
         labels: Tensor,
-        generators: list[torch.Generator],
+        starts: Starts,
         found: _Found,
     ) -> None:
         """All runs of the images at `rows`."""
+        positions = rows.tolist()
         logits = passes.logits(images[rows])
         refuse_nan(logits, rows, len(images), 0)
         found.losses[rows] = F.cross_entropy(logits, labels[rows], reduction="none")
         found.succeeded[rows] = logits.argmax(1) != labels[rows]
         for targets in self._runs(logits, labels[rows]):
-            left = ~found.succeeded[rows]
-            if not left.any():
+            (succeeded,) = to_host(found.succeeded[rows])
+            left = [place for place, done in enumerate(succeeded) if not done]
+            if not left:
                 return
-            entering = rows[left]
+            at = rows_at(left, len(rows), rows.device)
+            entering = rows[at]
             clean = images[entering]
             found.runs[entering] += 1
-            starts = [self._start(images[row], generators[row]) for row in entering.tolist()]
+            offsets = starts.take([positions[place] for place in left])
             run = _Run(self, passes, images, found)
-            run.descend(entering, clean, labels[entering], targets[left], torch.stack(starts))
+            run.descend(entering, clean, labels[entering], targets[at], _inside(offsets, clean))
 
     def _runs(self, logits: Tensor, labels: Tensor) -> list[Tensor]:
         """The target `(k,)` of each run; the label where there is none."""
@@ -223,16 +229,15 @@ class APGD:
             for _ in range(self.restarts)
         ]
 
-    def _start(self, clean: Tensor, generator: torch.Generator) -> Tensor:
-        """A point of the ball's surface, in the direction of a uniform or normal draw."""
+    def _offset(self, shape: torch.Size, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
+        """To a point of the ball's surface, in the direction of a uniform or normal draw."""
         if self.norm == "linf":
-            drawn = 2 * torch.rand(clean.shape, generator=generator) - 1
+            drawn = 2 * torch.rand(shape, generator=generator) - 1
             direction = drawn / drawn.abs().max()
         else:
-            drawn = torch.randn(clean.shape, generator=generator)
+            drawn = torch.randn(shape, generator=generator)
             direction = drawn / drawn.double().norm().to(drawn)
-        offset = self.ball.project(self.ball.radius * direction[None].to(clean))[0]
-        return (clean + offset).clamp(0, 1)
+        return self.ball.project(self.ball.radius * direction[None].to(dtype))[0]
 
 
 class _Run:
@@ -275,24 +280,35 @@ class _Run:
     def _evaluate(self, state: _State, step: int) -> Tensor:
         """Losses at the iterates of the images that are not done; sets their gradients."""
 
-        def objective(logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        nan = [0] * len(state.rows)
+
+        def objective(logits: Tensor, places: slice) -> tuple[Tensor, list[bool]]:
             labels = state.labels[places]
             losses = self.attack.loss(logits, labels, state.targets[places])
-            return losses, logits.argmax(1) == labels
+            found = logits.detach()
+            right, nan[places] = to_host(found.argmax(1) == labels, found.isnan().any(1))
+            return losses, [bool(left) for left in right]
 
         more = step < self.attack.iterations
         passed = self.passes.gradients(state.iterates, objective, backward=more)
-        refuse_nan(passed.logits, state.rows, len(self.images), step)
-        left = passed.wanted
-        self._enter(state, passed.logits, ~left, step)
-        state.gradients = passed.gradients
-        state.keep(left)
+        if any(nan):
+            refuse_nan(passed.logits, state.rows, len(self.images), step)
+        state.gradients, losses = passed.gradients, passed.values
+        if not all(passed.wanted):
+            count, device = len(state.rows), state.rows.device
+            done = [place for place, wanted in enumerate(passed.wanted) if not wanted]
+            left = [place for place, wanted in enumerate(passed.wanted) if wanted]
+            self._enter(state, passed.logits, rows_at(done, count, device), step)
+            at = rows_at(left, count, device)
+            state.keep(at)
+            losses = losses[at]
         if step == 0:
             zero = (state.gradients == 0).flatten(1).all(1)
-            self.found.zero_gradient[state.rows[zero]] = True
-        return passed.values[left]
+            self.found.zero_gradient[state.rows] = self.found.zero_gradient[state.rows] | zero
+        return losses
 
-    def _enter(self, state: _State, logits: Tensor, done: Tensor, step: int) -> None:
+    def _enter(self, state: _State, logits: Tensor, done: Tensor | slice, step: int) -> None:
+        """Record the images at these places as successes."""
         rows = state.rows[done]
         self.found.images[rows] = state.iterates[done]
         self.found.succeeded[rows] = True

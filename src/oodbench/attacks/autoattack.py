@@ -49,7 +49,7 @@ class AutoAttack:
             targets: classes that targeted APGD and FAB try, the likeliest wrong ones.
             queries: of Square.
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA.
+                on CUDA, with `memory` up to 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
@@ -87,7 +87,7 @@ class AutoAttack:
             eps=self.eps,
             norm=norm,
         )
-        square = Square(name="square", eps=eps, norm=norm, queries=queries)
+        square = Square(name="square", eps=eps, norm=norm, queries=queries, rescale_schedule=False)
         # One folded copy and one measurement for all of them.
         self.access = dlr.access = fab.access = square.access = ce.access
         self.attacks: tuple[Attack, ...] = (ce, dlr, fab, square)

@@ -172,8 +172,17 @@ def refuse_nan(
     if bad.any():
         first = int(bad.nonzero()[0])
         where = int(steps[first]) if isinstance(steps, Tensor) else steps
-        complaint = f"gives logits that are NaN at {step} {where}"
-        raise ImageError(int(positions[first]), count, complaint)
+        raise ImageError(int(positions[first]), count, nan_complaint(where, step))
+
+
+def nan_complaint(number: int, step: str = "iteration") -> str:
+    """What is said of an image whose logits are not numbers.
+
+    Args:
+        number: where the attack was.
+        step: what it counts.
+    """
+    return f"gives logits that are NaN at {step} {number}"
 
 
 def refuse_without_gradients(logits: Tensor) -> None:

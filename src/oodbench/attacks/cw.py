@@ -51,7 +51,7 @@ class CarliniWagnerL2:
             iterations: gradient steps, at least 1.
             learning_rate: of Adam, in tanh space.
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA.
+                on CUDA, with `memory` up to 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
@@ -96,9 +96,10 @@ class CarliniWagnerL2:
                 logits = passes.logits(images[rows])
                 refuse_nan(logits, rows, len(images), 0)
                 right = logits.argmax(1) == labels[rows]
-                distances[rows[~right]] = 0
-                if right.any():
-                    self._descend(passes, rows[right], images, labels, found, distances, iterations)
+                distances[rows] = torch.where(right, math.inf, 0.0).to(distances)
+                left = rows[right]
+                if len(left):
+                    self._descend(passes, left, images, labels, found, distances, iterations)
         return AttackResult(found, distances.isfinite(), iterations)
 
     def _descend(
@@ -117,9 +118,9 @@ class CarliniWagnerL2:
         variables = torch.atanh((2 * clean - 1) * _INTERIOR).requires_grad_()
         optimizer = torch.optim.Adam([variables], lr=self.learning_rate)
 
-        def objective(logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        def objective(logits: Tensor, places: slice) -> tuple[Tensor, list[bool]]:
             leads = margins(logits, labels[rows[places]]).clamp(min=-self.kappa)
-            return self.c * leads, torch.ones_like(places, dtype=torch.bool)
+            return self.c * leads, [True] * len(logits)
 
         for step in range(self.iterations):
             with torch.enable_grad():
@@ -132,7 +133,8 @@ class CarliniWagnerL2:
                 (variables.grad,) = torch.autograd.grad(cost, variables)
             length = squares.detach().sqrt()
             nearer = (passed.logits.argmax(1) != labels[rows]) & (length < distances[rows])
-            found[rows[nearer]] = iterates.detach()[nearer]
-            distances[rows[nearer]] = length[nearer]
-            iterations[rows[nearer]] = step
+            pixels = nearer[:, None, None, None]
+            found[rows] = torch.where(pixels, iterates.detach(), found[rows])
+            distances[rows] = torch.where(nearer, length, distances[rows])
+            iterations[rows] = torch.where(nearer, step, iterations[rows])
             optimizer.step()

@@ -53,7 +53,7 @@ class FoolboxAttack(LibraryAttack):
             target: none (any error is a success), random, least_likely, top_k or a class index.
             top_k: targets tried one after the other under `target=top_k`; any error is a success.
             micro_batch: images in the network at once, with `memory` at most; None: all, with
-                `memory` 8 on a CPU, 64 on CUDA.
+                `memory` 8 on a CPU, up to 256 on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from oodbench.attacks.checks import check_count, refuse
+from oodbench.attacks.host import to_device
 from oodbench.core.checking import alternatives
 from oodbench.core.errors import ConfigError
 
@@ -113,11 +114,15 @@ class Choice:
 
 
 def _random(others: Tensor, generators: list[torch.Generator]) -> Tensor:
-    targets = []
-    for mask, generator in zip(others.cpu(), generators, strict=True):
-        classes = mask.nonzero().flatten()
-        targets.append(classes[torch.randint(len(classes), (), generator=generator)])
-    return torch.stack(targets)[:, None].to(others.device)
+    """One of the classes that are marked in bool `(N, K)` for each image, `(N, 1)`."""
+    marked = others.cpu()
+    counts = zip(marked.sum(1).tolist(), generators, strict=True)
+    drawn = torch.tensor(
+        [int(torch.randint(count, (), generator=generator)) for count, generator in counts]
+    )
+    # The class that is marked after as many others as were drawn.
+    targets = (marked.cumsum(1) > drawn[:, None]).int().argmax(1, keepdim=True)
+    return to_device(targets, others.device)
 
 
 def margins(logits: Tensor, labels: Tensor) -> Tensor:

@@ -145,8 +145,8 @@ class LibraryAttack(ABC):
     def _adversarial(
         self, passes: Passes, images: Tensor, classes: Tensor, seeds: list[int]
     ) -> Tensor:
-        def attacked(part: Tensor, places: Tensor) -> Tensor:
-            own = [seeds[place] for place in places.tolist()]
+        def attacked(part: Tensor, places: slice) -> Tensor:
+            own = seeds[places]
             try:
                 return self._run(passes.network, part, classes[places], own)
             except SharedDrawError:

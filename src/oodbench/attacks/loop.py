@@ -6,7 +6,10 @@ refilled, because most images of an attack with early stop are done after a few 
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,9 +17,11 @@ from torch import Tensor
 
 from oodbench.attacks.balls import Ball
 from oodbench.attacks.base import AttackResult
-from oodbench.attacks.checks import refuse_nan
+from oodbench.attacks.checks import ImageError, nan_complaint, refuse_nan
 from oodbench.attacks.goals import Goal
+from oodbench.attacks.host import rows_at, to_device, to_host
 from oodbench.attacks.network_access import Passed, Passes
+from oodbench.attacks.starts import Starts
 
 NEVER = -1
 """`first_error` of an image whose iterates were all predicted correctly."""
@@ -46,17 +51,31 @@ class Rules:
     early_stop: bool = True
 
 
-@dataclass
-class _Slots:
-    """The images in the network: positions in the batch, runs, steps taken, `(k,)`; iterates."""
+class _Slot(NamedTuple):
+    """An image in the network, for the host: its position in the batch, run, and steps taken."""
 
-    positions: Tensor
-    runs: Tensor
-    steps: Tensor
+    position: int
+    run: int
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class _Slots:
+    """The images in the network.
+
+    Attributes:
+        known: what the host knows of each without asking.
+        table: the same on the device, int64 `(4, k)`: positions, runs, steps; and the step of the
+            first logits that were NaN, or NEVER.
+        iterates: `(k, C, H, W)`.
+    """
+
+    known: list[_Slot]
+    table: Tensor
     iterates: Tensor
 
     def __len__(self) -> int:
-        return len(self.positions)
+        return len(self.known)
 
 
 class Descent:
@@ -87,7 +106,6 @@ class Descent:
         self.passes = passes
         self.images = images
         self.goal = goal
-        self.generators = generators
         self.rules = rules
         self.positions = torch.arange(len(images), device=images.device)
         self.iterations = torch.zeros_like(self.positions)
@@ -100,7 +118,9 @@ class Descent:
         wrong = logits.argmax(1) != goal.labels
         self.first_errors = torch.where(wrong, 0, torch.full_like(self.positions, NEVER))
         self.zero_gradient = torch.zeros_like(wrong)
-        self.waiting = deque((int(place), 0) for place in (~self.succeeded).nonzero())
+        (succeeded,) = to_host(self.succeeded)
+        self.waiting = deque(_Slot(place, 0) for place, done in enumerate(succeeded) if not done)
+        self.starts = Starts(self._offset, generators, images.device)
 
     def run(self) -> AttackResult:
         """Attack the batch.
@@ -127,95 +147,132 @@ class Descent:
         return AttackResult(self.kept, self.succeeded, self.iterations, columns)
 
     def _descend(self) -> None:
-        nothing = self.positions[:0]
-        slots = _Slots(nothing, nothing, nothing, self.images[:0])
+        slots = _Slots([], self.positions.new_empty(4, 0), self.images[:0])
         while self.waiting or len(slots):
             slots = self._refilled(slots)
-            passed = self._pass(slots)
-            self._enter(slots, passed)
-            slots = _chosen(slots, passed.wanted)
-            if len(slots):
-                gradients = passed.gradients[passed.wanted]
-                unmoved = (slots.steps == 0) & (gradients == 0).flatten(1).all(1)
-                self.zero_gradient[slots.positions[unmoved]] = True
-                slots = self._stepped(slots, gradients)
+            passed, hits = self._pass(slots)
+            self._note_errors(slots, passed)
+            done = [place for place, wanted in enumerate(passed.wanted) if not wanted]
+            if done:
+                self._finish(slots, passed, done)
+                self._queue_failures(slots.known[place] for place in done if not hits[place])
+            left = [place for place, wanted in enumerate(passed.wanted) if wanted]
+            at = rows_at(left, len(slots), self.images.device)
+            slots = _Slots([slots.known[i] for i in left], slots.table[:, at], slots.iterates[at])
+            if left:
+                slots = self._stepped(slots, passed.gradients[at])
 
-    def _pass(self, slots: _Slots) -> Passed:
-        """An iterate's one forward pass gives its prediction and the gradient of its next step."""
+    def _pass(self, slots: _Slots) -> tuple[Passed, list[int]]:
+        """An iterate's one forward pass gives its prediction and the gradient of its next step.
 
-        def objective(logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-            positions, runs, steps = (
-                slots.positions[places],
-                slots.runs[places],
-                slots.steps[places],
-            )
-            pursued = self.goal.pursued(positions, runs)
-            losses = F.cross_entropy(logits, pursued, reduction="none")
-            reached = self.goal.reached(logits.detach(), positions, runs)
-            early = reached & (steps > 0) & self.rules.early_stop  # a start is not judged
-            return self.goal.sign * losses, (steps < self.rules.iterations) & ~early
+        Returns:
+            What the pass found, and which iterates are successes; none where none is judged.
+        """
+        last, early_stop = self.rules.iterations, self.rules.early_stop
+        looking = early_stop or any(slot.step == last for slot in slots.known)
+        hits, first_nan = [0] * len(slots), [NEVER] * len(slots)
 
-        more = bool((slots.steps < self.rules.iterations).any())
+        def objective(logits: Tensor, places: slice) -> tuple[Tensor, list[bool]]:
+            positions, runs, steps, nan = slots.table[:, places]
+            losses = F.cross_entropy(logits, self.goal.pursued(positions, runs), reduction="none")
+            begins = logits.detach().isnan().any(1) & (nan == NEVER)
+            nan.copy_(torch.where(begins, steps, nan))
+            if looking:
+                reached = self.goal.reached(logits.detach(), positions, runs)
+                hits[places], first_nan[places] = to_host(reached, nan)
+            return self.goal.sign * losses, [
+                slot.step < last and not (early_stop and hit and slot.step)  # a start is not judged
+                for slot, hit in zip(slots.known[places], hits[places], strict=True)
+            ]
+
+        more = any(slot.step < last for slot in slots.known)
         passed = self.passes.gradients(slots.iterates, objective, backward=more)
-        refuse_nan(passed.logits, slots.positions, len(self.images), slots.steps)
-        return passed
+        self._refuse_nan(slots, first_nan)
+        return passed, hits
+
+    def _refuse_nan(self, slots: _Slots, first_nan: list[int]) -> None:
+        """Refuse the image whose logits were NaN first."""
+        bad = [
+            (step - slot.step, place)  # passes since then, as a negative number
+            for place, (slot, step) in enumerate(zip(slots.known, first_nan, strict=True))
+            if step != NEVER
+        ]
+        if bad:
+            _, place = min(bad)
+            position, complaint = slots.known[place].position, nan_complaint(first_nan[place])
+            raise ImageError(position, len(self.images), complaint)
 
     def _refilled(self, slots: _Slots) -> _Slots:
         """With starts of waiting images in the free places."""
         free = max(0, self.passes.micro_batch - len(slots))
         entering = [self.waiting.popleft() for _ in range(min(free, len(self.waiting)))]
-        if not entering:
-            return slots
-        new = torch.tensor(entering, device=self.images.device)
-        starts = torch.stack([self._start(position) for position, _ in entering])
-        return _joined(slots, _Slots(new[:, 0], new[:, 1], torch.zeros_like(new[:, 0]), starts))
+        if entering:
+            slots = _joined(slots, self._started(entering))
+        if self.rules.random_start:
+            following = islice(self.waiting, self.passes.micro_batch)
+            self.starts.begin(slot.position for slot in following)
+        return slots
 
-    def _start(self, position: int) -> Tensor:
-        clean = self.images[position]
-        if not self.rules.random_start:
-            return clean
-        offset = self.rules.ball.draw(clean.shape, self.generators[position]).to(clean)
-        start = clean + self.rules.ball.project(offset[None])[0]
-        return start.clamp(0, 1) if self.rules.clip_start else start
+    def _started(self, entering: list[_Slot]) -> _Slots:
+        table = torch.tensor([(*slot, NEVER) for slot in entering]).T
+        table = to_device(table.contiguous(), self.images.device)
+        starts = self.images[table[0]]
+        if self.rules.random_start:
+            starts = starts + self.starts.take([slot.position for slot in entering])
+            starts = starts.clamp(0, 1) if self.rules.clip_start else starts
+        return _Slots(entering, table, starts)
 
-    def _enter(self, slots: _Slots, passed: Passed) -> None:
-        """Record what is done in the results, and queue failures for their next run."""
-        losses, done = self.goal.sign * passed.values, ~passed.wanted
-        reached = self.goal.reached(passed.logits, slots.positions, slots.runs)
-        wrong = passed.logits.argmax(1) != self.goal.labels[slots.positions]
-        wrong &= slots.steps > 0
-        first = wrong & (self.first_errors[slots.positions] == NEVER)
-        taken = self.iterations[slots.positions] + slots.steps
-        self.first_errors[slots.positions[first]] = taken[first]
-        previous = self.goal.sign * self.losses[slots.positions]
-        lower = (slots.runs == 0) | (self.goal.sign * losses < previous)
-        kept = done & (reached | lower)
-        places = slots.positions[kept]
-        self.kept[places] = slots.iterates[kept]
-        self.losses[places] = losses[kept]
-        self.kept_runs[places] = slots.runs[kept]
-        finished = slots.positions[done]
-        self.succeeded[finished] = reached[done]
-        self.iterations[finished] += slots.steps[done]
-        again = done & ~reached & (slots.runs + 1 < self.rules.runs)
-        for position, run in zip(slots.positions[again], slots.runs[again], strict=True):
-            self.waiting.append((int(position), int(run) + 1))
+    def _offset(self, generator: torch.Generator) -> Tensor:
+        """Of a random start; projected on the CPU too, for the same bits on every device."""
+        drawn = self.rules.ball.draw(self.images.shape[1:], generator).to(self.images.dtype)
+        return self.rules.ball.project(drawn[None])[0]
+
+    def _note_errors(self, slots: _Slots, passed: Passed) -> None:
+        """When another class than the label was predicted for the first time."""
+        positions, _, steps, _ = slots.table
+        wrong = (passed.logits.argmax(1) != self.goal.labels[positions]) & (steps > 0)
+        before = self.first_errors[positions]
+        first = wrong & (before == NEVER)
+        taken = self.iterations[positions] + steps
+        self.first_errors[positions] = torch.where(first, taken, before)
+
+    def _finish(self, slots: _Slots, passed: Passed, done: list[int]) -> None:
+        """Record the images at these places in the results."""
+        at = rows_at(done, len(slots), self.images.device)
+        positions, runs, steps, _ = slots.table[:, at]
+        reached = self.goal.reached(passed.logits[at], positions, runs)
+        losses, before = self.goal.sign * passed.values[at], self.losses[positions]
+        better = reached | (runs == 0) | (self.goal.sign * losses < self.goal.sign * before)
+        pixels = better[:, None, None, None]
+        self.kept[positions] = torch.where(pixels, slots.iterates[at], self.kept[positions])
+        self.losses[positions] = torch.where(better, losses, before)
+        self.kept_runs[positions] = torch.where(better, runs, self.kept_runs[positions])
+        self.succeeded[positions] = reached
+        self.iterations[positions] += steps
+
+    def _queue_failures(self, slots: Iterable[_Slot]) -> None:
+        """For the next run, if there is one."""
+        for position, run, _ in slots:
+            if run + 1 < self.rules.runs:
+                self.waiting.append(_Slot(position, run + 1))
 
     def _stepped(self, slots: _Slots, gradients: Tensor) -> _Slots:
+        positions, runs, steps, nan = slots.table
+        if any(slot.step == 0 for slot in slots.known):
+            unmoved = (steps == 0) & (gradients == 0).flatten(1).all(1)
+            self.zero_gradient[positions] = self.zero_gradient[positions] | unmoved
         moved = slots.iterates - self.rules.step_size * self.rules.ball.direction(gradients)
-        clean = self.images[slots.positions]
+        clean = self.images[positions]
         iterates = (clean + self.rules.ball.project(moved - clean)).clamp(0, 1)
-        return _Slots(slots.positions, slots.runs, slots.steps + 1, iterates)
+        known = [_Slot(slot.position, slot.run, slot.step + 1) for slot in slots.known]
+        return _Slots(known, torch.stack([positions, runs, steps + 1, nan]), iterates)
 
 
 def _joined(one: _Slots, other: _Slots) -> _Slots:
+    if not len(one):
+        return other
     return _Slots(
-        torch.cat([one.positions, other.positions]),
-        torch.cat([one.runs, other.runs]),
-        torch.cat([one.steps, other.steps]),
+        one.known + other.known,
+        torch.cat([one.table, other.table], dim=1),
         torch.cat([one.iterates, other.iterates]),
     )
-
-
-def _chosen(slots: _Slots, mask: Tensor) -> _Slots:
-    return _Slots(slots.positions[mask], slots.runs[mask], slots.steps[mask], slots.iterates[mask])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.attacks.checks import check_count, check_range, refuse_without_gradients
+from oodbench.attacks.host import to_device
 from oodbench.attacks.memory import (
     MemoryBudget,
     Planner,
@@ -16,7 +17,7 @@ from oodbench.attacks.memory import (
     halved,
     own_bytes,
 )
-from oodbench.models.device_memory import is_out_of_memory, release
+from oodbench.models.device_memory import is_out_of_memory, release, without_frames
 from oodbench.models.folding import FoldedNetworks
 
 CPU_MICRO_BATCH = 8
@@ -27,12 +28,16 @@ without oneDNN."""
 CUDA_MICRO_BATCH = 64
 """A GPU has no such cache and wants work for all its units; what does not fit is halved."""
 
+MOST_ON_CUDA = 256
+"""With a memory budget, which says what fits: the larger the batch, the less of the time goes into
+asking the GPU for its next operation."""
+
 _ALL = 2**31
 """More than any batch has."""
 
-Objective = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Logits `(k, K)` and the places int64 `(k,)` of these images in the batch -> values `(k,)`, and
-bool `(k,)` of which of them the gradient is wanted."""
+Objective = Callable[[Tensor, slice], tuple[Tensor, list[bool]]]
+"""Logits `(k, K)` and the places of these images in the batch -> values `(k,)`, and of which of
+them the gradient is wanted, for the host to know without asking the device."""
 
 _Part = TypeVar("_Part")
 
@@ -44,18 +49,58 @@ class Passed:
     Attributes:
         logits: `(N, K)`, detached like everything here.
         values: of the objective, `(N,)`.
-        wanted: bool `(N,)`.
+        wanted: of which of the N images the gradient was.
         gradients: of each value with respect to its own image; 0 where not wanted.
     """
 
     logits: Tensor
     values: Tensor
-    wanted: Tensor
+    wanted: list[bool]
     gradients: Tensor
 
 
-class Passes:
-    """A prepared network; `micro_batch` falls when memory runs out."""
+class Parts:
+    """As many images at once as fit; `micro_batch` falls when memory runs out."""
+
+    def __init__(self, micro_batch: int = _ALL) -> None:
+        """Set up.
+
+        Args:
+            micro_batch: images at once.
+        """
+        self.micro_batch = micro_batch
+
+    def in_parts(self, images: Tensor, one: Callable[[Tensor, slice], _Part]) -> list[_Part]:
+        """Results for parts of the images, in their order, smaller ones once memory has run out.
+
+        Args:
+            images: `(N, C, H, W)`.
+            one: takes a part and its places in the batch.
+
+        Raises:
+            AttackError: memory runs out with a single image.
+        """
+        parts: list[_Part] = []
+        done = 0
+        while done < len(images):
+            part = images[done : done + self.micro_batch]
+            failure: BaseException | None = None
+            try:
+                parts.append(one(part, slice(done, done + len(part))))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                failure = without_frames(error)
+            if failure is None:
+                done += len(part)
+            else:
+                self.micro_batch = halved(len(part), failure)
+                release(images.device)
+        return parts
+
+
+class Passes(Parts):
+    """A prepared network."""
 
     def __init__(self, network: nn.Module, micro_batch: int) -> None:
         """Set up.
@@ -64,8 +109,8 @@ class Passes:
             network: images in [0, 1] -> logits `(N, K)`, frozen.
             micro_batch: images in it at once.
         """
+        super().__init__(micro_batch)
         self.network = network
-        self.micro_batch = micro_batch
 
     def groups(self, images: Tensor) -> Iterator[Tensor]:
         """Positions int64 `(k,)` of as many images as go through at once."""
@@ -82,7 +127,7 @@ class Passes:
             AttackError: memory runs out with a single image.
         """
 
-        def forward(part: Tensor, places: Tensor) -> Tensor:
+        def forward(part: Tensor, places: slice) -> Tensor:
             with torch.no_grad():
                 return torch.as_tensor(self.network(part))
 
@@ -93,8 +138,8 @@ class Passes:
 
         Args:
             images: `(N, C, H, W)`, N at least 1.
-            objective: is called again for the same images when memory runs out, so that it must
-                change nothing.
+            objective: is called again for the same images when memory runs out, so that what it
+                keeps must be kept by their places.
             backward: False where no gradient will be wanted, which saves keeping activations.
 
         Raises:
@@ -102,16 +147,17 @@ class Passes:
             ConfigError: the network has no gradients.
         """
 
-        def both(part: Tensor, places: Tensor) -> Passed:
+        def both(part: Tensor, places: slice) -> Passed:
             with torch.set_grad_enabled(backward):
                 leaves = part.detach().requires_grad_(backward)
                 logits = self.network(leaves)
                 if backward:
                     refuse_without_gradients(logits)
                 values, wanted = objective(logits, places)
-                if backward and wanted.any():
-                    # The sum, not the mean: an image's gradient is then the same in every batch.
-                    (gradients,) = torch.autograd.grad(values[wanted].sum(), leaves)
+                if backward and any(wanted):
+                    # Of the sum, not the mean: an image's is then the same in every batch.
+                    weights = to_device(torch.tensor(wanted), values.device).to(values.dtype)
+                    (gradients,) = torch.autograd.grad(values, leaves, weights)
                 else:
                     gradients = torch.zeros_like(part)
             return Passed(logits.detach(), values.detach(), wanted, gradients)
@@ -120,38 +166,9 @@ class Passes:
         return Passed(
             _joined([part.logits for part in parts]),
             _joined([part.values for part in parts]),
-            _joined([part.wanted for part in parts]),
+            [wanted for part in parts for wanted in part.wanted],
             _joined([part.gradients for part in parts]),
         )
-
-    def in_parts(self, images: Tensor, one: Callable[[Tensor, Tensor], _Part]) -> list[_Part]:
-        """Results for parts of the images, in their order, smaller ones once memory has run out.
-
-        Args:
-            images: `(N, C, H, W)`.
-            one: takes a part and its places int64 `(k,)` in the batch.
-
-        Raises:
-            AttackError: memory runs out with a single image.
-        """
-        parts: list[_Part] = []
-        done = 0
-        while done < len(images):
-            part = images[done : done + self.micro_batch]
-            failure: BaseException | None = None
-            try:
-                places = torch.arange(done, done + len(part), device=images.device)
-                parts.append(one(part, places))
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                failure = error.with_traceback(None)  # its frames hold the activations
-            if failure is None:
-                done += len(part)
-            else:
-                self.micro_batch = halved(len(part), failure)
-                release(images.device)
-        return parts
 
 
 @contextmanager
@@ -188,7 +205,7 @@ class NetworkAccess:
 
         Args:
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU,
-                64 on CUDA.
+                64 on CUDA, with `memory` 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
             gradients: whether the attack uses any.
             state: tensors of an image's size that the attack keeps for each one in the network.
@@ -232,12 +249,19 @@ class NetworkAccess:
             return self._micro_batch
         if self._as_it_is and self._planner.budget is None:
             return _ALL
-        return default_micro_batch(device)
+        return default_micro_batch(device, planned=self._planner.budget is not None)
 
 
-def default_micro_batch(device: torch.device) -> int:
-    """Images in the network at once, unless configured."""
-    return CUDA_MICRO_BATCH if device.type == "cuda" else CPU_MICRO_BATCH
+def default_micro_batch(device: torch.device, *, planned: bool = False) -> int:
+    """Images in the network at once, unless configured.
+
+    Args:
+        device: that computes.
+        planned: it is the most, of which as many are used as a memory budget allows.
+    """
+    if device.type != "cuda":
+        return CPU_MICRO_BATCH
+    return MOST_ON_CUDA if planned else CUDA_MICRO_BATCH
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

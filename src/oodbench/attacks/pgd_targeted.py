@@ -42,7 +42,7 @@ class TargetedPGD(PGD):
             step_size: of one iteration, in [0, 1] pixel units.
             iterations: gradient steps, at least 1.
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA.
+                on CUDA, with `memory` up to 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

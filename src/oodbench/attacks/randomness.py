@@ -84,7 +84,8 @@ class PerImageRandomness(TorchFunctionMode):
     def __enter__(self) -> Self:
         """Save the global generators, and seed them if there is one image."""
         initialized = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-        devices = [torch.cuda.current_device()] if initialized else []
+        # All of them: the images may be on any, and `manual_seed` seeds every one.
+        devices = list(range(torch.cuda.device_count())) if initialized else []
         self._stack.enter_context(torch.random.fork_rng(devices=devices))
         self._stack.callback(np.random.set_state, np.random.get_state())
         if len(self._seeds) == 1:

@@ -1,5 +1,8 @@
 """Square Attack (Andriushchenko et al., ECCV 2020, arXiv:1912.00049): random search."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -7,6 +10,7 @@ from oodbench.attacks.balls import ball
 from oodbench.attacks.base import AttackResult, Norm, generators_of
 from oodbench.attacks.checks import check_count, check_eps, check_norm, refuse_nan
 from oodbench.attacks.goals import margins
+from oodbench.attacks.host import rows_at, to_host
 from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.attacks.squares import squares
@@ -45,6 +49,7 @@ class Square:
         norm: str = "linf",
         queries: int = 5000,
         first_area: float = 0.8,
+        rescale_schedule: bool = True,
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
     ) -> None:
@@ -56,8 +61,10 @@ class Square:
             norm: linf or l2.
             queries: squares tried on an image, at least 1.
             first_area: share of the picture that the first square covers (p of the paper).
+            rescale_schedule: the squares shrink as much over these queries as over the 10,000 of
+                the paper; otherwise as in the first ones of those.
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA.
+                on CUDA, with `memory` up to 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
@@ -72,6 +79,7 @@ class Square:
         if not 0 < first_area <= 1:
             raise ConfigError(f"attack.first_area={first_area}: must be above 0 and at most 1")
         self.first_area = first_area
+        self.rescale_schedule = rescale_schedule
         self.access = NetworkAccess(micro_batch, memory, gradients=False, state=_STATE)
 
     def __call__(
@@ -108,10 +116,20 @@ class Square:
 
     def side(self, query: int, shape: torch.Size) -> int:
         """Side in pixels of a square (section 3.2 of the paper), for pictures `(C, H, W)`."""
-        of_ten_thousand = int(query / self.queries * 10_000)
+        of_ten_thousand = int(query / self.queries * 10_000) if self.rescale_schedule else query
         divisor = next((d for last, d in _SCHEDULE if of_ten_thousand <= last), _LAST_DIVISOR)
         _, height, width = shape
         return self.squares.side(self.first_area / divisor * height * width, height, width)
+
+
+@dataclass(frozen=True)
+class _Left:
+    """Images that resist: positions for the host, on the device `(k,)`, clean and best so far."""
+
+    positions: list[int]
+    rows: Tensor
+    clean: Tensor
+    best: Tensor
 
 
 class _Search:
@@ -137,37 +155,53 @@ class _Search:
 
     def run(self, rows: Tensor) -> None:
         """All queries of the images at `rows`."""
-        self._try(rows, self.images[rows], 0, always=True)
-        proposals = self.attack.squares
-        rows = rows[~self.succeeded[rows]]
-        if len(rows):
-            first = [
-                proposals.first(self.images[row], self.generators[row]) for row in rows.tolist()
-            ]
-            self._try(rows, self._within(rows, first), 1, always=True)
+        clean, proposals = self.images[rows], self.attack.squares
+        left = _Left(rows.tolist(), rows, clean, clean.clone())
+        left = self._try(left, clean, 0, always=True)
+        if left.positions:
+            first = proposals.first(left.clean, self._generators(left))
+            left = self._try(left, self._within(left, first), 1, always=True)
         for query in range(self.attack.queries):
-            rows = rows[~self.succeeded[rows]]
-            if not len(rows):
-                return
+            if not left.positions:
+                break
             side = self.attack.side(query, self.images.shape[1:])
-            changed = [
-                proposals.changed(self.best[row] - self.images[row], side, self.generators[row])
-                for row in rows.tolist()
-            ]
-            self._try(rows, self._within(rows, changed), query + 2)
+            changed = proposals.changed(left.best - left.clean, side, self._generators(left))
+            left = self._try(left, self._within(left, changed), query + 2)
+        self.best[left.rows] = left.best
 
-    def _try(self, rows: Tensor, candidates: Tensor, query: int, *, always: bool = False) -> None:
-        """Take the candidates whose margin is lower, or that are misclassified."""
-        labels = self.labels[rows]
+    def _generators(self, left: _Left) -> list[torch.Generator]:
+        return [self.generators[position] for position in left.positions]
+
+    def _within(self, left: _Left, offsets: Tensor) -> Tensor:
+        return (left.clean + self.attack.ball.project(offsets)).clamp(0, 1)
+
+    def _try(self, left: _Left, candidates: Tensor, query: int, *, always: bool = False) -> _Left:
+        """Take the candidates whose margin is lower, or that are misclassified.
+
+        Returns:
+            Those that are not misclassified.
+        """
+        labels = self.labels[left.rows]
         logits = self.passes.logits(candidates)
-        refuse_nan(logits, rows, len(self.images), query, "query")
+        found, before = margins(logits, labels), self.margins[left.rows]
         wrong = logits.argmax(1) != labels
-        found = margins(logits, labels)
-        taken = wrong | (found < self.margins[rows]) | always
-        self.best[rows[taken]] = candidates[taken]
-        self.margins[rows[taken]] = found[taken]
-        self.succeeded[rows] = wrong
-        self.iterations[rows] = query
+        lower = wrong | (found < before) | always
+        done, taken, nan = to_host(wrong, lower, logits.isnan().any(1))
+        if any(nan):
+            refuse_nan(logits, left.rows, len(self.images), query, "query")
+        self.margins[left.rows] = torch.where(lower, found, before)
+        self.succeeded[left.rows] = wrong
+        self.iterations[left.rows] = query
+        at = self._at(left, taken)
+        left.best[at] = candidates[at]
+        if not any(done):
+            return left
+        at = self._at(left, done)
+        self.best[left.rows[at]] = left.best[at]
+        at = self._at(left, [not each for each in done])
+        positions = [place for place, each in zip(left.positions, done, strict=True) if not each]
+        return _Left(positions, left.rows[at], left.clean[at], left.best[at])
 
-    def _within(self, rows: Tensor, offsets: list[Tensor]) -> Tensor:
-        return (self.images[rows] + self.attack.ball.project(torch.stack(offsets))).clamp(0, 1)
+    def _at(self, left: _Left, marked: Sequence[int]) -> Tensor | slice:
+        places = [place for place, mark in enumerate(marked) if mark]
+        return rows_at(places, len(marked), left.rows.device)

@@ -1,8 +1,9 @@
 """What the Square Attack tries: its first pattern and its next square, under each norm.
 
-Offsets are from the clean picture, `(C, H, W)` on the CPU or wherever the pictures are. All is as
-in the authors' code (max-andr/square-attack, and from there torchattacks), also the order of the
-draws.
+Offsets are from the clean pictures, `(k, C, H, W)` wherever the pictures are; the draws are made on
+the CPU, and no step waits for the device. All is as in the authors' code (max-andr/square-attack),
+also the order of the draws. Later copies of it, auto-attack's and torchattacks', add up the length
+that an l_2 query moves over all channels, where the authors keep that of each channel.
 """
 
 import math
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from oodbench.attacks.base import Norm
+from oodbench.attacks.host import to_device
 
 _TILES = 5
 """Tiles of the first l_2 pattern, in each direction."""
@@ -27,12 +29,12 @@ class Squares(Protocol):
         """Side of a square whose area is to be this many pixels."""
         ...
 
-    def first(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        """The first offset, of the shape and type of a picture."""
+    def first(self, like: Tensor, generators: list[torch.Generator]) -> Tensor:
+        """The first offsets, of the shape and type of the pictures."""
         ...
 
-    def changed(self, offset: Tensor, side: int, generator: torch.Generator) -> Tensor:
-        """A copy of an offset with another square; may be outside the ball under l_inf."""
+    def changed(self, offsets: Tensor, side: int, generators: list[torch.Generator]) -> Tensor:
+        """A copy with another square in each; may be outside the ball under l_inf."""
         ...
 
 
@@ -46,17 +48,21 @@ class LinfSquares:
         """At least one pixel."""
         return min(max(round(math.sqrt(area)), 1), height, width)
 
-    def first(self, like: Tensor, generator: torch.Generator) -> Tensor:
+    def first(self, like: Tensor, generators: list[torch.Generator]) -> Tensor:
         """One random sign for each column and channel."""
-        channels, _, width = like.shape
-        return (self.radius * _signs((channels, 1, width), like, generator)).expand(like.shape)
+        _, channels, _, width = like.shape
+        signs = [_signs((channels, 1, width), generator) for generator in generators]
+        return (self.radius * _like(torch.stack(signs), like)).expand(like.shape)
 
-    def changed(self, offset: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    def changed(self, offsets: Tensor, side: int, generators: list[torch.Generator]) -> Tensor:
         """One square higher or lower, to be projected."""
-        window = _window(offset, side, generator)
-        changed = offset.clone()
-        changed[window] += 2 * self.radius * _signs((len(offset), 1, 1), offset, generator)
-        return changed
+        _, channels, height, width = offsets.shape
+        corners, signs = [], []
+        for generator in generators:
+            corners.append(_corner(height, width, side, generator))
+            signs.append(_signs((channels, 1, 1), generator))
+        heights = 2 * self.radius * _like(torch.stack(signs), offsets)
+        return torch.where(_inside(corners, side, offsets), offsets + heights, offsets)
 
 
 class L2Squares:
@@ -70,8 +76,17 @@ class L2Squares:
         side = min(max(round(math.sqrt(area)), 3) | 1, height, width)
         return side if side % 2 else side - 1
 
-    def first(self, like: Tensor, generator: torch.Generator) -> Tensor:
+    def first(self, like: Tensor, generators: list[torch.Generator]) -> Tensor:
         """One pyramid per tile."""
+        each = zip(like, generators, strict=True)
+        return torch.stack([self._first(one, generator) for one, generator in each])
+
+    def changed(self, offsets: Tensor, side: int, generators: list[torch.Generator]) -> Tensor:
+        """One square emptied, its length and what was unused put into another one."""
+        each = zip(offsets, generators, strict=True)
+        return torch.stack([self._changed(one, side, generator) for one, generator in each])
+
+    def _first(self, like: Tensor, generator: torch.Generator) -> Tensor:
         channels, height, width = like.shape
         side = max(min(height, width) // _TILES, 1)
         offset = torch.zeros_like(like)
@@ -79,20 +94,20 @@ class L2Squares:
         for top in range(margin, height - side + 1, side):
             for left in range(margin, width - side + 1, side):
                 tile = _pyramids(side, like, generator)
-                signs = _signs((channels, 1, 1), like, generator)
+                signs = _like(_signs((channels, 1, 1), generator), like)
                 offset[:, top : top + side, left : left + side] = tile * signs
         return self._at_full_length(offset)
 
-    def changed(self, offset: Tensor, side: int, generator: torch.Generator) -> Tensor:
-        """One square emptied, its length and what was unused put into another one."""
-        channels = len(offset)
-        filled = _window(offset, side, generator)
-        emptied = _window(offset, side, generator)
+    def _changed(self, offset: Tensor, side: int, generator: torch.Generator) -> Tensor:
+        channels, height, width = offset.shape
+        filled = _window(_corner(height, width, side, generator), side)
+        emptied = _window(_corner(height, width, side, generator), side)
         either = torch.zeros_like(offset)
         either[filled] = either[emptied] = 1
-        unused = max(self.radius**2 - float(offset.square().sum()), 0.0)
-        length = (unused / channels + (offset * either).square().sum()).sqrt()
-        pyramids = _pyramids(side, offset, generator) * _signs((channels, 1, 1), offset, generator)
+        unused = (self.radius**2 - offset.square().sum().double()).clamp(min=0) / channels
+        length = (unused.to(offset.dtype) + _lengths(offset * either).square()).sqrt()
+        pyramids = _pyramids(side, offset, generator)
+        pyramids = pyramids * _like(_signs((channels, 1, 1), generator), offset)
         held = offset[filled]
         pyramids = pyramids + held / (_NOTHING + _lengths(held))
         changed = offset.clone()
@@ -110,16 +125,38 @@ def squares(norm: Norm, radius: float) -> Squares:
     return LinfSquares(radius) if norm == "linf" else L2Squares(radius)
 
 
-def _window(offset: Tensor, side: int, generator: torch.Generator) -> tuple[slice, slice, slice]:
+def _corner(height: int, width: int, side: int, generator: torch.Generator) -> tuple[int, int]:
+    """Of a square, its top and left."""
     top, left = (
-        int((size - side) * torch.rand(1, generator=generator)) for size in offset.shape[1:]
+        int((size - side) * torch.rand(1, generator=generator)) for size in (height, width)
     )
+    return top, left
+
+
+def _window(corner: tuple[int, int], side: int) -> tuple[slice, slice, slice]:
+    top, left = corner
     return slice(None), slice(top, top + side), slice(left, left + side)
 
 
-def _signs(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+def _inside(corners: list[tuple[int, int]], side: int, like: Tensor) -> Tensor:
+    """Which pixels are in the square of their picture, bool `(k, 1, H, W)`."""
+    _, _, height, width = like.shape
+    first = to_device(torch.tensor(corners), like.device)
+    down, right = (
+        torch.arange(size, device=like.device) - start[:, None]
+        for size, start in zip((height, width), first.T, strict=True)
+    )
+    rows, columns = ((index >= 0) & (index < side) for index in (down, right))
+    return torch.as_tensor(rows[:, None, :, None] & columns[:, None, None, :])
+
+
+def _signs(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     drawn = torch.rand(shape, generator=generator)
-    return (2 * drawn - 1).sign().to(like)
+    return (2 * drawn - 1).sign()
+
+
+def _like(drawn: Tensor, like: Tensor) -> Tensor:
+    return to_device(drawn.to(like.dtype), like.device)
 
 
 def _pyramids(side: int, like: Tensor, generator: torch.Generator) -> Tensor:
@@ -129,7 +166,7 @@ def _pyramids(side: int, like: Tensor, generator: torch.Generator) -> Tensor:
     both = both / both.norm()
     if torch.rand(1, generator=generator) > 0.5:
         both = both.T
-    return torch.as_tensor(both.to(like))
+    return _like(both, like)
 
 
 def _pyramid(height: int, width: int) -> Tensor:

@@ -1,7 +1,6 @@
 """Cue-conflict stimuli (Geirhos et al. 2019): the shape of one category, the texture of another."""
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from PIL import Image
 from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
 from oodbench.benchmarks.folder import tree_below
 from oodbench.core.errors import DataError
+from oodbench.data.entries import files
 from oodbench.data.listing import folder_names
 from oodbench.data.pictures import load_picture
 from oodbench.metrics.shape_bias import shape_bias
@@ -84,12 +84,10 @@ def _stimuli(root: Path) -> list[tuple[str, int]]:
     folders = ["", *(name for name in folder_names(root) if name in geirhos_categories())]
     found = []
     for folder in folders:
-        with os.scandir(root / folder) as entries:
-            found += [
-                (f"{folder}/{entry.name}".lstrip("/"), entry.stat().st_size)
-                for entry in entries
-                if entry.name.lower().endswith(".png") and not entry.name.startswith(".")
-            ]
+        found += [
+            (f"{folder}/{name}".lstrip("/"), size)
+            for name, size in files(root / folder, frozenset({".png"}))
+        ]
     if not found:
         raise DataError(
             f"{root}: no stimuli; expected <shape category>/<shape><i>-<texture><j>.png or a flat "

@@ -4,6 +4,9 @@ import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+from oodbench.core.files import json_text, write_json
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +26,28 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="CSV of AlexNet's scores on ImageNet-P (perturbation, flip_probability, "
         "top5_distance), for mFR; default: a run of the model alexnet there",
     )
+
+
+def add_json(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare `--json`, for `print_json`."""
+    parser.add_argument(
+        "--json", type=_no_folder, metavar="FILE", help=f"{what}; - for standard output"
+    )
+
+
+def _no_folder(text: str) -> Path:
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: a folder; name a file in it")
+    return path
+
+
+def print_json(file: Path, content: Any) -> None:
+    """Write JSON to the file, or to standard output where it is `-`."""
+    if file == Path("-"):
+        print(json_text(content), end="")
+    else:
+        write_json(file, content)
 
 
 def print_problems(problems: Iterable[str]) -> None:

@@ -2,14 +2,13 @@
 
 import argparse
 import sys
-from pathlib import Path
 
-from oodbench.cli.arguments import add_run_arguments, print_problems
-from oodbench.core.errors import OodbenchError
-from oodbench.core.files import write_json
+from oodbench.cli.arguments import add_json, add_run_arguments, print_json, print_problems
+from oodbench.core.command import as_command
 from oodbench.reports.published.check import check_runs, content_of, text_of
 
 
+@as_command("interrupted: the same command does it again")
 def main(arguments: list[str] | None = None) -> int:
     """Compare all finished runs with published, timm's, imagenet-testbed's and other values.
 
@@ -23,14 +22,10 @@ def main(arguments: list[str] | None = None) -> int:
         fix, such as no run at all. Wrong arguments exit with 2, as argparse does.
     """
     chosen = argument_parser().parse_args(arguments)
-    try:
-        check = check_runs(chosen.output_root, chosen.normaliser)
-        print_problems(check.problems)
-        if chosen.json is not None:
-            write_json(chosen.json, content_of(check))
-    except (OodbenchError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    check = check_runs(chosen.output_root, chosen.normaliser)
+    print_problems(check.problems)
+    if chosen.json is not None:
+        print_json(chosen.json, content_of(check))
     if not chosen.quiet:
         print(text_of(check, verbose=chosen.verbose))
     return 1 if check.count("unexplained") else 0
@@ -44,7 +39,7 @@ def argument_parser() -> argparse.ArgumentParser:
         "and the literature: pass, explained or unexplained. Exit code 1 on unexplained.",
     )
     add_run_arguments(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write all comparisons here")
+    add_json(parser, "also write all comparisons there")
     loudness = parser.add_mutually_exclusive_group()
     loudness.add_argument("--quiet", action="store_true", help="print nothing")
     loudness.add_argument(

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from oodbench.core.errors import ConfigError, OodbenchError
+from oodbench.core.command import as_command
+from oodbench.core.errors import ConfigError
 from oodbench.data.demo.build import build_demo
 from oodbench.data.generation import imagenet_c, imagenet_p
 from oodbench.data.generation.generate import GenerationPlan, Product, build
@@ -30,6 +31,7 @@ class Command:
     run: Callable[[argparse.Namespace], None]
 
 
+@as_command("interrupted: the same command goes on where it stopped")
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand.
 
@@ -41,14 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         exit with 2, as argparse does.
     """
     chosen = argument_parser().parse_args(arguments)
-    try:
-        COMMANDS[chosen.command].run(chosen)
-    except OodbenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on where it stopped", file=sys.stderr)
-        return 130
+    COMMANDS[chosen.command].run(chosen)
     return 0
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from oodbench.core.command import as_command
 from oodbench.core.errors import ConfigError, OodbenchError
 from oodbench.core.schema import RunConfig
 from oodbench.models.inventory import check_model, describe, find_stored, size_text
@@ -16,6 +17,7 @@ from oodbench.sweeps.catalogue import GENERIC, load_runs, model_names
 Command = Callable[[argparse.Namespace], int]
 
 
+@as_command("interrupted: the same command goes on where it stopped")
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand.
 
@@ -31,14 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("httpx", "httpx2", "huggingface_hub"):
         logging.getLogger(name).setLevel(logging.WARNING)
     command: Command = chosen.command
-    try:
-        return command(chosen)
-    except OodbenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on where it stopped", file=sys.stderr)
-        return 130
+    return command(chosen)
 
 
 def list_models(chosen: argparse.Namespace) -> int:

@@ -9,11 +9,12 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from oodbench.core.errors import ConfigError
-from oodbench.core.files import write_json
+from oodbench.cli.arguments import add_json, print_json
+from oodbench.core.command import as_command
 from oodbench.sweeps.jobs import Launch
 
 
+@as_command("interrupted")
 def main(arguments: list[str] | None = None) -> int:
     """Print the forecast; nothing is downloaded, and no result is written.
 
@@ -25,14 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         matches no config, or wrong options; 130 after Ctrl-C.
     """
     chosen = argument_parser().parse_intermixed_args(arguments)
-    try:
-        return _planned(chosen)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    return _planned(chosen)
 
 
 def _planned(chosen: argparse.Namespace) -> int:
@@ -50,7 +44,7 @@ def _planned(chosen: argparse.Namespace) -> int:
     timed = times(needs) if chosen.calibration else None
     print(forecast_text(needs, timed))
     if chosen.json is not None:
-        write_json(chosen.json, forecast_json(needs, timed))
+        print_json(chosen.json, forecast_json(needs, timed))
     for untimed in timed.problems if timed else ():
         print(f"not timed: {untimed}", file=sys.stderr)
     problems = all_problems(needs)
@@ -79,7 +73,7 @@ def argument_parser() -> argparse.ArgumentParser:
         action="store_false",
         help="no times: leave out the ten seconds in which networks and reading are timed",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there")
+    add_json(parser, "write all numbers there")
     return parser
 
 

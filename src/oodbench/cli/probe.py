@@ -13,9 +13,10 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from oodbench.core.errors import OodbenchError, failure_line
+from oodbench.core.errors import failure_line, is_mendable
 from oodbench.probe.schema import ProbeConfig, register_probe_schema, validate_probe
-from oodbench.sweeps.composing import CONFIG_PATH, register_all
+from oodbench.sweeps.composing import CONFIG_PATH
+from oodbench.sweeps.launching import prepare_launch
 from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
 
 log = logging.getLogger("oodbench")
@@ -61,8 +62,7 @@ def task(config: DictConfig) -> None:
         outcome = run_probe(probe)
     except Exception as error:
         outcome = Outcome("failed", name, failure_line(error))
-        mendable = isinstance(error, OodbenchError)
-        log.error("%s: %s", name, outcome.message, exc_info=not mendable)
+        log.error("%s: %s", name, outcome.message, exc_info=not is_mendable(error))
     write_outcome(Path(HydraConfig.get().runtime.output_dir), outcome)
     if outcome.state != "failed" and _rank() == 0:
         print(outcome.message, flush=True)
@@ -75,7 +75,7 @@ def _rank() -> int:
 
 def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 130 Ctrl-C."""
-    register_all()
+    prepare_launch()
     register_probe_schema()
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="probe")(task)
     try:

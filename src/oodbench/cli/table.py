@@ -4,39 +4,37 @@ import argparse
 import sys
 
 from oodbench.cli.arguments import add_run_arguments, print_problems
-from oodbench.core.errors import OodbenchError
+from oodbench.core.command import as_command
 from oodbench.reports.tables.write import rescore_all, write_attack_report, write_tables
 
 
+@as_command("interrupted: the same command does it again")
 def main(arguments: list[str] | None = None) -> int:
     """Write and print the tables.
 
     A result.json or error.json that is damaged or of a newer schema is named on stderr, also with
-    --quiet, and the tables are made of the others: the exit code stays 0.
+    --quiet, and the tables are made of the others: the exit code stays 0. So is a run whose records
+    are damaged or incomplete; with --rescore its result stays as it is, and the exit code is 1.
 
     Args:
         arguments: command line without the program's name; `sys.argv` by default.
 
     Returns:
-        Exit code: 0, or 1 after an error that the user can fix, such as no run at all. Wrong
-        arguments exit with 2, as argparse does.
+        Exit code: 0, or 1 after an error that the user can fix, such as no run at all, and where a
+        run could not be rescored. Wrong arguments exit with 2, as argparse does.
     """
     chosen = argument_parser().parse_args(arguments)
-    try:
-        if chosen.rescore:
-            rescore_all(chosen.output_root, chosen.allow_target)
-        written = write_tables(chosen.output_root, chosen.normaliser)
-        print_problems(written.problems)
-        report = write_attack_report(chosen.output_root) if chosen.attack_report else None
-    except OodbenchError as error:
-        print(error, file=sys.stderr)
-        return 1
+    left = rescore_all(chosen.output_root, chosen.allow_target) if chosen.rescore else []
+    print_problems(left)
+    written = write_tables(chosen.output_root, chosen.normaliser)
+    print_problems(written.problems)
+    report = write_attack_report(chosen.output_root) if chosen.attack_report else None
     if not chosen.quiet:
         shown = written if report is None else report
         print(shown.text)
         for file in shown.files:
             print(file)
-    return 0
+    return 1 if left else 0
 
 
 def argument_parser() -> argparse.ArgumentParser:

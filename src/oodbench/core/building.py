@@ -7,9 +7,11 @@ from typing import Any
 
 from hydra.utils import get_object, instantiate
 
+from oodbench.core.argument_types import expected, hints
 from oodbench.core.checking import alternatives
 from oodbench.core.errors import ConfigError, OodbenchError, one_line
 from oodbench.core.ids import TARGET, located, located_name
+from oodbench.core.names import shown
 
 
 def build(node: dict[str, Any], key: str) -> Any:
@@ -43,6 +45,10 @@ def check_arguments(node: dict[str, Any], key: str) -> None:
     target = node.get(TARGET)
     if not target:
         raise ConfigError(f"{key}._target_ is missing: the dotted name of a class or function")
+    if not isinstance(target, str):
+        raise ConfigError(
+            f"{key}._target_={target}: must be the dotted name of a class or function"
+        )
     try:
         constructor = get_object(target)
     except Exception as error:
@@ -64,6 +70,15 @@ def check_arguments(node: dict[str, Any], key: str) -> None:
     for name in names:
         if parameters[name].default is inspect.Parameter.empty and name not in given:
             raise ConfigError(f"{key}.{name} is missing: {target} needs it")
+    _refuse_other_types(key, node, hints(constructor))
+
+
+def _refuse_other_types(key: str, node: dict[str, Any], known: Mapping[str, Any]) -> None:
+    for name in node.keys() & known.keys():
+        value = node[name]
+        built = isinstance(value, dict) and TARGET in value
+        if not built and (words := expected(value, known[name])):
+            raise ConfigError(f"{key}.{name}={shown(value)}: must be {words}")
 
 
 def _refuse_unknown(key: str, given: set[str], names: list[str]) -> None:

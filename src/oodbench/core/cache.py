@@ -31,8 +31,13 @@ def cached_json(path: Path, make: Callable[[], Any]) -> Any:
 
 
 def remembered_digest(path: Path, algorithm: str) -> str:
-    """Checksum in hex, remembered by path, size and time of change."""
+    """Checksum in hex, remembered for the very file: by path, inode, size and both its times.
+
+    The time of its contents can be set to anything, as tools that copy files do; the other one, of
+    the last change of anything, cannot.
+    """
     status = path.stat()
-    stamp = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}\n{algorithm}"
+    file = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    stamp = "\n".join([str(path.resolve()), *map(str, file), algorithm])
     entry = cache_directory() / "hashes" / f"{hashlib.sha256(stamp.encode()).hexdigest()}.json"
     return str(cached_json(entry, lambda: digest(path, algorithm)))

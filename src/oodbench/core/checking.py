@@ -1,14 +1,15 @@
 """Checks of composed configs, with errors that name the key and what would be right."""
 
-import math
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from oodbench.core.errors import ConfigError, first_line
+from oodbench.core.ids import TARGET
 
 Schema = TypeVar("Schema")
 
@@ -24,6 +25,7 @@ def merged(config: DictConfig, schema: type[Schema]) -> Schema:
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        refuse_odd_values(plain)
         checked = OmegaConf.to_object(OmegaConf.merge(_node(schema), plain))
     except ConfigKeyError as error:
         raise ConfigError(_unknown_key(error)) from None
@@ -33,6 +35,33 @@ def merged(config: DictConfig, schema: type[Schema]) -> Schema:
         raise ConfigError(f"the config is no {schema.__name__}")
     return checked
 
+
+def refuse_odd_values(value: Any, key: str = "") -> None:
+    """Refuse what no key can mean: NaN, infinity, integers of more than 63 bits, and a `_target_`
+    that is no text.
+
+    Args:
+        value: a plain config, or a part of one.
+        key: of the part.
+
+    Raises:
+        ConfigError: there is one, by its key.
+    """
+    if isinstance(value, dict):
+        if not isinstance(value.get(TARGET, ""), str):
+            raise ConfigError(f"{key}.{TARGET}={value[TARGET]}: must be a dotted name")
+        for name, item in value.items():
+            refuse_odd_values(item, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            refuse_odd_values(item, f"{key}[{index}]")
+    elif isinstance(value, float) and not isfinite(value):
+        raise ConfigError(f"{key}={value}: must be a finite number")
+    elif isinstance(value, int) and abs(value) >= _LARGEST:
+        raise ConfigError(f"{key}={str(value)[:30]}…: too large a number")
+
+
+_LARGEST = 2**63
 
 _nodes: dict[type[Any], DictConfig] = {}
 
@@ -50,10 +79,17 @@ def one_of(key: str, value: str, allowed: Iterable[str]) -> None:
         raise ConfigError(f"{key}={value}: available: {', '.join(allowed)}")
 
 
-def at_least(key: str, value: float, least: int) -> None:
+def at_least(key: str, value: float, least: float) -> None:
     """Refuse a smaller value, and NaN."""
     if not value >= least:
         raise ConfigError(f"{key}={value}: must be at least {least}")
+
+
+def within(key: str, value: float, least: float, most: float) -> None:
+    """Refuse a smaller or larger value."""
+    at_least(key, value, least)
+    if value > most:
+        raise ConfigError(f"{key}={value}: must be at most {most}")
 
 
 def check_normalisation(where: str, mean: Sequence[float], std: Sequence[float]) -> None:
@@ -69,7 +105,7 @@ def check_normalisation(where: str, mean: Sequence[float], std: Sequence[float])
     """
     for name, values in (("mean", mean), ("std", std)):
         given = f"{where}{name}={_listed(values)}"
-        if len(values) != 3 or not all(math.isfinite(value) for value in values):
+        if len(values) != 3 or not all(isfinite(value) for value in values):
             raise ConfigError(f"{given}: give three numbers, one for each channel")
         if max(values) > 1:
             divided = _listed([float(f"{value / 255:.4g}") for value in values])
@@ -84,23 +120,6 @@ def check_normalisation(where: str, mean: Sequence[float], std: Sequence[float])
 def _listed(values: Sequence[float]) -> str:
     """As the command line takes it."""
     return f"[{','.join(map(str, values))}]"
-
-
-def check_radius(key: str, node: Any) -> None:
-    """Refuse a radius `eps` that is NaN or infinite, of an attack's config or one within it.
-
-    Raises:
-        ConfigError: names the key.
-    """
-    if not isinstance(node, dict):
-        return
-    for name, value in node.items():
-        if name == "eps" and isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(
-                f"{key}.eps={value}: give a number from 0 up in units of [0, 1], such as 0.03 or "
-                "'${frac:8,255}'"
-            )
-        check_radius(f"{key}.{name}", value)
 
 
 def alternatives(name: str, available: Iterable[str]) -> str:

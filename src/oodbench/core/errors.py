@@ -1,5 +1,23 @@
 """Errors that a user can fix: each message is one line, with the file or key and the remedy."""
 
+import errno
+import os
+
+_OF_FILES = {
+    errno.EACCES: "change the mode of the file or folder",
+    errno.EDQUOT: "make room, or use another folder",
+    errno.EEXIST: "something of another kind is there: remove it",
+    errno.EISDIR: "a folder is in the place of a file: remove it",
+    errno.ELOOP: "links lead in a circle: remove them",
+    errno.ENAMETOOLONG: "use shorter names",
+    errno.ENOENT: "make the folder, or name another one",
+    errno.ENOSPC: "make room, or use another folder",
+    errno.ENOTDIR: "a file is in the place of a folder: remove it, or name another folder",
+    errno.EPERM: "change the owner of the file or folder",
+    errno.EROFS: "use a folder that can be written",
+}
+"""What a user can do about an error of the system that names a file."""
+
 
 class OodbenchError(Exception):
     """Base of every error that is reported as one line, without a traceback."""
@@ -41,8 +59,18 @@ def first_line(error: BaseException) -> str:
     return said.splitlines()[0] if said else type(error).__name__
 
 
+def is_mendable(error: BaseException) -> bool:
+    """Whether the user can mend it: an `OodbenchError`, or a file that the system refuses."""
+    if isinstance(error, OodbenchError):
+        return True
+    return isinstance(error, OSError) and error.errno in _OF_FILES and error.filename is not None
+
+
 def failure_line(error: BaseException) -> str:
-    """The first line, for a list of failures; with its class where it is no `OodbenchError`."""
+    """The first line, for a list of failures; with its class where it is not mendable."""
+    if isinstance(error, OSError) and is_mendable(error):
+        name = os.fsdecode(error.filename).encode("utf-8", "backslashreplace").decode()
+        return f"{name}: {error.strerror}: {_OF_FILES[error.errno or 0]}"
     said = first_line(error)
     name = type(error).__name__
     return said if isinstance(error, OodbenchError) or said == name else f"{name}: {said}"

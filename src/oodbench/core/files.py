@@ -1,5 +1,6 @@
 """Atomic files: a reader finds the whole of a file or none of it, two writers lose nothing."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -15,6 +16,9 @@ log = logging.getLogger(__name__)
 
 GIB = 2**30
 """Bytes."""
+
+PART = ".part"
+"""Suffix of a file that is being written: `.<name>.<some letters>.part`."""
 
 
 @contextmanager
@@ -47,8 +51,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary file beside `path` that replaces it when the block ends without an error.
 
     The data are flushed to the disk before the rename. On any exception, Ctrl-C included, the
-    temporary file is removed and `path` stays as it was.
+    temporary file is removed and `path` stays as it was. What is no regular file, such as a device
+    or a pipe, is written to as it is.
+
+    Raises:
+        IsADirectoryError: there is a folder.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        yield path
+        return
     with _part_of(path) as part:
         yield part
         _flush(part)
@@ -74,7 +87,7 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 def _part_of(path: Path) -> Iterator[Path]:
     """An empty file beside `path`, which is removed on any exception."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
     os.close(handle)
     part = Path(name)
     try:
@@ -98,7 +111,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON atomically, keys in the given order; the caller replaces NaN by null."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """As `write_json` writes it."""
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:

@@ -4,25 +4,23 @@ Constructor arguments are under nodes with `_target_`, which are free here and c
 constructor's signature before it is called (`oodbench.core.building`).
 """
 
+import re
 from dataclasses import dataclass, field
 from importlib.resources import files
+from operator import attrgetter
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from oodbench.core.budget import parse_budget
-from oodbench.core.checking import (
-    at_least,
-    check_normalisation,
-    check_radius,
-    merged,
-    one_of,
-)
+from oodbench.core.checking import check_normalisation, merged, one_of, within
 from oodbench.core.errors import ConfigError
+from oodbench.core.names import check_name
 
 FAMILIES = ("default", "tf_efficientnet")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
+_FRACTION = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
 LAYOUTS = ("plain", "positional", "moco_v2", "timm", "transformers", "onnx")
 
 
@@ -179,6 +177,8 @@ class DataConfig:
     """Accept fewer pictures than the official count; the cell is marked."""
     on_error: str = "stop"
     """What to do about a picture that cannot be read: stop, or skip (counted and listed)."""
+    max_skipped: float = 0.01
+    """Share of the run's items, rounded up, that `skip` may leave out; beyond it the run stops."""
     deep_pictures: str = "clip"
     """Pictures of more than 8 bits a channel: clip (values above 255 are cut off, as torchvision
     does) or scale (to 8 bits; the result is marked)."""
@@ -249,8 +249,26 @@ def validate(config: DictConfig) -> RunConfig:
     # Before anything is resolved: the published preprocessing is looked up by the family.
     one_of("model.family", str(config.model.family), FAMILIES)
     run = merged(config, RunConfig)
+    run.attack = with_fractions(run.attack)
     _check_values(run)
     return run
+
+
+def with_fractions(value: Any) -> Any:
+    """A node in which text such as `8/255` is the number, as eps is usually written.
+
+    Raises:
+        ConfigError: a denominator is 0.
+    """
+    if isinstance(value, dict):
+        return {name: with_fractions(item) for name, item in value.items()}
+    found = _FRACTION.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    numerator, denominator = map(float, found.groups())
+    if denominator == 0:
+        raise ConfigError(f"attack: {value}: divides by 0")
+    return numerator / denominator
 
 
 def source_model(attack: dict[str, Any]) -> ModelConfig | None:
@@ -276,11 +294,34 @@ def source_model(attack: dict[str, Any]) -> ModelConfig | None:
     return source
 
 
+def _check_url(url: str | None) -> None:
+    if url is not None and not url.startswith(("https://", "http://", "file://", "ftp://")):
+        raise ConfigError(f"model.weights.url={url}: must begin with https:// or http://")
+
+
 def shipped(group: str) -> list[str]:
     """Names of the configs of a group that come with oodbench."""
     folder = files("oodbench.conf").joinpath(group)
     names = (entry.name for entry in folder.iterdir())
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+
+
+_RANGES = {
+    "benchmark.chunk_size": (1, 10**9),
+    "data.cache_gib": (0, 10**6),
+    "data.max_skipped": (0, 1),
+    "data.workers": (1, 1024),
+    "engine.batch_size": (1, 2**20),
+    "engine.threads": (1, 1024),
+    "engine.tolerance": (0, 10**9),
+    "limit": (1, 10**12),
+    "model.crop_pct": (0.01, 100),
+    "model.input_size": (1, 20_000),
+    "model.weights.random_seed": (0, 2**63 - 1),
+    "seed": (0, 2**63 - 1),
+    "shard.count": (1, 10**6),
+}
+"""Smallest and largest value of a number, where it is given: beyond them libraries crash."""
 
 
 def _check_values(run: RunConfig) -> None:
@@ -291,19 +332,12 @@ def _check_values(run: RunConfig) -> None:
     one_of("data.loader", run.data.loader, ("auto", "threads", "processes"))
     one_of("model.weights.layout", run.model.weights.layout, LAYOUTS)
     one_of("model.outputs", run.model.outputs, ("logits", "probabilities"))
+    for key, (least, most) in _RANGES.items():
+        if (value := attrgetter(key)(run)) is not None:
+            within(key, value, least, most)
+    _check_url(run.model.weights.url)
     check_normalisation("model.", run.model.mean, run.model.std)
-    check_radius("attack", run.attack)
     source_model(run.attack)
-    at_least("benchmark.chunk_size", run.benchmark.chunk_size, 1)
-    at_least("shard.count", run.shard.count, 1)
-    for key, value in (
-        ("engine.batch_size", run.engine.batch_size),
-        ("engine.threads", run.engine.threads),
-        ("data.workers", run.data.workers),
-        ("limit", run.limit),
-    ):
-        if value is not None:
-            at_least(key, value, 1)
     parse_budget(run.budget)
     if not 0 <= run.shard.index < run.shard.count:
         raise ConfigError(f"shard.index={run.shard.index}: must be 0..{run.shard.count - 1}")
@@ -312,3 +346,7 @@ def _check_values(run: RunConfig) -> None:
             raise ConfigError(f"preprocessing.{name} is missing")
     if "name" not in run.attack:
         raise ConfigError("attack.name is missing")
+    check_name("model.name", run.model.name)
+    check_name("benchmark.name", run.benchmark.name)
+    check_name("preprocessing.name", run.preprocessing["name"])
+    check_name("attack.name", run.attack["name"])

@@ -6,11 +6,11 @@ from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.core.files import atomic_path
+from oodbench.data.pyav import load_av
 
 FRAMES_PER_SECOND = Fraction(1)
 """As in the published clips, whose frames are steps of a perturbation and not moments in time."""
@@ -44,7 +44,9 @@ def encode_clip(frames: Iterable[NDArray[np.uint8]], encoder: Encoder) -> bytes:
 
     Raises:
         ValueError: there is no frame, or a frame has another dtype or shape.
+        ConfigError: PyAV is not installed.
     """
+    av = load_av()
     file = BytesIO()
     options = {**encoder.options, "x264-params": _SAME_BYTES}
     with av.open(file, "w", format="mp4") as container:
@@ -68,8 +70,12 @@ def encode_clip(frames: Iterable[NDArray[np.uint8]], encoder: Encoder) -> bytes:
 
 
 def decode_clip(file: bytes) -> list[NDArray[np.uint8]]:
-    """The frames of a clip, RGB, uint8 `(H, W, 3)`, in order."""
-    with av.open(BytesIO(file), "r") as container:
+    """The frames of a clip, RGB, uint8 `(H, W, 3)`, in order.
+
+    Raises:
+        ConfigError: PyAV is not installed.
+    """
+    with load_av().open(BytesIO(file), "r") as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     return [np.asarray(frame, np.uint8) for frame in frames]
 
@@ -86,6 +92,7 @@ def write_clip(
 
     Raises:
         ValueError: there is no frame, or a frame has another dtype or shape.
+        ConfigError: PyAV is not installed.
     """
     clip = encode_clip(frames, encoder or Encoder())
     with atomic_path(path) as part:

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 from oodbench.core.cache import cache_directory
 from oodbench.core.errors import DataError
 from oodbench.core.files import read_json, write_json
+from oodbench.data.entries import entries, files, is_folder
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def list_folders(
         DataError: root is missing, is flat, has no class folder, or has an empty one.
     """
     names = [name for name in _folder_names(root, suffixes) if among is None or name in among]
-    folders = [Folder(name, _files(root / name, suffixes)) for name in names]
+    folders = [Folder(name, files(root / name, suffixes)) for name in names]
     empty = [folder.name for folder in folders if not folder.files]
     if empty:
         raise DataError(
@@ -156,16 +156,14 @@ def even_positions(folders: Sequence[Folder]) -> list[Folder]:
 
 
 def folder_names(root: Path) -> list[str]:
-    """Names of the folders in `root`, bytewise; hidden ones left out.
+    """Names of the folders in `root`, bytewise; hidden ones and those of systems left out.
 
     Raises:
-        DataError: root is missing or not a folder.
+        DataError: root is missing, may not be read or is not a folder.
     """
     try:
-        with os.scandir(root) as entries:
-            return sorted(
-                entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")
-            )
+        with entries(root) as found:
+            return sorted(entry.name for entry in found if is_folder(entry))
     except FileNotFoundError:
         raise DataError(
             f"{root}: no such folder; set data.root=DIR (or OODBENCH_DATA_ROOT), or "
@@ -188,23 +186,10 @@ def _folder_names(root: Path, suffixes: frozenset[str]) -> list[str]:
     names = folder_names(root)
     if names:
         return names
-    flat = _files(root, suffixes)
+    flat = files(root, suffixes)
     if flat:
         raise DataError(
             f"{root}: flat, {len(flat)} files and no class folders; sort them into <synset id>/ "
             "folders (n01440764, …) with the devkit's ground truth"
         )
     raise DataError(f"{root}: empty; expected class folders named by synset id (n01440764, …)")
-
-
-def _files(folder: Path, suffixes: frozenset[str]) -> tuple[tuple[str, int], ...]:
-    with os.scandir(folder) as entries:
-        return tuple(
-            sorted(
-                (entry.name, entry.stat().st_size)
-                for entry in entries
-                if os.path.splitext(entry.name)[1].lower() in suffixes  # noqa: PTH122
-                and not entry.name.startswith(".")
-                and entry.is_file()
-            )
-        )

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import av
 from PIL import Image
 
-from oodbench.core.errors import DataError, first_line
+from oodbench.core.errors import ConfigError, DataError, first_line
 from oodbench.data.depth import converted
+from oodbench.data.pyav import load_av
 
 
 def load_picture(path: Path) -> list[Image.Image]:
@@ -36,7 +36,9 @@ def load_clip(path: Path) -> list[Image.Image]:
 
     Raises:
         DataError: the file is not a clip or has fewer than two frames.
+        ConfigError: PyAV is not installed.
     """
+    av = load_av()
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -52,8 +54,15 @@ def load_clip(path: Path) -> list[Image.Image]:
     return frames
 
 
-def clip_decoder() -> str:
-    """Name and version of the decoder, because H.264 decoders differ slightly."""
+def clip_decoder() -> str | None:
+    """Name and version of the decoder, because H.264 decoders differ slightly.
+
+    None where there is none, which only clips need.
+    """
+    try:
+        av = load_av()
+    except ConfigError:
+        return None
     return (
         f"PyAV {av.__version__}, libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}"
     )

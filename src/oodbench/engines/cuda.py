@@ -68,7 +68,6 @@ class CudaForward:
         self._made = made
         self._device = device_of(classifier)
         set_precision(precision, self._device.type)
-        torch.backends.cudnn.deterministic = True  # of algorithms, one that repeats its bits
         self._copies: torch.cuda.Stream = new_stream(self._device)
         classifier.to(memory_format=torch.channels_last)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from oodbench.core.errors import one_line
 from oodbench.engines.base import Forward, Pending
 from oodbench.engines.full_device import no_room
-from oodbench.models.device_memory import is_out_of_memory, release
+from oodbench.models.device_memory import is_out_of_memory, release, without_frames
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class HalvingForward:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            failure = error.with_traceback(None)  # its frames hold the activations
+            failure = without_frames(error)
         self._halve(count, failure)
         return again()
 

@@ -63,19 +63,26 @@ def autocast(precision: str, device_type: str) -> AbstractContextManager[None]:
     return torch.autocast(device_type, dtype=_AUTOCAST[precision])
 
 
-def set_precision(precision: str, device_type: str) -> None:
+def set_precision(precision: str, device_type: str, key: str = "engine.precision") -> None:
     """Switch TF32, which PyTorch has on for convolutions unless told otherwise, on or off; bf16
-    and fp16 are autocast's, see `autocast`.
+    and fp16 are autocast's, see `autocast`. On CUDA cuDNN is held to algorithms that repeat their
+    bits.
+
+    Args:
+        precision: fp32, tf32, bf16 or fp16.
+        device_type: cpu, cuda, …
+        key: that names it, for messages.
 
     Raises:
         ConfigError: tf32 or bf16 is asked for on a device that has none.
     """
     if device_type == "cuda":
         if precision == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
-            raise ConfigError("engine.precision=bf16: this card has none: use fp16 or fp32")
+            raise ConfigError(f"{key}=bf16: this card has none: use fp16 or fp32")
         torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        torch.backends.cudnn.deterministic = True
     elif precision == "tf32":
         raise ConfigError(
-            f"engine.precision=tf32: needs a CUDA device, this is {device_type}: use fp32 or bf16"
+            f"{key}=tf32: needs a CUDA device, this is {device_type}: use fp32 or bf16"
         )

@@ -16,9 +16,9 @@ ON_THE_CPU = 8
 outgrow the cache. OpenVINO takes the pictures one by one whatever the batch."""
 
 
-PIXELS = {"clean": 256 * 224**2, "attack": 128 * 224**2}
+PIXELS = 256 * 224**2
 """Of a batch on an accelerator, at most: from here on larger batches gain little. Not measured
-yet. An attack refills its own small batches from one of these."""
+yet. An attack refills its own small batches from one, which with `attack.memory` are as large."""
 
 ATTACKED_ON_THE_CPU = 16
 
@@ -37,8 +37,12 @@ def engine_target(engine: EngineConfig, *, attack: bool) -> Any:
     return engine.when_attacked.get(target, target) if attack else target
 
 
-def resolve_device(device: str) -> str:
+def resolve_device(device: str, key: str = "engine.device") -> str:
     """`auto` becomes cuda where PyTorch can use it, else cpu; other names are taken as they are.
+
+    Args:
+        device: auto, cpu, cuda, cuda:1, …
+        key: that names it, for messages.
 
     Raises:
         ConfigError: this machine has no such device.
@@ -50,32 +54,29 @@ def resolve_device(device: str) -> str:
     usable = torch.cuda.is_available()
     if device == "auto":
         if not usable:
-            log.warning("engine.device=auto: the CPU computes: %s", _why_no_cuda())
+            log.warning("%s=auto: the CPU computes: %s", key, _why_no_cuda())
         return "cuda" if usable else "cpu"
     if device_type(device) == "cuda":
-        _refuse_missing_card(device, torch.cuda.device_count() if usable else 0)
+        _refuse_missing_card(device, torch.cuda.device_count() if usable else 0, key)
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except (AssertionError, RuntimeError) as error:
         reason = one_line(error, 100)
-        raise ConfigError(
-            f"engine.device={device}: PyTorch has none ({reason}); use engine.device=cpu"
-        ) from error
+        raise ConfigError(f"{key}={device}: PyTorch has none ({reason}); use {key}=cpu") from error
     return device
 
 
-def _refuse_missing_card(device: str, count: int) -> None:
+def _refuse_missing_card(device: str, count: int, key: str) -> None:
     if count == 0:
         raise ConfigError(
-            f"engine.device={device}: PyTorch finds no CUDA device ({_why_no_cuda()}); use "
-            "engine.device=cpu"
+            f"{key}={device}: PyTorch finds no CUDA device ({_why_no_cuda()}); use {key}=cpu"
         )
     index = device.partition(":")[2]
     if index.isdigit() and int(index) >= count:
         raise ConfigError(
-            f"engine.device={device}: the CUDA devices here are cuda:0 to cuda:{count - 1}"
+            f"{key}={device}: the CUDA devices here are cuda:0 to cuda:{count - 1}"
             if count > 1
-            else f"engine.device={device}: the one CUDA device here is cuda:0"
+            else f"{key}={device}: the one CUDA device here is cuda:0"
         )
 
 
@@ -115,7 +116,7 @@ def default_batch_size(device: str, *, attack: bool = False, pixels: int = NATIV
     """
     if device == "cpu":
         return ATTACKED_ON_THE_CPU if attack else ON_THE_CPU
-    return power_of_two(PIXELS["attack" if attack else "clean"] / pixels)
+    return power_of_two(PIXELS / pixels)
 
 
 def power_of_two(most: float) -> int:

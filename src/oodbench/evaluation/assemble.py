@@ -28,7 +28,7 @@ from oodbench.evaluation.reader import Reader
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import Weights
-from oodbench.runs.chunks import Chunk
+from oodbench.runs.chunks import Chunk, kept_skipped
 from oodbench.runs.key import run_key, transfer_document
 from oodbench.runs.paths import transfer_directory
 from oodbench.runs.plan import Plan
@@ -50,9 +50,10 @@ def setting_of(plan: Plan, read: Reader, chunks: Sequence[Chunk]) -> Setting:
     n_items = sum(chunk.stop - chunk.start for chunk in chunks)
     shape = first_shape(read, chunks) if plan.device != "cpu" else None
     n_pictures = n_items * (shape[0] if shape else 1)
+    n_skipped = kept_skipped(plan, chunks) if run.data.on_error == "skip" else 0
     batch_size = batch_size_of(plan, classifier, shape, attack=attack is not None)
     return Setting(
-        loader=loader_of(plan, read, n_items),
+        loader=loader_of(plan, read, n_items, n_skipped),
         readout=plan.benchmark.readout,
         classifier=classifier,
         prepare=partial(_prepared, plan, classifier, batch_size, n_pictures),

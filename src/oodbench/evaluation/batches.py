@@ -1,8 +1,9 @@
 """Items of a run in batches that never cross the border of a chunk."""
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class Batch:
 
 
 def load_batches(
-    chunks: Sequence[Chunk],
+    chunks: Iterable[Chunk],
     loader: Loader,
     progress: Progress,
     *,
@@ -62,6 +63,7 @@ def load_batches(
     """The chunks' frames in order.
 
     Args:
+        chunks: with at least one item each; taken one by one, as their items are loaded.
         progress: counts the items.
         batch_size: frames; the last batch of a chunk may be smaller.
         pinned: put the pixels where a CUDA device reads them without a detour.
@@ -70,14 +72,23 @@ def load_batches(
         DataError: an item cannot be read and may not be left out, or the frames of a batch have
             several sizes.
     """
-    stream = loader.loaded(_tasks(chunks), 2 * batch_size)
+    taken: deque[Chunk] = deque()
+
+    def taking() -> Iterator[Chunk]:
+        for chunk in chunks:
+            taken.append(chunk)
+            yield chunk
+
+    stream = loader.loaded(_tasks(taking()), 2 * batch_size)
     memory = ReusedMemory(pinned_memory) if pinned else ReusedMemory()
-    for chunk in chunks:
-        of_chunk = islice(stream, chunk.stop - chunk.start)
+    for first in stream:
+        chunk = taken.popleft()
+        of_chunk = chain([first], islice(stream, chunk.stop - chunk.start - 1))
+        del first  # its pixels lie in memory that the loader wants back
         yield from _batches(chunk, of_chunk, batch_size, progress, memory)
 
 
-def _tasks(chunks: Sequence[Chunk]) -> Iterator[Task]:
+def _tasks(chunks: Iterable[Chunk]) -> Iterator[Task]:
     """Items of the chunks in order; a split's files are listed once, not once per chunk."""
     for _, of_split in groupby(chunks, key=lambda chunk: chunk.split.name):
         items: Sequence[Item] | None = None

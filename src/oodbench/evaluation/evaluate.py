@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from oodbench.evaluation.loading import Loader
 from oodbench.evaluation.meaningless import refuse_meaningless
 from oodbench.evaluation.rows import Columns, Computed, Rows
 from oodbench.readouts import cross_entropy
-from oodbench.runs.chunks import Chunk
+from oodbench.runs.claims import Claims
 
 EXAMPLES = 4
 """Pictures on which a forward pass is prepared and compared with the eager one."""
@@ -51,21 +50,21 @@ class Setting:
     batch_size: int
 
 
-def evaluate(chunks: Sequence[Chunk], setting: Setting, records: Path, progress: Progress) -> None:
-    """Compute and write the chunks, one after the other.
+def evaluate(claims: Claims, setting: Setting, progress: Progress) -> None:
+    """Compute and write the chunks that this process can claim, one after the other.
 
     Raises:
         DataError: an item cannot be read and may not be left out.
         OutputError: the logits of a picture are no answer.
     """
     batches = load_batches(
-        chunks,
+        claims,
         setting.loader,
         progress,
         batch_size=setting.batch_size,
         pinned=device_type(setting.device) == "cuda",
     )
-    rows = Rows(records, setting.readout, device=setting.device)
+    rows = Rows(claims, setting.readout, device=setting.device)
     for batch, computed in compute(batches, setting):
         rows.add(batch, computed)
 

@@ -3,16 +3,19 @@
 import logging
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from oodbench.core.budget import budget_note
 from oodbench.core.building import by_content
-from oodbench.core.files import write_json
+from oodbench.core.errors import DataError
+from oodbench.core.files import locked, write_json
 from oodbench.core.ids import frozen
+from oodbench.core.lease import SUFFIX, Leases, Owner, wait_until_free
 from oodbench.core.progress import Progress
 from oodbench.core.schema import source_model
 from oodbench.core.versions import versions
@@ -23,14 +26,24 @@ from oodbench.evaluation.assemble import attack_traits, setting_of
 from oodbench.evaluation.evaluate import evaluate
 from oodbench.evaluation.reader import Reader, Reading
 from oodbench.models.class_lists import missing_classes
-from oodbench.runs.chunks import Chunk, all_chunks, chunk_info, is_whole, missing_chunks
+from oodbench.runs.chunks import (
+    Chunk,
+    all_chunks,
+    chunk_info,
+    is_whole,
+    missing_chunks,
+)
+from oodbench.runs.claims import Claims
 from oodbench.runs.difference import difference
+from oodbench.runs.done import covering, stored_result
 from oodbench.runs.key import dataset_fingerprint
+from oodbench.runs.leftovers import remove_leftovers
 from oodbench.runs.plan import Plan, decoders, unidentified_paths
 from oodbench.runs.records import ChunkInfo, chunk_files
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.scoring import score_records, split_counts, status_of
 from oodbench.runs.sessions import append_session
+from oodbench.runs.skipping import most_skipped, too_many_skipped
 
 log = logging.getLogger(__name__)
 
@@ -41,43 +54,99 @@ LIBRARIES = (
 
 
 def execute(plan: Plan) -> RunResult | None:
-    """Evaluate this shard's missing chunks; the result, or None while other shards' are missing."""
-    if plan.weights.identity is None:
-        _begin_anew(plan)
-    write_json(plan.paths.key_document, plan.document)
-    todo = list(missing_chunks(plan))
+    """Evaluate this shard's missing chunks; the result, or None while other shards' are missing.
+
+    Chunks that another process computes are left to it, and waited for at the end: should it die,
+    or have been asked for fewer items, they are computed here. All that a result on disk covers is
+    counted as asked for.
+    """
     started = datetime.now(UTC)
     clock = time.monotonic()
-    n_items = sum(chunk.stop - chunk.start for chunk in todo)
+    with Leases() as leases:
+        if plan.weights.identity is None:
+            _begin_anew(plan, leases)
+        plan = covering(plan, stored_result(plan))
+        write_json(plan.paths.key_document, plan.document)
+        remove_leftovers(plan.paths)
+        computed = _compute_missing(plan, leases)
+        _write_info(plan, started, time.monotonic() - clock, computed)
+        result = _settled(plan)
+    if result is not None:
+        _forget_failures(plan)
+    return result
+
+
+def _compute_missing(plan: Plan, leases: Leases) -> list[Chunk]:
+    """Compute what is missing until nothing is; the chunks that this process has computed."""
+    computed: list[Chunk] = []
+    todo = list(missing_chunks(plan))
     log.info(
-        "%s: %d items to evaluate on %s: %s", plan.cell, n_items, plan.device, plan.paths.directory
+        *("%s: %d items to evaluate on %s: %s", plan.cell, _n_items(todo), plan.device),
+        plan.paths.directory,
     )
-    if todo:
-        reading = Reading(plan.run, plan.document, plan.counts)
-        with (
-            Reader(reading, plan.benchmark) as read,
-            Progress(n_items, plan.cell) as progress,
-            memory_in_one_line(plan.device),
-        ):
-            evaluate(todo, setting_of(plan, read, todo), plan.paths.records, progress)
-    seconds = time.monotonic() - clock
-    _write_info(plan, started, seconds, todo)
-    infos = [(chunk, chunk_info(plan, chunk)) for chunk in all_chunks(plan)]
-    if not all(is_whole(plan, chunk, info) for chunk, info in infos):
-        return None
-    notes = [
-        *_deep_note(plan, infos),
-        *sorted({info.note for _, info in infos if info and info.note}),
-    ]
-    result = _result(plan, notes)
-    write_result(plan.paths.result, result)
-    _forget_failures(plan)
-    return replace(result, directory=plan.paths.directory)
+    while todo:
+        claims = Claims(plan, todo, leases)
+        if claims.any_free():
+            _compute(plan, claims, todo)
+        computed += claims.written
+        if not claims.others:
+            break
+        if not claims.written:
+            wait_until_free(claims.others, partial(_say_who_computes, plan))
+        todo = list(missing_chunks(plan))
+    return computed
 
 
-def _begin_anew(plan: Plan) -> None:
-    """Remove what a run before this one wrote, and nothing else that lies in the folder."""
+def _compute(plan: Plan, claims: Claims, todo: Sequence[Chunk]) -> None:
+    reading = Reading(plan.run, plan.document, plan.counts)
+    with (
+        Reader(reading, plan.benchmark) as read,
+        Progress(_n_items(todo), plan.cell) as progress,
+        memory_in_one_line(plan.device),
+    ):
+        evaluate(claims, setting_of(plan, read, todo), progress)
+
+
+def _say_who_computes(plan: Plan, owner: Owner) -> None:
+    log.info("%s: %s computes what is missing of this run: waiting for it", plan.cell, owner)
+
+
+def _n_items(chunks: Sequence[Chunk]) -> int:
+    return sum(chunk.stop - chunk.start for chunk in chunks)
+
+
+def _settled(plan: Plan) -> RunResult | None:
+    """Write the result once all chunks are there; None while those of other shards are missing.
+
+    Another process may have written one meanwhile: the result is of all that either was asked for.
+    """
+    while True:
+        infos = [(chunk, chunk_info(plan, chunk)) for chunk in all_chunks(plan)]
+        skips = plan.run.data.on_error == "skip"
+        if not all(is_whole(chunk, info, skips=skips) for chunk, info in infos):
+            return None
+        notes = sorted({info.note for _, info in infos if info and info.note})
+        result = _result(plan, [*_deep_note(plan, infos), *notes])
+        with locked(plan.paths.info):
+            larger = covering(plan, stored_result(plan))
+            if larger.counts == plan.counts:
+                write_result(plan.paths.result, result)
+                return replace(result, directory=plan.paths.directory)
+        plan = larger
+
+
+def _begin_anew(plan: Plan, leases: Leases) -> None:
+    """Remove what a run before this one wrote, and nothing else that lies in the folder.
+
+    Raises:
+        DataError: another process is computing it: neither could tell the other's chunks.
+    """
     paths = plan.paths
+    if (owner := leases.take(paths.directory / f".run{SUFFIX}")) is not None:
+        raise DataError(
+            f"{paths.directory}: {owner} computes this run, and its weights are unknown: wait for "
+            "it, or set model.weights.identity=NAME"
+        )
     chunks = [path for split in plan.splits for path in chunk_files(paths.records, split.name)]
     for path in (paths.result, paths.info, paths.key_document, paths.error, *chunks):
         if path.is_file():
@@ -109,9 +178,10 @@ def _result(plan: Plan, found_notes: Sequence[str]) -> RunResult:
             "version": run.benchmark.version,
         },
     }
-    scored = score_records(plan.benchmark, plan.paths.records, plan.counts, traits)
+    scored = score_records(plan.benchmark, plan.paths.records, plan.counts, traits, key=plan.key)
     expected = {split.name: split.n_expected for split in plan.splits}
     splits = split_counts(plan.paths.records, plan.counts, expected, scored.n_read)
+    _refuse_too_many_skipped(plan, splits)
     return RunResult(
         key=plan.key,
         model=run.model.name,
@@ -140,6 +210,18 @@ def _result(plan: Plan, found_notes: Sequence[str]) -> RunResult:
     )
 
 
+def _refuse_too_many_skipped(plan: Plan, splits: Mapping[str, Mapping[str, Any]]) -> None:
+    """Each shard has left out no more than the run may, but all of them together may have.
+
+    Raises:
+        DataError: they have.
+    """
+    skipped = [item for split in splits.values() for item in split["skipped"]]
+    data, n_items = plan.run.data, sum(plan.counts.values())
+    if len(skipped) > most_skipped(data, n_items):
+        raise too_many_skipped(data, len(skipped), n_items, skipped[-1]["reason"])
+
+
 def _notes(plan: Plan) -> list[str]:
     notes = []
     if plan.demo:
@@ -166,7 +248,7 @@ def _notes(plan: Plan) -> list[str]:
 
 def _write_info(plan: Plan, started: datetime, seconds: float, computed: Sequence[Chunk]) -> None:
     """Append this session, which has computed these chunks, to run.json."""
-    n_items = sum(chunk.stop - chunk.start for chunk in computed)
+    n_items = _n_items(computed)
     info = chunk_info(plan, computed[-1]) if computed else None
     session: dict[str, Any] = {
         "started": started.isoformat(timespec="seconds"),

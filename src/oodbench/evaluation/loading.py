@@ -1,6 +1,6 @@
 """What the evaluation asks a loader for, and what it gets."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -59,3 +59,33 @@ def left_out(task: Task, reason: str, *, skip_unreadable: bool) -> Loaded:
     if not skip_unreadable:
         raise DataError(f"{reason}; replace it, or set data.on_error=skip")
     return Loaded(task.item, task.position, None, reason)
+
+
+class LimitedLoader:
+    """A loader that leaves out so many items and no more.
+
+    Args:
+        loader: leaves out whatever cannot be read.
+        most: items that it may leave out.
+        refused: how many it has left out, and why the last one -> the error for one too many.
+    """
+
+    def __init__(
+        self, loader: Loader, *, most: int, refused: Callable[[int, str], DataError]
+    ) -> None:
+        self._loader = loader
+        self._most = most
+        self._refused = refused
+
+    def loaded(self, tasks: Iterator[Task], ahead: int) -> Iterator[Loaded]:
+        """See `Loader`.
+
+        Raises:
+            DataError: of `refused`.
+        """
+        n_left_out = 0
+        for loaded in self._loader.loaded(tasks, ahead):
+            n_left_out += loaded.pixels is None
+            if n_left_out > self._most:
+                raise self._refused(n_left_out, loaded.reason)
+            yield loaded

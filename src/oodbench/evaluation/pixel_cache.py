@@ -1,8 +1,9 @@
 """Decoded and preprocessed pictures, kept so that the next model need not decode them again.
 
 On disk there is a file for every split: a header with the identity of the pixels, a mark for every
-position, a slot for every position. A slot is written before its mark, and the mark is the slot's
-checksum: what was interrupted halfway, or damaged since, is not a hit and is decoded again. Two
+position, a slot for every position. A slot is written before its mark, and the mark holds the
+position and the slot's checksum: what was interrupted halfway, damaged since, or belongs to another
+position is not a hit and is decoded again. Two
 processes may fill one file, since both write the same bytes. Reads and writes go through `pread`
 and `pwrite`: the file's pages belong to the system and not to the process, and a full disk is an
 error, not a signal.
@@ -36,8 +37,15 @@ log = logging.getLogger(__name__)
 
 
 HEADER = 4096
-MARK = struct.Struct("<II")
-"""Of a position: 1 where the slot is filled, and its CRC-32."""
+FORMAT = 2
+"""Of the files; one of another format is made anew.
+
+1: marks did not hold their position.
+"""
+
+MARK = struct.Struct("<III")
+"""Of a position: 1 where the slot is filled, the position, and the CRC-32 of the slot."""
+
 PIXELS_SUFFIX = ".pixels"
 
 Shape = tuple[int, ...]
@@ -234,8 +242,8 @@ class DiskCache:
             return None
         try:
             mark = os.pread(file.fileno(), MARK.size, self._mark(position))
-            filled, checksum = MARK.unpack(mark) if len(mark) == MARK.size else (0, 0)
-            if filled != 1:
+            filled, place, checksum = MARK.unpack(mark) if len(mark) == MARK.size else (0, 0, 0)
+            if (filled, place) != (1, position):
                 return None
             pixels = np.empty((1, *self._shape), np.uint8)
             read = os.preadv(file.fileno(), [pixels.data], self._slot(position))
@@ -258,7 +266,7 @@ class DiskCache:
                 _warn("sizes", "only pictures of one size are kept on disk: choose memory")
             elif file is not None:
                 _write(file, pixels.tobytes(), self._slot(position))
-                mark = MARK.pack(1, zlib.crc32(pixels.data))
+                mark = MARK.pack(1, position, zlib.crc32(pixels.data))
                 _write(file, mark, self._mark(position))
         except OSError as error:
             self._give_up(str(error))
@@ -356,7 +364,7 @@ def _locked(directory: Path) -> Iterator[None]:
 
 
 def _digest(text: str, shape: Shape) -> str:
-    return sha256(f"{text} {shape}".encode()).hexdigest()
+    return sha256(f"{FORMAT} {text} {shape}".encode()).hexdigest()
 
 
 def _shape_in(header: bytes, text: str) -> Shape | None:

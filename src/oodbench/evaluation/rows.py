@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 from oodbench.benchmarks.base import Readout
 from oodbench.evaluation.batches import Batch, Frame
 from oodbench.runs.chunks import Chunk
-from oodbench.runs.records import ChunkInfo, Skipped, chunk_path, read_info, write_chunk
+from oodbench.runs.claims import Claims
+from oodbench.runs.records import ChunkInfo, Skipped
 
 Columns = dict[str, NDArray[Any]]
 
@@ -41,13 +41,13 @@ class Rows:
     """The records of a run on their way to its files.
 
     Args:
-        records: folder of the run's chunks.
+        claims: write the chunks.
         readout: logits -> columns.
         device: what the files say of themselves.
     """
 
-    def __init__(self, records: Path, readout: Readout, *, device: str) -> None:
-        self._records = records
+    def __init__(self, claims: Claims, readout: Readout, *, device: str) -> None:
+        self._claims = claims
         self._readout = readout
         self._device = device
         self._batch_size = 0
@@ -81,9 +81,7 @@ class Rows:
         self._waiting = []
 
     def _write(self, chunk: Chunk) -> None:
-        path = chunk_path(self._records, chunk.split.name, chunk.number)
-        goes_on = chunk.start > chunk.first
-        before = read_info(path) if goes_on else None
+        before = self._claims.before(chunk)
         info = ChunkInfo(
             n_items=chunk.stop - chunk.first,
             skipped=(*(before.skipped if before else ()), *self._skipped),
@@ -93,7 +91,7 @@ class Rows:
             note=_both(before.note if before else "", self._note),
             deep=(*(before.deep if before else ()), *self._deep),
         )
-        write_chunk(path, _joined(self._parts), info, append=goes_on)
+        self._claims.write(chunk, _joined(self._parts), info)
         self._parts, self._skipped, self._deep = [], [], []
 
 

@@ -27,6 +27,8 @@ def adversarial(records: pd.DataFrame) -> dict[str, Score]:
     picture's class open. The success rate is over all attacked pictures, those included that were
     at the attack's goal before it began.
 
+    Its attribute `needs_attack` has a clean run refused before it begins.
+
     Args:
         records: rows of an attacked run with `label`, `prediction` (under attack),
             `clean_prediction` and `attack_succeeded`.
@@ -38,3 +40,6 @@ def adversarial(records: pd.DataFrame) -> dict[str, Score]:
         "attack_success_rate": rate(succeeded, higher_is_better=False),
         "clean_accuracy": rate(records["clean_prediction"].to_numpy() == label),
     }
+
+
+adversarial.needs_attack = True  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """ImageNet-P: flip probability and top-5 distance (Hendrycks and Dietterich 2019)."""
 
 from collections.abc import Mapping
-from math import nan
+from math import inf, nan
 
 import numpy as np
 import pandas as pd
@@ -144,12 +144,12 @@ def normalised(
 
     Returns:
         Both scores; NaN with a note that names what is missing, in `clips` or in the normaliser (a
-        normaliser that is not above 0 counts as missing).
+        normaliser that is not finite and above 0 counts as missing).
     """
     scores = {}
     for name, metric in _NORMALISED.items():
         known = {p: normaliser.get(p, {}).get(metric, nan) for p in TEST_PERTURBATIONS}
-        lacking = [p for p, value in known.items() if not value > 0]
+        lacking = [p for p, value in known.items() if not 0 < value < inf]
         if lacking:
             scores[name] = _undefined("percent", f"no normaliser for {', '.join(lacking)}")
             continue

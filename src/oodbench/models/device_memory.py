@@ -65,6 +65,22 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in message for words in _SAID)
 
 
+def without_frames(error: BaseException) -> BaseException:
+    """The error, no longer holding what was in memory where it was raised.
+
+    Its traceback, and those of the errors that it followed, lead to the frames of the failed pass
+    and so to its activations.
+    """
+    found: list[BaseException | None] = [error]
+    for each in found:
+        if each is not None:
+            each.__traceback__ = None
+            found += [
+                before for before in (each.__cause__, each.__context__) if before not in found
+            ]
+    return error
+
+
 def release(device: torch.device) -> None:
     """Give memory that is free within the process back to the system, where that can be asked."""
     if device.type == "cuda":

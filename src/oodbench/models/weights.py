@@ -164,7 +164,7 @@ def verify(file: WeightsFile, directory: Path) -> str:
 
 
 def weights_hash(path: Path) -> str:
-    """Full sha256 of a file, in hex; remembered by path, size and time of change.
+    """Full sha256 of a file, in hex; remembered by `remembered_digest`.
 
     Of several shards, that of the list of their checksums: see `shards_digest`.
     """

@@ -1,5 +1,6 @@
 """A model without its last linear layer: what the linear classifier is trained on."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oodbench.core.errors import ConfigError
+from oodbench.core.errors import ConfigError, one_line
 from oodbench.core.schema import ModelConfig, WeightsConfig
+from oodbench.engines.pytorch import autocast
 from oodbench.models import loading
 from oodbench.models.build import build_classifier
+from oodbench.models.device_memory import free_text, is_out_of_memory, release, without_frames
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+log = logging.getLogger(__name__)
 
 
 def backbone_weights(weights: WeightsConfig) -> WeightsConfig:
@@ -31,8 +34,9 @@ def build_backbone(
     Args:
         model: the `model` node of the config.
         files: the weights, found for `backbone_weights`.
-        precision: fp32, bf16 or fp16.
-        forward_batch_size: pictures that the network sees at once.
+        precision: fp32, tf32, bf16 or fp16.
+        forward_batch_size: pictures that the network sees at once; half of them where memory runs
+            out.
 
     Raises:
         ConfigError: the network cannot be constructed or does not end in a linear layer.
@@ -74,7 +78,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.network = network
         self.dimension = dimension
-        self.dtype = DTYPES[precision]
+        self.precision = precision
         self.forward_batch_size = forward_batch_size
         for key, values in (("mean", mean), ("std", std)):
             column = torch.tensor(values, dtype=torch.float32).view(3, 1, 1)
@@ -91,18 +95,45 @@ class Backbone(nn.Module):
         Returns:
             float32 `(m, dimension)` on the network's device.
         """
-        if len(images) == 0:
-            return self.mean.new_empty(0, self.dimension)
-        return torch.cat(
-            [self._features(part) for part in torch.split(images, self.forward_batch_size)]
-        )
+        found: list[Tensor] = []
+        done = 0
+        while done < len(images):
+            part = images[done : done + self.forward_batch_size]
+            failure: BaseException | None = None
+            try:
+                found.append(self._features(part))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                failure = without_frames(error)
+            if failure is None:
+                done += len(part)
+            else:
+                self._halve(len(part), failure)
+        return torch.cat(found) if found else self.mean.new_empty(0, self.dimension)
 
     def _features(self, images: Tensor) -> Tensor:
-        pixels = images.to(self.mean.device, non_blocking=True).float() / 255
-        mixed = self.dtype != torch.float32
-        with torch.autocast(self.mean.device.type, self.dtype, enabled=mixed):
+        device = self.mean.device
+        pixels = images.to(device, non_blocking=True).float() / 255
+        if device.type == "cuda":
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        with autocast(self.precision, device.type):
             features: Tensor = self.network((pixels - self.mean) / self.std)
         return features.float()
+
+    def _halve(self, count: int, failure: BaseException) -> None:
+        device = self.mean.device
+        release(device)
+        if count <= 1:
+            raise ConfigError(
+                f"device={device}: out of memory with one picture: {free_text(device)} "
+                f"({one_line(failure, 200)}): free memory, or use another device"
+            )
+        self.forward_batch_size = count // 2
+        log.warning(
+            "out of memory with %d pictures, going on with forward_batch_size=%d: %s",
+            *(count, self.forward_batch_size, one_line(failure, 200)),
+        )
 
 
 def _load_moco_encoder(network: nn.Module, files: Sequence[Path], entry: str | None) -> None:

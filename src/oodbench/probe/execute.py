@@ -10,7 +10,10 @@ from dataclasses import asdict
 from types import FrameType
 from typing import Any
 
+import torch
+
 from oodbench.core.files import write_json
+from oodbench.engines.pytorch import set_precision
 from oodbench.metrics.intervals import wilson
 from oodbench.metrics.score import Score, format_score
 from oodbench.preprocessing import Transform
@@ -27,7 +30,7 @@ from oodbench.probe.listing import ListedPictures
 from oodbench.probe.log import TensorBoard, write_csv
 from oodbench.probe.pixels import RandomCropAndFlip, centre_crop_transform
 from oodbench.probe.plan import ProbePlan
-from oodbench.probe.processes import Processes
+from oodbench.probe.processes import Processes, decoding_processes
 from oodbench.probe.training import Interrupted, Row, Trainer, TrainingState, initial_state
 
 log = logging.getLogger(__name__)
@@ -82,12 +85,15 @@ def _partial(plan: ProbePlan) -> str:
 
 def _train(plan: ProbePlan, kept: dict[str, Any] | None, processes: Processes) -> None:
     probe = plan.probe
+    set_precision(probe.precision, processes.device.type, "precision")
     backbone = build_backbone(
         probe.model,
         plan.weights_files,
         precision=probe.precision,
         forward_batch_size=probe.forward_batch_size,
     ).to(processes.device)
+    if processes.device.type == "cuda":
+        backbone.to(memory_format=torch.channels_last)
     state = initial_state(
         backbone.dimension,
         len(plan.classes),
@@ -101,9 +107,11 @@ def _train(plan: ProbePlan, kept: dict[str, Any] | None, processes: Processes) -
         write_json(plan.paths.key_document, plan.document)
         log.info("%s: training in %s", probe.model.name, plan.paths.directory)
 
+    workers = decoding_processes(probe.data.workers)
+
     def computed(split: ListedPictures, transform: Transform) -> ComputedFeatures:
         pictures = split.pictures(plan.classes)
-        return ComputedFeatures(backbone, pictures, transform, probe.data.workers, probe.seed)
+        return ComputedFeatures(backbone, pictures, transform, workers, probe.seed)
 
     def stored(split: ListedPictures, name: str) -> StoredFeatures:
         source = computed(split, centre_crop_transform(probe.preprocessing))

@@ -10,9 +10,13 @@ import torch.distributed as dist
 from torch import Tensor
 
 from oodbench.core.errors import ConfigError
+from oodbench.engines.settings import resolve_device
 
 PATIENCE = timedelta(hours=1)
 """How long processes wait for each other: the first one lists ImageNet and may download."""
+
+MOST_DECODERS = 16
+"""Of one training process: more give more pictures than a GPU takes."""
 
 T = TypeVar("T")
 
@@ -57,7 +61,7 @@ def join(device: str) -> Processes:
         device: auto (CUDA where there is any), cpu, cuda, cuda:1, …
 
     Raises:
-        ConfigError: CUDA is named and cannot be used.
+        ConfigError: there is no such device, or not one for each process.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     chosen = _device(device)
@@ -71,6 +75,18 @@ def join(device: str) -> Processes:
     return Processes(rank=int(os.environ.get("RANK", "0")), world=world, device=chosen)
 
 
+def decoding_processes(workers: int | None) -> int:
+    """How many processes decode for this one: as many as are asked for, or its share of the cores.
+
+    Args:
+        workers: of the config; None where nothing is asked for.
+    """
+    if workers is not None:
+        return workers
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(MOST_DECODERS, len(os.sched_getaffinity(0)) // here))
+
+
 def leave() -> None:
     """End the group of processes, if there is one."""
     if dist.is_initialized():
@@ -78,14 +94,14 @@ def leave() -> None:
 
 
 def _device(name: str) -> torch.device:
-    usable = torch.cuda.is_available()
-    if name == "auto":
-        name = "cuda" if usable else "cpu"
-    if name.startswith("cuda") and not usable:
-        raise ConfigError(f"device={name}: PyTorch finds no CUDA device; use device=cpu")
-    if name == "cuda":
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    try:
-        return torch.device(name)
-    except RuntimeError:
-        raise ConfigError(f"device={name}: give auto, cpu, cuda or cuda:1") from None
+    """Under torchrun, where no card is named, that of this process's number on the machine."""
+    chosen = resolve_device(name, "device")
+    if chosen != "cuda":
+        return torch.device(chosen)
+    local, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if local >= count:
+        raise ConfigError(
+            f"device={name}: process {local + 1} of this machine has no CUDA device of its own; "
+            f"use torchrun --nproc-per-node {count}, or device=cpu"
+        )
+    return torch.device("cuda", local)

@@ -6,12 +6,12 @@ from math import isfinite
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from oodbench.core.checking import at_least, merged, one_of
+from oodbench.core.checking import at_least, merged, one_of, within
 from oodbench.core.errors import ConfigError
-from oodbench.core.schema import LAYOUTS, ModelConfig, WeightsDirectoryConfig, shipped
+from oodbench.core.names import check_name
+from oodbench.core.schema import LAYOUTS, PRECISIONS, ModelConfig, WeightsDirectoryConfig, shipped
 from oodbench.preprocessing import INTERPOLATIONS
 
-PRECISIONS = ("fp32", "bf16", "fp16")
 AUGMENTATIONS = ("published", "none")
 CLASSES = ("imagenet_1k", "folders")
 
@@ -54,8 +54,9 @@ class ProbeDataConfig:
     """Official number of training pictures of imagenet_1k."""
     val_expected: int = MISSING
     allow_partial: bool = False
-    workers: int = 2
-    """Processes that decode; 0: the training process itself."""
+    workers: int | None = None
+    """Processes that decode, of each training process; 0: that process itself; null: the cores of
+    the machine, shared among its training processes, but at most 16 each."""
 
 
 @dataclass
@@ -109,13 +110,15 @@ def validate_probe(config: DictConfig) -> ProbeConfig:
 
 
 def _check_values(probe: ProbeConfig) -> None:
+    check_name("model.name", probe.model.name)
     one_of("precision", probe.precision, PRECISIONS)
     one_of("recipe.augment", probe.recipe.augment, AUGMENTATIONS)
     one_of("data.classes", probe.data.classes, CLASSES)
     one_of("preprocessing.interpolation", probe.preprocessing.interpolation, INTERPOLATIONS)
     one_of("model.weights.layout", probe.model.weights.layout, LAYOUTS)
     at_least("seed", probe.seed, 0)
-    at_least("data.workers", probe.data.workers, 0)
+    if probe.data.workers is not None:
+        within("data.workers", probe.data.workers, 0, 1024)
     at_least("forward_batch_size", probe.forward_batch_size, 1)
     at_least("checkpoint_minutes", probe.checkpoint_minutes, 0)
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from oodbench.core.errors import ConfigError
+from oodbench.models.full_float32 import full_float32
 from oodbench.probe.features import FeatureSource, StoredFeatures
 from oodbench.probe.processes import Processes
 from oodbench.probe.recipe import batches, epoch_order, learning_rate, share
@@ -128,10 +129,11 @@ class Trainer:
 
     def _step(self, state: TrainingState, inputs: Tensor, labels: Tensor, size: int) -> bool:
         """One step on a batch of `size` pictures over all processes; whether any is to stop."""
-        logits = state.head(inputs)
-        loss = functional.cross_entropy(logits, labels, reduction="sum")
         parameters = list(state.head.parameters())
-        gradients = torch.autograd.grad(loss / size, parameters)
+        with full_float32():
+            logits = state.head(inputs)
+            loss = functional.cross_entropy(logits, labels, reduction="sum")
+            gradients = torch.autograd.grad(loss / size, parameters)
         correct = (logits.argmax(1) == labels).sum()
         asked = torch.tensor(float(self.stop_asked()), device=inputs.device)
         tally = torch.stack([loss.detach(), correct.float(), asked])
@@ -174,7 +176,8 @@ def loss_and_correct(head: nn.Linear, known: StoredFeatures) -> tuple[float, int
     loss, correct = 0.0, 0
     pieces = batches(np.arange(len(known.labels)), EVALUATION_BATCH)
     for inputs, labels in known.batches(pieces, epoch=0):
-        logits = head(inputs)
+        with full_float32():
+            logits = head(inputs)
         loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
         correct += int((logits.argmax(1) == labels).sum())
     return loss / len(known.labels), correct

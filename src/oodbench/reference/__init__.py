@@ -22,6 +22,15 @@ def read_table(name: str) -> list[dict[str, str]]:
 
 
 @cache
+def revisions() -> list[dict[str, str]]:
+    """Classes that compute otherwise than they did: target, argument and value, revision, why.
+
+    A row without an argument holds for all; one with it where the argument has that value.
+    """
+    return read_table("revisions.csv")
+
+
+@cache
 def imagenet_wnids() -> list[str]:
     """The 1000 synset ids of ImageNet-1k; the position is the class index."""
     return _text("imagenet_1k_wnids.txt").split()

@@ -9,12 +9,14 @@ import pandas as pd
 
 from oodbench.benchmarks.normaliser import read_normaliser
 from oodbench.benchmarks.second_run import DerivesScores, FinishedRun, Normaliser, SecondRun
+from oodbench.core.errors import DataError
 from oodbench.core.files import digest
 from oodbench.metrics.score import Score
 from oodbench.reports.kept_scores import Grounds, kept_scores, result_digest
 from oodbench.runs.records import read_split
 from oodbench.runs.results import RunResult
 from oodbench.runs.stored_class import benchmark_class
+from oodbench.runs.unsound import mark_unsound
 
 Derived = dict[Path, dict[str, Score]]
 """Run folder -> metric -> score."""
@@ -32,6 +34,8 @@ def derive(
     results: Sequence[RunResult],
     normaliser: Path | None,
     wanted: Callable[[RunResult, str], bool] = lambda _result, _metric: True,
+    *,
+    problems: list[str] | None = None,
 ) -> Derived:
     """All derived scores that the runs allow.
 
@@ -47,12 +51,14 @@ def derive(
             second run where a class allows it; None: only runs do.
         wanted: (run, metric) -> whether the score is asked for; a run of which no score is asked
             for is left out.
+        problems: gets a line for every run whose records, or those of its second run, are damaged
+            or incomplete, and that is left out for it; None: such a run is an error.
 
     Returns:
         Only runs for which there is a second run or a file.
 
     Raises:
-        DataError: the normaliser file is missing or damaged, or records are.
+        DataError: the normaliser file is missing or damaged.
     """
     given = (
         None
@@ -70,7 +76,12 @@ def derive(
         file = given if need.or_file and result.official else None
         others = [] if file is not None else second_runs(result, results, need)
         if others or file is not None:
-            derived[result.directory] = _scores(kind, result, others, file)
+            try:
+                derived[result.directory] = _scores(kind, result, others, file)
+            except DataError as error:
+                if problems is None:
+                    raise
+                problems.append(str(error))
     return derived
 
 
@@ -128,4 +139,8 @@ def _finished(result: RunResult) -> FinishedRun:
 def _records(run: RunResult, split: str, columns: Sequence[str]) -> pd.DataFrame:
     """Records of the scored items; only what is asked for, because ImageNet-C has 3.75 M rows."""
     n_items = int(run.splits[split]["n_items"])
-    return read_split(run.paths.records, split, n_items, columns=columns)
+    try:
+        return read_split(run.paths.records, split, n_items, columns=columns, key=run.key)
+    except DataError as error:
+        mark_unsound(run, error)
+        raise

@@ -4,7 +4,6 @@ Relative mCE reads 3.75 million rows a model: it is computed once, and read back
 that it rests on has changed.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,7 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from oodbench.core.files import read_json, write_json
+from oodbench.core.checksum import agrees, checksum, write_checked
+from oodbench.core.files import read_json
 from oodbench.metrics.score import Score
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.results import RunResult, result_content, score_of, without_nan
@@ -37,8 +37,7 @@ class Grounds:
 
 def result_digest(result: RunResult) -> str:
     """sha256 of all that a result says."""
-    content = json.dumps(result_content(result), sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+    return checksum(result_content(result))
 
 
 def kept_scores(
@@ -59,14 +58,14 @@ def kept_scores(
     scores = make()
     stored = {metric: without_nan(asdict(score)) for metric, score in scores.items()}
     with suppress(OSError):
-        write_json(path, {"rests_on": rests_on, "scores": stored})
+        write_checked(path, {"rests_on": rests_on, "scores": stored})
     return scores
 
 
 def _read(path: Path, rests_on: dict[str, Any]) -> dict[str, Score] | None:
-    """Scores that rest on the same, None where there are none."""
+    """Scores that rest on the same, None where there are none or the file is damaged."""
     with suppress(OSError, KeyError, TypeError, ValueError, AttributeError):
         stored = read_json(path)
-        if stored["rests_on"] == rests_on:
+        if agrees(stored) and stored["rests_on"] == rests_on:
             return {metric: score_of(score) for metric, score in stored["scores"].items()}
     return None

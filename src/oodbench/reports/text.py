@@ -4,6 +4,9 @@ from oodbench.metrics.score import format_score
 from oodbench.runs.difference import difference_text
 from oodbench.runs.results import RunResult
 
+_NAMED = 5
+"""Skipped items that are named."""
+
 
 def describe(result: RunResult) -> str:
     """Headline scores with 95 % intervals, what they rest on, and where the files are."""
@@ -16,8 +19,18 @@ def describe(result: RunResult) -> str:
     ]
     lines += [f"  {name:<{width}}  {format_score(score)}" for name, score in scores.items()]
     lines += [f"  note: {note}" for note in result.notes]
+    if result.skipped:
+        lines.append(f"  skipped: {_skipped(result)}")
     lines.append(f"  {result.paths.result if result.directory.name else result.key}")
     return "\n".join(lines)
+
+
+def _skipped(result: RunResult) -> str:
+    """How many items could not be read, and the first of them by name."""
+    images = [item["image"] for item in result.skipped]
+    named = ", ".join(images[:_NAMED]) + (", …" if len(images) > _NAMED else "")
+    n_items = sum(int(split["n_items"]) for split in result.splits.values())
+    return f"{len(images)} of {n_items} items could not be read and are left out: {named}"
 
 
 def _marks(result: RunResult) -> str:

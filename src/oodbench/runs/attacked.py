@@ -12,8 +12,8 @@ from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.runs.records import read_split
 from oodbench.runs.results import RunResult
 
-ReadRecords = Callable[[Path, tuple[tuple[str, int], ...]], pd.DataFrame]
-"""Folder of records and (split, items) pairs -> the records, see `read_attacked`."""
+ReadRecords = Callable[[Path, tuple[tuple[str, int], ...], str], pd.DataFrame]
+"""Folder of records, (split, items) pairs and the run's key -> the records: `read_attacked`."""
 
 
 def item_counts(result: RunResult) -> dict[str, int]:
@@ -32,11 +32,17 @@ def all_splits(columns: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(columns) if columns else pd.DataFrame()
 
 
-def read_attacked(directory: Path, counts: tuple[tuple[str, int], ...]) -> pd.DataFrame:
-    """Records of all splits, indexed by split, picture and frame."""
+def read_attacked(
+    directory: Path, counts: tuple[tuple[str, int], ...], key: str = ""
+) -> pd.DataFrame:
+    """Records of all splits, indexed by split, picture and frame.
+
+    Raises:
+        DataError: a chunk is missing, damaged or of another run, see `read_split`.
+    """
     columns = {}
     for split, n_items in counts:
-        records = read_split(directory, split, n_items)
+        records = read_split(directory, split, n_items, key=key)
         if len(records):
             columns[split] = attack_columns(records)
     return all_splits(columns)
@@ -44,7 +50,7 @@ def read_attacked(directory: Path, counts: tuple[tuple[str, int], ...]) -> pd.Da
 
 def records_of(result: RunResult, read: ReadRecords) -> pd.DataFrame:
     """Records of a run's scored items."""
-    return read(result.paths.records, tuple(item_counts(result).items()))
+    return read(result.paths.records, tuple(item_counts(result).items()), result.key)
 
 
 def stored_report(records: pd.DataFrame, traits: AttackTraits | None) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from oodbench.core.ids import frozen
 from oodbench.core.schema import ModelConfig, RunConfig, source_model
 from oodbench.engines.settings import engine_target
 from oodbench.models import class_lists
+from oodbench.reference import revisions
 
 KEY_DIGITS = 12
 SCHEMA = 1
@@ -87,8 +88,12 @@ def dataset_fingerprint(splits: Sequence[Split]) -> str:
 
 def run_key(document: dict[str, Any]) -> str:
     """12 hex digits of the sha256 of the document as canonical JSON."""
-    canonical = json.dumps(_canonical(document), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:KEY_DIGITS]
+    return hashlib.sha256(_canonical_text(document).encode()).hexdigest()[:KEY_DIGITS]
+
+
+def same_document(stored: Any, document: dict[str, Any]) -> bool:
+    """Whether a document that was read is this one: JSON has no tuples and no whole floats."""
+    return isinstance(stored, dict) and _canonical_text(stored) == _canonical_text(document)
 
 
 def _protocol(node: dict[str, Any]) -> dict[str, Any]:
@@ -153,11 +158,27 @@ def _attack(run: RunConfig, device_type: str, source_weights: str | None) -> dic
 def _attack_node(node: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in _nameless(node).items() if key not in ATTACK_BATCHING}
     found: dict[str, Any] = frozen(kept)
-    return found
+    return found | _revision(found)
+
+
+def _revision(node: dict[str, Any]) -> dict[str, int]:
+    """A number for what is computed otherwise than in the runs from before, under one name."""
+    fitting = (
+        int(row["revision"])
+        for row in revisions()
+        if row["target"] == node.get("_target_")
+        and (not row["argument"] or str(node.get(row["argument"])) == row["value"])
+    )
+    number = max(fitting, default=1)
+    return {"revision": number} if number > 1 else {}
 
 
 def _nameless(node: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in node.items() if key != "name"}
+
+
+def _canonical_text(document: dict[str, Any]) -> str:
+    return json.dumps(_canonical(document), sort_keys=True, separators=(",", ":"))
 
 
 def _canonical(value: Any) -> Any:

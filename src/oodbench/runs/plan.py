@@ -1,17 +1,18 @@
 """What a config asks for, found without torch: data, weights, key, and whether it is done."""
 
-import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra.utils import get_object
+
 from oodbench.benchmarks.base import Benchmark, Split
 from oodbench.core.budget import item_counts, parse_budget
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, DataError
-from oodbench.core.files import read_json
+from oodbench.core.ids import SCORES, located_name
 from oodbench.core.schema import DataConfig, RunConfig, source_model
 from oodbench.data.listing import folder_names
 from oodbench.data.manifest import found_notice
@@ -19,9 +20,6 @@ from oodbench.engines.settings import device_type, resolve_device
 from oodbench.models.weights import Weights, identified
 from oodbench.runs.key import key_document, run_key
 from oodbench.runs.paths import RunPaths
-from oodbench.runs.results import RunResult, read_result
-
-log = logging.getLogger(__name__)
 
 DEMO_MARK = "DEMO.txt"
 
@@ -96,10 +94,12 @@ def find_data(run: RunConfig) -> Data:
 
     Raises:
         DataError: data are missing or incomplete.
+        ConfigError: a score needs an attack, and the run has none.
     """
     benchmark: Benchmark = build(run.benchmark.protocol, "benchmark.protocol")
     splits = benchmark.splits()
     missing = benchmark.missing_splits()
+    _refuse_unattacked(run)
     _refuse_generated(run)
     _check_complete(run, splits, missing)
     return Data(benchmark, splits, missing)
@@ -165,36 +165,6 @@ def plan_of(run: RunConfig, data: Data, weights: Weights) -> Plan:
     )
 
 
-def is_done(plan: Plan) -> RunResult | None:
-    """The result on disk where it covers what is asked for, else None.
-
-    Raises:
-        DataError: there is a folder in the result's place, so that none could be written.
-    """
-    if plan.weights.identity is None:
-        log.warning(
-            "%s: weights unknown, so nothing is reused; set model.weights.identity=NAME",
-            plan.cell,
-        )
-        return None
-    try:
-        result = read_result(plan.paths.result)
-    except DataError as error:
-        if plan.paths.result.is_dir():
-            raise
-        log.warning("%s", error)
-        return None
-    if result is None or read_json(plan.paths.key_document) != plan.document:
-        return None
-    for name, count in plan.counts.items():
-        split = result.splits.get(name)
-        if split is None or split["n_items"] < count:
-            return None
-        if split["skipped"] and plan.run.data.on_error == "stop":
-            return None
-    return result
-
-
 def unidentified_paths(run: RunConfig) -> RunPaths:
     """Folder for the failure of a run whose key could not be found: no data, or no weights."""
     name = f"unidentified-{run.preprocessing['name']}-{run.attack['name']}"
@@ -223,6 +193,18 @@ def _source_weights(run: RunConfig) -> Weights | None:
 
 def _roots(run: RunConfig, splits: Sequence[Split]) -> set[Path]:
     return {Path(run.benchmark.root), *(split.root for split in splits)}
+
+
+def _refuse_unattacked(run: RunConfig) -> None:
+    """Scores of attacked pictures have nothing to count in a clean run."""
+    if "_target_" in run.attack:
+        return
+    for name in run.benchmark.protocol.get(SCORES) or ():
+        if getattr(get_object(located_name(str(name))), "needs_attack", False):
+            raise ConfigError(
+                f"benchmark={run.benchmark.name} attack={run.attack['name']}: {name} counts "
+                f"attacked pictures: use an attack, such as attack={run.benchmark.attack}"
+            )
 
 
 def _refuse_generated(run: RunConfig) -> None:

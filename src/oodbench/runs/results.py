@@ -9,8 +9,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from oodbench.core.checksum import agrees, write_checked
 from oodbench.core.errors import DataError
-from oodbench.core.files import write_json
 from oodbench.core.schema import ColumnConfig, ColumnMetric
 from oodbench.core.shipped import is_official, shipped_column
 from oodbench.metrics.attack_traits import AttackTraits, traits_before_they_were_stored
@@ -81,6 +81,11 @@ class RunResult:
     modified: float = field(default=0.0, compare=False)
 
     @property
+    def skipped(self) -> list[dict[str, str]]:
+        """Items of all splits that could not be read and were left out: `image` and `reason`."""
+        return [item for split in self.splits.values() for item in split.get("skipped", ())]
+
+    @property
     def paths(self) -> RunPaths:
         """Where the run's files are."""
         return RunPaths(self.directory)
@@ -120,13 +125,13 @@ class StoredRuns:
 
 
 def write_result(path: Path, result: RunResult) -> None:
-    """Write result.json atomically; NaN becomes null."""
-    write_json(path, {"schema": SCHEMA, **result_content(result)})
+    """Write result.json atomically, with its checksum; NaN becomes null."""
+    write_checked(path, {"schema": SCHEMA, **result_content(result)})
 
 
 def write_failure(paths: RunPaths, failure: RunFailure) -> None:
-    """Write error.json atomically."""
-    write_json(paths.error, {"schema": SCHEMA, **asdict(failure)})
+    """Write error.json atomically, with its checksum."""
+    write_checked(paths.error, {"schema": SCHEMA, **asdict(failure)})
 
 
 def result_content(result: RunResult) -> dict[str, Any]:
@@ -224,12 +229,15 @@ def _content(path: Path, kind: type) -> dict[str, Any] | None:
         raise _unusable(path, getattr(error, "strerror", None) or str(error)) from None
     if not isinstance(content, dict):
         raise _unusable(path, f"it holds no {kind.__name__}")
-    schema = content.pop("schema", 1)
+    schema = content.get("schema", 1)
     if schema not in range(1, SCHEMA + 1):
         raise DataError(
             f"{path}: not used: schema {schema}, and this oodbench reads up to {SCHEMA}; "
             "update oodbench"
         )
+    if not agrees(content):
+        raise _unusable(path, "its checksum is another")
+    content.pop("schema", None)
     content = _migrated(content) if schema == 1 else content
     if wrong := _wrong_fields(content, kind):
         raise _unusable(path, wrong)

@@ -10,9 +10,10 @@ import pandas as pd
 
 from oodbench.benchmarks.base import Benchmark
 from oodbench.core.building import build
+from oodbench.core.errors import DataError
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.metrics.score import Score
-from oodbench.runs.attacked import all_splits, attack_columns, stored_report
+from oodbench.runs.attacked import all_splits, attack_columns, item_counts, stored_report
 from oodbench.runs.records import Skipped, chunk_files, read_info, read_split
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.stored_protocol import stored_protocol
@@ -34,7 +35,12 @@ class Scored:
 
 
 def score_records(
-    benchmark: Benchmark, records: Path, counts: Mapping[str, int], traits: AttackTraits | None
+    benchmark: Benchmark,
+    records: Path,
+    counts: Mapping[str, int],
+    traits: AttackTraits | None,
+    *,
+    key: str = "",
 ) -> Scored:
     """Score the first `counts[split]` items of every split; each chunk is read once.
 
@@ -45,13 +51,17 @@ def score_records(
         records: the run's folder of records.
         counts: by split, how many items are scored.
         traits: of the run's attack, None where there is none.
+        key: of the run; "": unknown.
+
+    Raises:
+        DataError: a chunk is missing, damaged or of another run, see `read_split`.
     """
     n_read: dict[str, int] = {}
     attacked: dict[str, pd.DataFrame] = {}
 
     def splits() -> Iterator[tuple[str, pd.DataFrame]]:
         for name, n_items in counts.items():
-            frame = read_split(records, name, n_items)
+            frame = read_split(records, name, n_items, key=key)
             n_read[name] = frame["position"].nunique() if len(frame) else 0
             if len(frame):
                 if traits is not None:
@@ -80,12 +90,21 @@ def rescore(result: RunResult, allowed: Collection[str] = ()) -> None:
         allowed: dotted names outside oodbench that it may import, see `stored_protocol`.
 
     Raises:
-        DataError: its config names another one.
+        DataError: its config names another one; its records are not whole, or not those that the
+            result counts. The result stays as it is.
     """
     benchmark: Benchmark = build(stored_protocol(result, allowed), "benchmark.protocol")
-    counts = {name: int(split["n_items"]) for name, split in result.splits.items()}
+    counts = item_counts(result)
     paths = result.paths
-    scored = score_records(benchmark, paths.records, counts, result.attack_traits)
+    traits = result.attack_traits
+    scored = score_records(benchmark, paths.records, counts, traits, key=result.key)
+    for name, n_read in scored.n_read.items():
+        if n_read != (stated := int(result.splits[name]["n"])):
+            of = f" of {name}" if name else ""
+            raise DataError(
+                f"{paths.result}: counts {stated} items{of}, its records hold {n_read}: run the "
+                "same cell again"
+            )
     again = replace(result, scores=scored.scores, attack_report=scored.attack_report)
     write_result(paths.result, again)
     paths.derived.unlink(missing_ok=True)

@@ -46,7 +46,7 @@ def _load(launch: Launch, name: str, overrides: Sequence[str]) -> RunConfig:
     try:
         config = launch.config([f"model={name}", *overrides])
     except ConfigError as error:
-        if f"'model/{name}'" not in str(error):
+        if not str(error).startswith(f"model={name}: "):
             raise
         known = ", ".join([*model_names(), *GENERIC])
         raise ConfigError(f"no model {name}; available: {known}") from None

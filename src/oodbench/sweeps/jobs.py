@@ -2,11 +2,12 @@
 
 import copy
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra._internal import hydra as hydra_module
+from hydra._internal import utils as hydra_utils
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra._internal.core_plugins import basic_sweeper
@@ -21,8 +22,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from oodbench.core.errors import ConfigError, one_line
+from oodbench.core.errors import ConfigError
 from oodbench.sweeps.composing import CONFIG_PATH, register_all
+from oodbench.sweeps.launch_errors import launch_line
 
 CONFIG_NAME = "config"
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
@@ -68,7 +70,7 @@ class Launch:
             self._master = self._composed(given) if self.multirun else None
             self.jobs = _expanded(self._loader, self._master) if self._master else [given]
         except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(one_line(error)) from None
+            raise ConfigError(launch_line(error)) from None
 
     def config(self, job: Sequence[str]) -> DictConfig:
         """The config that the job's task gets, for `oodbench.core.schema.validate`.
@@ -85,7 +87,7 @@ class Launch:
             else:
                 config = self._loader.load_sweep_config(self._master, list(job))
         except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(one_line(error)) from None
+            raise ConfigError(launch_line(error)) from None
         with open_dict(config):
             del config["hydra"]
         return config
@@ -184,6 +186,11 @@ class SweepLoader(_Loader):
 def launch_with(loader: type[ConfigLoaderImpl]) -> None:
     """Make it the loader of all that Hydra starts in this process, which has no option for it."""
     vars(hydra_module)["ConfigLoaderImpl"] = loader
+
+
+def report_with(report: Callable[[Callable[[], Any]], Any]) -> None:
+    """Make it call all that Hydra starts in this process, and say what was raised."""
+    vars(hydra_utils)["run_and_report"] = report
 
 
 def _loader(config_dir: Path | None) -> _Loader:

@@ -6,6 +6,9 @@ from run_factory import run_result, score
 
 from oodbench.reports.tables.cells import cell_text
 
+UNREADABLE = [{"image": f"{name}.jpg", "reason": "cut short"} for name in "ab"]
+SKIPPED = {"": {"n_items": 10, "n": 8, "n_expected": 10, "skipped": UNREADABLE}}
+
 
 @pytest.mark.parametrize(
     ("run", "metric", "value", "text"),
@@ -34,6 +37,12 @@ from oodbench.reports.tables.cells import cell_text
             "top1",
             score(0.761, 0.7, 0.8),
             "76.1 [70.0, 80.0] (pub. 76.1, +0.0) partial 10/50000",
+        ),
+        (
+            {"status": "partial", "n_images": 8, "splits": SKIPPED},
+            "top1",
+            score(0.5),
+            "50.0 (pub. 76.1, -26.1) partial 8/10 skipped 2",
         ),
         (
             {"status": "partial", "demo": True, "n_expected": 50000},

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from math import nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 from run_factory import failure, run_result, score
@@ -94,7 +95,14 @@ def test_derived_scores_stand_beside_the_run_s_own() -> None:
 
 def test_scores_of_a_part_say_so_and_of_how_many() -> None:
     # A 2 % run of two splits of which one picture could not be read, and one split that is missing.
-    splits = {"fog/1": {"n": 20, "n_expected": 1000}, "snow/1": {"n": 19, "n_expected": 1000}}
+    splits: dict[str, dict[str, Any]] = {
+        "fog/1": {"n": 20, "n_expected": 1000},
+        "snow/1": {
+            "n": 19,
+            "n_expected": 1000,
+            "skipped": [{"image": "a.jpg", "reason": "cut short"}],
+        },
+    }
     scores = {
         "": {"mce": score(70.0, unit="percent"), "mean_error": replace(score(0.5), note="a note")},
         "fog": {"ce": score(71.0, unit="percent")},
@@ -107,11 +115,12 @@ def test_scores_of_a_part_say_so_and_of_how_many() -> None:
         missing_splits=["snow/2"],
     )
     table = long_table([result], [], {}).set_index(["split", "metric"])
+    skipped = "skipped, could not be read: 1"
     assert table["note"].to_dict() == {
-        ("", "mce"): "partial: 39 of 2000, splits missing: 1",
-        ("", "mean_error"): "partial: 39 of 2000, splits missing: 1; a note",
+        ("", "mce"): f"partial: 39 of 2000, splits missing: 1; {skipped}",
+        ("", "mean_error"): f"partial: 39 of 2000, splits missing: 1; {skipped}; a note",
         ("fog", "ce"): "partial: 20 of 1000",
         ("fog/1", "error"): "partial: 20 of 1000",
-        ("snow/1", "error"): "partial: 19 of 1000",
+        ("snow/1", "error"): f"partial: 19 of 1000; {skipped}",
     }
     assert set(table["status"]) == {"partial"}

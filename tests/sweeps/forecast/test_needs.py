@@ -264,7 +264,7 @@ def test_a_picture_that_cannot_be_read(toy: Path, planned: Planned) -> None:
     ("arguments", "code", "said"),
     [
         (["-m", "model=glob(nothing*)"], 2, "matched no config"),
-        (["model=toi"], 1, "error: In 'config': Could not find 'model/toi'"),
+        (["model=toi"], 1, "error: model=toi: available: "),
         (["model=resnet50,moco_v2"], 1, "--multirun"),
     ],
 )

@@ -101,8 +101,12 @@ def check_runs(output_root: Path, normaliser: Path | None = None) -> CheckedRuns
     without_reference: list[NotChecked] = []
     comparisons: list[Comparison] = []
     # The others would cost many records to read, and nobody has a value to set beside them.
+    problems = list(stored.problems)
     derived = derive(
-        checked, normaliser, lambda result, metric: is_measured(result.benchmark, metric)
+        checked,
+        normaliser,
+        lambda result, metric: is_measured(result.benchmark, metric),
+        problems=problems,
     )
     for result in checked:
         for metric, score in _scores(result, derived):
@@ -113,7 +117,7 @@ def check_runs(output_root: Path, normaliser: Path | None = None) -> CheckedRuns
             else:
                 comparisons += compare_with_sources(_measurement(result, metric, score))
     return CheckedRuns(
-        sorted(comparisons, key=_worst_first), not_checked, without_reference, stored.problems
+        sorted(comparisons, key=_worst_first), not_checked, without_reference, problems
     )
 
 

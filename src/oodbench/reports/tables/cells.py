@@ -61,6 +61,8 @@ def _marks(result: RunResult) -> list[str]:
         marks.append("demo")
     elif result.status == "partial":
         marks.append(f"partial {result.n_images}/{result.n_expected}")
+    if result.skipped:
+        marks.append(f"skipped {len(result.skipped)}")
     if result.extension:
         marks.append("ext.")
     return marks

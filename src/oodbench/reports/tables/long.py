@@ -47,7 +47,8 @@ def long_table(
         published one did. `status`: complete, partial, failed (one row without a value), demo
         (never complete) or extension (complete, but the published run did not support it).
         `note`: where the run is a part, how many items of how many the row's split, or for a mean
-        all splits that it is over, hold; then what the score itself says.
+        all splits that it is over, hold; how many items of these could not be read; then what the
+        score itself says.
     """
     rows = [row for result in results for row in _rows(result, derived)]
     rows += [_failed(failure) for failure in failures]
@@ -67,11 +68,7 @@ def status(result: RunResult) -> str:
 
 def partial_note(result: RunResult, split: str) -> str:
     """How much of the data a score of a split or group of splits rests on; "" where on all."""
-    counts = [
-        counts
-        for name, counts in result.splits.items()
-        if split in ("", name) or name.startswith(f"{split}/")
-    ] or list(result.splits.values())
+    counts = _splits_of(result, split)
     scored = sum(int(count["n"]) for count in counts)
     expected = sum(int(count["n_expected"]) for count in counts)
     missing = [
@@ -81,6 +78,21 @@ def partial_note(result: RunResult, split: str) -> str:
         return ""
     absent = f", splits missing: {len(missing)}" if missing else ""
     return f"partial: {scored} of {expected}{absent}"
+
+
+def skipped_note(result: RunResult, split: str) -> str:
+    """How many items of a split or group of splits could not be read; "" where all could."""
+    n_skipped = sum(len(counts.get("skipped", ())) for counts in _splits_of(result, split))
+    return f"skipped, could not be read: {n_skipped}" if n_skipped else ""
+
+
+def _splits_of(result: RunResult, split: str) -> list[dict[str, Any]]:
+    """The counts of a split or of the splits of a group; of all where it is no such thing."""
+    return [
+        counts
+        for name, counts in result.splits.items()
+        if split in ("", name) or name.startswith(f"{split}/")
+    ] or list(result.splits.values())
 
 
 def _rows(result: RunResult, derived: Derived) -> Iterator[dict[str, Any]]:
@@ -109,7 +121,9 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
         "key": result.key,
         "status": status(result),
         "difference": difference_text(result.difference),
-        "note": "; ".join(filter(None, [partial_note(result, split), score.note])),
+        "note": "; ".join(
+            filter(None, [partial_note(result, split), skipped_note(result, split), score.note])
+        ),
         "source": "",
     }
     if published is not None:

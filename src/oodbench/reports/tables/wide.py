@@ -21,6 +21,7 @@ _MARKS = {
     "(testbed ": "testbed: the value of imagenet-testbed, where none was published.",
     "other protocol": "other protocol: made with re-cropped files, hence no difference.",
     " partial ": "partial: pictures scored / official count.",
+    " skipped ": "skipped: pictures that could not be read and were left out.",
     " ext.": "ext.: an extension, the published run did not support this model here.",
     FAILED: "failed: the last attempt ended with an error, see its error.json.",
     ABSENT: f"{ABSENT}: no value.",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from oodbench.core.columns import aligned
+from oodbench.core.errors import DataError
 from oodbench.core.files import write_text
 from oodbench.reports.attacks.text import report_text
 from oodbench.reports.derived import derive
@@ -18,6 +19,7 @@ from oodbench.runs.paths import tables_directory
 from oodbench.runs.results import no_runs, read_results
 from oodbench.runs.scoring import rescore
 from oodbench.runs.stored_protocol import stored_protocol
+from oodbench.runs.unsound import mark_unsound
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
     results, failures = stored.results, stored.failures
     if not results and not failures:
         raise no_runs(output_root, stored.problems)
-    derived = derive(results, normaliser)
+    problems = list(stored.problems)
+    derived = derive(results, normaliser, problems=problems)
     wide = wide_table(results, failures, derived)
     text = markdown(wide)
     contents = {
@@ -60,7 +63,7 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
     for name, content in contents.items():
         write_text(tables_directory(output_root) / name, content)
     files = tuple(tables_directory(output_root) / name for name in contents)
-    return Written(text, files, stored.problems)
+    return Written(text, files, problems)
 
 
 def write_attack_report(output_root: Path) -> Written:
@@ -76,10 +79,10 @@ def write_attack_report(output_root: Path) -> Written:
     return Written(text, (file,), stored.problems)
 
 
-def rescore_all(output_root: Path, allowed: Collection[str] = ()) -> None:
+def rescore_all(output_root: Path, allowed: Collection[str] = ()) -> list[str]:
     """Score every finished run again from its records; none of them where one is refused.
 
-    A result that cannot be read is left as it is.
+    A result that cannot be read is left as it is, and so is one whose records are not whole.
 
     The results keep their times of change: a run does not become the newest by being rescored.
 
@@ -87,17 +90,27 @@ def rescore_all(output_root: Path, allowed: Collection[str] = ()) -> None:
         output_root: holds `runs/`.
         allowed: dotted names of classes and scores outside oodbench that results may name.
 
+    Returns:
+        One line for every result that was left as it was because of its records.
+
     Raises:
-        DataError: a result names another one, or records are damaged.
+        DataError: a result names another one.
     """
+    problems = []
     results = read_results(output_root).results
     for result in results:
         stored_protocol(result, allowed)
     for result in results:
         file = result.paths.result
         times = file.stat()
-        rescore(result, allowed)
+        try:
+            rescore(result, allowed)
+        except DataError as error:
+            mark_unsound(result, error)
+            problems.append(f"not rescored: {error}")
+            continue
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    return problems
 
 
 def markdown(table: WideTable) -> str:

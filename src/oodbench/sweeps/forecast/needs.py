@@ -17,13 +17,13 @@ from oodbench.engines.settings import default_batch_size
 from oodbench.models.weights import Weights, missing_head, stored, wanted
 from oodbench.preprocessing import Transform
 from oodbench.runs.chunks import Chunk, missing_chunks, own_chunks
+from oodbench.runs.done import is_done
 from oodbench.runs.key import run_key, transfer_document
 from oodbench.runs.plan import (
     Data,
     Plan,
     find_data,
     identify_weights,
-    is_done,
     plan_of,
     refuse_unknown_shards,
 )

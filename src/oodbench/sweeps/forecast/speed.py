@@ -103,8 +103,8 @@ def _attacked(classifier: nn.Module, pixels: NDArray[np.uint8]) -> Iterator[_Att
         yield _Attacked(passes, images)
 
 
-def _first_logit(logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    return logits[:, 0], torch.ones_like(places, dtype=torch.bool)
+def _first_logit(logits: Tensor, places: slice) -> tuple[Tensor, list[bool]]:
+    return logits[:, 0], [True] * len(logits)
 
 
 def _timed(batches: _Attacked, seconds: float) -> float:

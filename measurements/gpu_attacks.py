@@ -1,0 +1,201 @@
+"""Attacks on a device against torchattacks, and the memory of an attack on the largest network."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import timm
+import torch
+import torchattacks
+from attack_memory import efficientnet_l2, with_random_weights
+from attacks import (
+    EPS,
+    ITERATIONS,
+    STEP,
+    Pictures,
+    compared,
+    load_model,
+    load_pictures,
+    predictions,
+    with_torchattacks,
+)
+from gpu_common import Job, Row, row
+from torch import Tensor, nn
+
+from oodbench.attacks.autoattack import AutoAttack
+from oodbench.attacks.base import Attack, AttackResult
+from oodbench.attacks.pgd import PGD
+from oodbench.attacks.pgd_targeted import TargetedPGD
+from oodbench.engines.pytorch import set_precision
+from oodbench.models.device_memory import peak_of
+
+LITE0 = ("model=efficientnet_lite0",)
+RESNET50 = ("model=resnet50", "model.weights={random_seed: 0}")
+AUTOATTACK_EPS = 4 / 255
+AUTOATTACK_STEPS = 10
+"""Of the first three attacks: torchattacks' own."""
+
+MEMORY_GOAL = 40e9
+"""Bytes: the memory of the card on which the largest network is to be attacked."""
+
+_Made = TypeVar("_Made")
+
+
+def published(job: Job) -> Iterator[Row]:
+    """The published attack, which stops at the first success; then all steps, whatever happens."""
+    stopping = TargetedPGD(eps=EPS, step_size=STEP, iterations=ITERATIONS)
+    yield pgd_row(job, LITE0, stopping, "published attack on efficientnet_lite0", 3.0)
+    fixed = PGD(
+        name="pgd_linf",
+        eps=EPS,
+        step_size=STEP,
+        iterations=ITERATIONS,
+        target="random",
+        early_stop=False,
+    )
+    resnet = job.pick(RESNET50, LITE0)
+    yield pgd_row(job, resnet, fixed, f"{ITERATIONS} steps of PGD on {name_of(resnet)}", 1.2)
+
+
+def pgd_row(job: Job, model: tuple[str, ...], attack: Attack, what: str, goal: float) -> Row:
+    """Against torchattacks' PGD with the same targets, at its best batch size."""
+    classifier, pictures = attacked(job, model, job.pick(256, 4))
+    result = of(attack, classifier, pictures)
+    targets = result.columns["target"]
+
+    def peer(batch: int) -> Tensor:
+        return with_torchattacks(classifier, pictures, batch, targets, EPS)
+
+    batches = job.pick((32, 64, 128, 256), (4,))
+    trials = {batch: timed(job, lambda batch=batch: peer(batch))[0] for batch in batches}
+    best = min(batches, key=trials.__getitem__)
+    ours, theirs = [], []
+    for _ in range(job.pick(3, 1)):
+        ours.append(timed(job, lambda: of(attack, classifier, pictures))[0])
+        seconds, made = timed(job, lambda: peer(best))
+        theirs.append(seconds)
+    agree, text = compared(result.succeeded, predictions(classifier, made) == targets)
+    count = len(pictures.images)
+    return row(
+        job,
+        f"{what}, {count} pictures, torchattacks PGD at batch {best}; {text}",
+        statistics.median(ours) / count * 1000,
+        statistics.median(theirs) / count * 1000,
+        "ms a picture",
+        agree=agree,
+        goal=goal,
+        higher_is_better=False,
+        iterations=result.iterations.double().mean().item(),
+    )
+
+
+def autoattack(job: Job) -> Iterator[Row]:
+    """The four attacks of AutoAttack."""
+    for model in job.pick((LITE0, RESNET50), (LITE0,)):
+        yield autoattack_row(job, model, job.pick(64, 2))
+
+
+def autoattack_row(job: Job, model: tuple[str, ...], count: int) -> Row:
+    """With as many steps and queries on both sides; of the accuracy one picture may differ."""
+    queries = job.pick(1000, 2)
+    steps, targets = job.pick((AUTOATTACK_STEPS, 9), (1, 1))
+    classifier, pictures = attacked(job, model, count)
+    attack = AutoAttack(
+        name="autoattack",
+        eps=AUTOATTACK_EPS,
+        iterations=steps,
+        targets=targets,
+        queries=queries,
+    )
+    peer = torchattacks.AutoAttack(classifier, eps=AUTOATTACK_EPS, n_classes=targets + 1)
+    *searching, square = peer._autoattack.attacks
+    for part in searching:
+        part.steps = steps
+    square.n_queries = queries
+    seconds, result = timed(job, lambda: of(attack, classifier, pictures))
+    peer_seconds, made = timed(job, lambda: peer(pictures.images, pictures.labels))
+    ours = int((~result.succeeded).sum())
+    theirs = int((predictions(classifier, made) == pictures.labels).sum())
+    return row(
+        job,
+        f"AutoAttack on {name_of(model)}, {count} pictures, {steps} steps, {queries} queries; "
+        f"{ours} and {theirs} resist",
+        *(seconds / count, peer_seconds / count, "s a picture"),
+        agree=abs(ours - theirs) <= 1,
+        goal=2.0,
+        higher_is_better=False,
+    )
+
+
+def largest(job: Job) -> Iterator[Row]:
+    """The published attack on EfficientNet-L2, with as much free memory as a card of 40 GB has."""
+    count, side = job.pick((8, 800), (2, 64))
+    network = with_random_weights(job.pick(efficientnet_l2, small_network)).to(job.device)
+    weights = sum(parameter.nbytes for parameter in network.parameters())
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(count, 3, side, side, generator=generator).to(job.device)
+    labels = torch.zeros(count, dtype=torch.int64, device=job.device)
+    attack = TargetedPGD(eps=EPS, step_size=STEP, iterations=ITERATIONS, memory="auto")
+    held = ballast(job, MEMORY_GOAL - weights)
+    clock = time.perf_counter()
+
+    def run() -> None:
+        attack(network, images, labels, list(range(count)))
+        job.synchronise()
+
+    peak = weights + peak_of(run, torch.device(job.device))
+    seconds = (time.perf_counter() - clock) / count
+    del held
+    yield row(
+        job,
+        f"published attack at {side} pixels with attack.memory=auto: peak, of a card of 40 GB",
+        *(peak / 1e9, MEMORY_GOAL / 1e9, "GB"),
+        agree=peak <= MEMORY_GOAL,
+        goal=1.0,
+        higher_is_better=False,
+        seconds_a_picture=seconds,
+    )
+
+
+def small_network() -> nn.Module:
+    network: nn.Module = timm.create_model("tf_efficientnet_lite0")
+    return network
+
+
+def ballast(job: Job, left: float) -> Tensor | None:
+    """Memory that is held, so that so many bytes are left of the card."""
+    if not job.on_cuda:
+        return None
+    free, _ = torch.cuda.mem_get_info(job.device)
+    return torch.empty(max(0, int(free - left)), dtype=torch.uint8, device=job.device)
+
+
+def attacked(job: Job, model: tuple[str, ...], count: int) -> tuple[nn.Module, Pictures]:
+    """A network on the device, in float32, and pictures with its own predictions as labels."""
+    set_precision("fp32", torch.device(job.device).type)
+    classifier, transform = load_model(*model)
+    pictures = load_pictures(job.pictures, min(count, 100), transform, classifier)
+    classifier.to(job.device)
+    places = torch.arange(count) % len(pictures.images)
+    images = pictures.images[places].to(job.device)
+    return classifier, replace(pictures, images=images, labels=predictions(classifier, images))
+
+
+def name_of(model: tuple[str, ...]) -> str:
+    return model[0].partition("=")[2]
+
+
+def of(attack: Any, classifier: nn.Module, pictures: Pictures) -> AttackResult:
+    result: AttackResult = attack(classifier, pictures.images, pictures.labels, pictures.seeds)
+    return result
+
+
+def timed(job: Job, function: Callable[[], _Made]) -> tuple[float, _Made]:
+    """Seconds until the device is done, and what the function returns."""
+    job.synchronise()
+    clock = time.perf_counter()
+    made = function()
+    job.synchronise()
+    return time.perf_counter() - clock, made

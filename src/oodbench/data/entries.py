@@ -1,0 +1,89 @@
+"""What lies in a folder of a data set: files of the wanted kind, folders, and what is neither."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from oodbench.core.errors import DataError
+
+log = logging.getLogger(__name__)
+
+OF_SYSTEMS = frozenset({"lost+found", "@eaDir", "__MACOSX", "System Volume Information"})
+"""Folders that file systems, network stores and archives leave beside the data."""
+
+_said: set[str] = set()
+
+
+@contextmanager
+def entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """Of a folder, without the hidden ones and those of systems.
+
+    Raises:
+        DataError: it cannot be read.
+        FileNotFoundError, NotADirectoryError: it is no folder.
+    """
+    try:
+        with os.scandir(folder) as found:
+            yield (
+                entry
+                for entry in found
+                if not entry.name.startswith((".", "$")) and entry.name not in OF_SYSTEMS
+            )
+    except PermissionError as error:
+        raise DataError(f"{error.filename or folder}: may not be read: change its mode") from None
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """No for a dead link, and for links that lead in a circle."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def size_of(entry: os.DirEntry[str]) -> int | None:
+    """Bytes of a file, and of the one that a link leads to; None for everything else."""
+    try:
+        return entry.stat().st_size if entry.is_file() else None
+    except OSError:
+        return None
+
+
+def files(folder: Path, suffixes: frozenset[str]) -> tuple[tuple[str, int], ...]:
+    """(name, size) of the files of these suffixes (any case), by name; others are named once.
+
+    Args:
+        folder: of pictures or clips.
+        suffixes: with the dot, lower case.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
+    kept, left_out = [], []
+    with entries(folder) as found:
+        for entry in found:
+            size = size_of(entry)
+            if size is not None and _suffix(entry.name) in suffixes:
+                kept.append((entry.name, size))
+            elif not is_folder(entry):
+                left_out.append(entry.name)
+    if left_out:
+        say_left_out(folder, left_out)
+    return tuple(sorted(kept))
+
+
+def say_left_out(folder: Path, names: list[str]) -> None:
+    """One line for a folder, however often it is listed."""
+    text = (
+        f"{folder}: left out: {len(names)} files that are no pictures of a known kind, or dead "
+        f"links, such as {min(names)}"
+    )
+    if text not in _said:
+        _said.add(text)
+        log.warning("%s", text)
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122

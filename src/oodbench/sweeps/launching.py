@@ -1,0 +1,30 @@
+"""What the commands that Hydra starts do before it does."""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from oodbench.core.versions import versions
+from oodbench.sweeps.composing import register_all
+from oodbench.sweeps.jobs import SweepLoader, launch_with, report_with
+from oodbench.sweeps.launch_errors import report_in_one_line
+
+_HOME = re.compile(r"(?P<key>[^=\s]+=)~(?=/|$)")
+
+
+def prepare_launch() -> None:
+    """Configs known, errors in one line, `~` after `=` the home folder, `--version` oodbench's."""
+    if "--version" in sys.argv[1:]:
+        print(f"oodbench {versions(['oodbench'])['oodbench']}")
+        sys.exit(0)
+    register_all()
+    launch_with(SweepLoader)
+    report_with(report_in_one_line)
+    sys.argv[1:] = with_home(sys.argv[1:])
+
+
+def with_home(arguments: Sequence[str]) -> list[str]:
+    """The overrides with the home folder for `~`, which no shell fills in after `=`."""
+    home = str(Path.home())
+    return [_HOME.sub(lambda found: found["key"] + home, text, count=1) for text in arguments]

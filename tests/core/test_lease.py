@@ -1,0 +1,230 @@
+"""One process holds a lease; another one gets it when the first is gone."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from processes import at_once
+
+from oodbench.core import lease
+from oodbench.core.lease import (
+    LIMIT,
+    Leases,
+    Owner,
+    _me,
+    discard,
+    holder,
+    is_older_than_limit,
+    wait_until_free,
+)
+
+
+@pytest.fixture
+def leases() -> Iterator[Leases]:
+    with Leases() as held:
+        yield held
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "records" / ".chunk.lease"
+
+
+def held_by(path: Path, owner: Owner, age: float = 0.0) -> None:
+    """A lease's file as its owner left it, so many seconds ago."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({**asdict(owner), "token": "t"}))
+    os.utime(path, (time.time() - age,) * 2)
+
+
+def ended_process() -> int:
+    """The number of a process that was."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+ELSEWHERE = Owner("node7", 4321, "another boot", "99")
+
+
+def test_one_has_it_until_it_gives_it_back(leases: Leases, path: Path) -> None:
+    assert leases.take(path) is None
+    assert leases.holds(path)
+    assert holder(path) == _me()
+    with Leases() as others:
+        assert others.take(path) == _me()
+        assert not others.holds(path)
+        others.give_back(path)  # what is not its own stays
+        assert leases.holds(path)
+        leases.give_back(path)
+        assert others.take(path) is None
+    assert list(path.parent.iterdir()) == []
+
+
+def test_all_are_given_back_at_the_end_however_it_comes(path: Path) -> None:
+    def interrupted() -> None:
+        with Leases() as leases:
+            leases.take(path)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_an_owner_says_where_it_is() -> None:
+    assert str(ELSEWHERE) == "process 4321 on node7"
+    assert str(Owner()) == "process ? on an unknown host"
+
+
+def test_that_of_a_dead_process_of_this_machine_is_free(leases: Leases, path: Path) -> None:
+    held_by(path, replace(_me(), pid=ended_process()))
+    assert holder(path) is None
+    assert leases.take(path) is None
+
+
+def test_so_is_that_of_an_earlier_process_with_the_number(leases: Leases, path: Path) -> None:
+    held_by(path, replace(_me(), started="1"))
+    assert leases.take(path) is None
+
+
+def test_and_that_of_a_process_that_nobody_has_waited_for(leases: Leases, path: Path) -> None:
+    """Killed, but its parent has not looked: the kernel keeps its number."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        started = lease._status(process.pid)[lease._STARTED]
+        held_by(path, replace(_me(), pid=process.pid, started=started))
+        assert holder(path) is not None
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert holder(path) is None
+
+
+@pytest.mark.parametrize("owner", [ELSEWHERE, _me()])
+def test_one_without_heartbeat_is_free(leases: Leases, path: Path, owner: Owner) -> None:
+    held_by(path, owner, age=LIMIT - 10)
+    assert leases.take(path) == owner
+    held_by(path, owner, age=LIMIT + 10)
+    assert leases.take(path) is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 3}', '{"token": "t", "pid": "x"}'])
+def test_one_that_says_nothing_is_held_until_it_is_old(
+    leases: Leases, path: Path, text: str
+) -> None:
+    """Its owner may be just about to write."""
+    held_by(path, ELSEWHERE)
+    path.write_text(text)
+    assert leases.take(path) == Owner()
+    os.utime(path, (time.time() - LIMIT - 10,) * 2)
+    assert leases.take(path) is None
+
+
+def test_a_stopped_process_finds_out_that_it_has_lost_it(leases: Leases, path: Path) -> None:
+    leases.take(path)
+    os.utime(path, (0, 0))
+    with Leases() as others:
+        assert others.take(path) is None
+        assert not leases.holds(path)
+        leases.give_back(path)
+        assert others.holds(path)
+
+
+def test_a_thread_keeps_it_alive(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.01)
+    with Leases() as leases:
+        leases.take(path)
+        os.utime(path, (0, 0))
+        deadline = time.monotonic() + 10
+        while path.stat().st_mtime == 0 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert path.stat().st_mtime > time.time() - 60
+
+
+def test_the_thread_does_not_keep_another_s_alive(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.01)
+    with Leases() as leases:
+        leases.take(path)
+        path.unlink()
+        held_by(path, ELSEWHERE, age=50)
+        before = path.stat().st_mtime
+        time.sleep(0.2)
+        assert path.stat().st_mtime == before
+
+
+def test_a_lease_that_is_held_is_not_discarded(leases: Leases, path: Path) -> None:
+    leases.take(path)
+    discard(path)
+    assert leases.holds(path)
+
+
+def test_one_that_is_taken_at_the_same_moment_is_not_discarded(
+    leases: Leases, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process removes the dead one and takes it between a look and the removal."""
+    held_by(path, replace(_me(), pid=ended_process()))
+    look = lease.holder
+
+    def slow(lease_path: Path) -> Owner | None:
+        found = look(lease_path)
+        monkeypatch.undo()
+        lease_path.unlink()
+        leases.take(lease_path)
+        return found
+
+    monkeypatch.setattr(lease, "holder", slow)
+    discard(path)
+    assert leases.holds(path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_of_threads_that_come_at_once_one_gets_it(path: Path) -> None:
+    held_by(path, ELSEWHERE, age=LIMIT + 10)
+    everyone = [Leases() for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda leases: leases.take(path) is None, everyone))
+    assert won.count(True) == 1
+    for leases in everyone:
+        leases.close()
+
+
+TAKE = """
+import sys, time; from pathlib import Path; from oodbench.core.lease import Leases
+with Leases() as leases:
+    if leases.take(Path(sys.argv[1])) is None:
+        open(sys.argv[2], "a").write("x")
+        time.sleep(1)
+"""
+
+
+def test_of_processes_that_come_at_once_one_gets_it(tmp_path: Path, path: Path) -> None:
+    held_by(path, ELSEWHERE, age=LIMIT + 10)
+    at_once(TAKE, *[(str(path), str(tmp_path / "won"))] * 4)
+    assert (tmp_path / "won").read_text() == "x"
+
+
+def test_whoever_waits_says_once_for_whom(path: Path) -> None:
+    held_by(path, ELSEWHERE, age=LIMIT - 1)
+    said: list[Owner] = []
+    wait_until_free([path], said.append)
+    assert said == [ELSEWHERE]
+    path.unlink()
+    wait_until_free([path], said.append)
+    assert said == [ELSEWHERE]
+
+
+def test_age_goes_by_the_clock_of_the_file_system(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    assert not is_older_than_limit(tmp_path / "a")
+    os.utime(tmp_path / "a", (0, 0))
+    assert is_older_than_limit(tmp_path / "a")
+    with pytest.raises(FileNotFoundError):
+        is_older_than_limit(tmp_path / "b")

@@ -1,0 +1,54 @@
+"""What is beside the pictures: links that lead nowhere, folders of systems, other files."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from oodbench.core.errors import DataError
+from oodbench.data import entries
+from oodbench.data.entries import files
+from oodbench.data.listing import PICTURE_SUFFIXES, folder_names, list_folders
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "n01440764"
+    folder.mkdir()
+    for name, size in (("b.JPEG", 3), ("a.png", 2), ("x.gif", 1), ("notes.txt", 1), (".c.png", 1)):
+        (folder / name).write_bytes(bytes(size))
+    (folder / "inner.png").mkdir()
+    (folder / "linked.png").symlink_to("a.png")
+    (folder / "dead.png").symlink_to("nowhere")
+    (folder / "round").symlink_to("round")
+    for name in ("lost+found", "@eaDir", "__MACOSX", "$RECYCLE.BIN", ".Trash-0"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "n01443537").symlink_to(".", target_is_directory=True)
+    return tmp_path
+
+
+def test_folders(root: Path) -> None:
+    assert folder_names(root) == ["n01440764", "n01443537"]
+
+
+def test_files_and_what_is_left_out(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            found = files(root / "n01440764", PICTURE_SUFFIXES)
+    assert found == (("a.png", 2), ("b.JPEG", 3), ("linked.png", 2))
+    # dead.png, notes.txt, round, x.gif
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{root / 'n01440764'}: left out: 4 files that are no pictures of a known kind, or dead "
+        "links, such as dead.png"
+    ]
+
+
+def test_a_folder_that_may_not_be_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(entries.os, "scandir", refuse)
+    for listed in (folder_names, lambda place: list_folders(place, PICTURE_SUFFIXES)):
+        with pytest.raises(DataError, match=rf"^{root}: may not be read: change its mode$"):
+            listed(root)
