@@ -54,9 +54,10 @@ def test_they_are_counted_once_and_scaled_where_asked_for(deep: Path, cli: Cli) 
         name: read_split(folder / "records", "")[columns].set_index("image")
         for name, folder in (("cut", there), ("scaled", elsewhere), ("eight", as_eight))
     }
-    for name in DEEP:
-        assert records["scaled"].loc[name].equals(records["eight"].loc[name])
-        assert not records["cut"].loc[name].equals(records["eight"].loc[name])
+    for name in DEEP:  # of 8 bits there are two in a batch: the last bits differ
+        right, cut = records["eight"].loc[name], records["cut"].loc[name]
+        assert records["scaled"].loc[name].tolist() == pytest.approx(right.tolist(), abs=1e-4)
+        assert cut.tolist() != pytest.approx(right.tolist(), abs=1e-3)
     rest = records["cut"].drop(DEEP)
     assert rest.equals(records["scaled"].drop(DEEP))
 
@@ -80,6 +81,6 @@ def test_caches_loaders_and_raised_limits_count_the_same(
 
 def test_pictures_made_while_loading(deep: Path, cli: Cli) -> None:
     common = ["model=toy", "engine=eager", "benchmark=imagenet_c_generated", "limit=1"]
-    done = cli(*common, "benchmark.protocol.corruptions=[contrast]", "preprocessing=timm")
+    done = cli(*common, "+benchmark.protocol.corruptions=[contrast]", "preprocessing=timm")
     assert done.returncode == 0, done.stdout
     assert "5 pictures of more than 8 bits a channel: " in done.stdout  # one at five severities
