@@ -98,6 +98,16 @@ def test_checks_by_hand() -> None:
     assert {check.verdict for check in checks.values()} == {"warn"}
 
 
+def test_a_gradient_that_vanishes_later_counts_where_the_attack_failed() -> None:
+    steps = [3, 0, 0, 2, 20, 20, 0, 0, 0, 0]  # of row 0 before its success, of row 5 from the start
+    check = by_name(attack_report(records(steps_without_gradient=steps), ATTACK))[ZERO]
+    assert check.figure == 3 / 9
+    assert (
+        check.detail
+        == "1 of 9 pictures at the first step; at a later step of 2 more that resisted."
+    )
+
+
 def test_the_loss_of_an_untargeted_attack_is_to_rise() -> None:
     rows = [
         (0, 5, True, 3, 3, 0.5, 2.0, False),

@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from oodbench.attacks.balls import ball
 from oodbench.attacks.base import AttackResult, Norm, generators_of
-from oodbench.attacks.checks import check_count, check_eps, check_norm, refuse_nan
+from oodbench.attacks.checks import (
+    check_count,
+    check_eps,
+    check_norm,
+    refuse_bad_gradients,
+    refuse_nan,
+)
+from oodbench.attacks.gradient_watch import GradientWatch
 from oodbench.attacks.host import rows_at, to_host
 from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.network_access import NetworkAccess, Passes
@@ -57,7 +64,7 @@ class _Found:
     iterations: Tensor
     losses: Tensor
     runs: Tensor
-    zero_gradient: Tensor
+    watch: GradientWatch
 
 
 @dataclass
@@ -72,6 +79,7 @@ class _State:
     previous: Tensor
     step_sizes: Tensor
     gradients: Tensor
+    bad_gradients: Tensor
     history: Tensor
     best: Tensor
     best_losses: Tensor
@@ -156,10 +164,11 @@ class APGD:
             The first misclassified iterate of a success, else the clean image, as the authors do.
             `iterations`: over all runs. `columns`: `attack_loss` float32, cross entropy to the
             label of the returned image; `runs` int64, how many were made; `zero_gradient` bool, at
-            the start of a run the gradient was 0 everywhere.
+            the start of a run the gradient gave no direction; `steps_without_gradient` int64, at
+            how many steps it gave none.
 
         Raises:
-            ImageError: a pixel is outside [0, 1], or a logit NaN.
+            ImageError: a pixel is outside [0, 1], a logit NaN, or a gradient not finite.
             ConfigError: the loss needs more classes than the network has.
         """
         images = images.detach()
@@ -172,7 +181,7 @@ class APGD:
             nothing.clone(),
             torch.zeros(len(images), dtype=images.dtype, device=images.device),
             nothing.clone(),
-            nothing.bool(),
+            GradientWatch(self.ball.size, labels),
         )
         with self.access.open(classifier, images) as passes:
             for rows in passes.groups(images):
@@ -180,7 +189,7 @@ class APGD:
         columns = {
             "attack_loss": found.losses.float(),
             "runs": found.runs,
-            "zero_gradient": found.zero_gradient,
+            **found.watch.columns(),
         }
         return AttackResult(found.images, found.succeeded, found.iterations, columns)
 
@@ -261,9 +270,10 @@ class _Run:
         zeros = torch.zeros(len(rows), dtype=clean.dtype, device=clean.device)
         steps = torch.full_like(zeros, 2 * self.attack.ball.radius)[:, None, None, None]
         history = zeros[:, None].repeat(1, self.attack.iterations + 1)
+        yes = torch.ones_like(rows, dtype=torch.bool)
         state = _State(
-            *(rows, clean, labels, targets, starts, starts, steps, starts),
-            *(history, starts, zeros, starts, zeros, torch.ones_like(rows, dtype=torch.bool)),
+            *(rows, clean, labels, targets, starts, starts, steps, starts, ~yes),
+            *(history, starts, zeros, starts, zeros, yes),
         )
         losses = self._evaluate(state, 0)
         state.best_losses = state.checked_losses = losses
@@ -280,17 +290,21 @@ class _Run:
     def _evaluate(self, state: _State, step: int) -> Tensor:
         """Losses at the iterates of the images that are not done; sets their gradients."""
 
-        nan = [0] * len(state.rows)
+        nan, bad = [0] * len(state.rows), [0] * len(state.rows)
 
         def objective(logits: Tensor, places: slice) -> tuple[Tensor, list[bool]]:
             labels = state.labels[places]
             losses = self.attack.loss(logits, labels, state.targets[places])
             found = logits.detach()
-            right, nan[places] = to_host(found.argmax(1) == labels, found.isnan().any(1))
+            right, nan[places], bad[places] = to_host(
+                found.argmax(1) == labels, found.isnan().any(1), state.bad_gradients[places]
+            )
             return losses, [bool(left) for left in right]
 
         more = step < self.attack.iterations
         passed = self.passes.gradients(state.iterates, objective, backward=more)
+        if any(bad):  # of the step before, that was not waited for
+            refuse_bad_gradients(state.bad_gradients, state.rows, len(self.images), step - 1)
         if any(nan):
             refuse_nan(passed.logits, state.rows, len(self.images), step)
         state.gradients, losses = passed.gradients, passed.values
@@ -302,9 +316,9 @@ class _Run:
             at = rows_at(left, count, device)
             state.keep(at)
             losses = losses[at]
-        if step == 0:
-            zero = (state.gradients == 0).flatten(1).all(1)
-            self.found.zero_gradient[state.rows] = self.found.zero_gradient[state.rows] | zero
+        if more:
+            watch = self.found.watch
+            state.bad_gradients = watch.see(state.rows, state.gradients, step == 0)
         return losses
 
     def _enter(self, state: _State, logits: Tensor, done: Tensor | slice, step: int) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 from oodbench.attacks.base import Norm
 
 _SMALLEST_NORM = 1e-12
-"""Below this a gradient has no direction: there is no step."""
+"""Below this a gradient counts as one without a direction."""
 
 
 class Ball(Protocol):
@@ -18,6 +18,10 @@ class Ball(Protocol):
 
     def direction(self, gradients: Tensor) -> Tensor:
         """Per image, the step of length 1 that descends fastest (to be subtracted)."""
+        ...
+
+    def size(self, gradients: Tensor) -> Tensor:
+        """Per image `(N,)`, 0 where a gradient gives no full step; NaN or infinite if it is so."""
         ...
 
     def project(self, offsets: Tensor) -> Tensor:
@@ -39,6 +43,10 @@ class LinfBall:
         """The sign, 0 where the gradient is 0."""
         return gradients.sign()
 
+    def size(self, gradients: Tensor) -> Tensor:
+        """The largest absolute value."""
+        return largest(gradients)
+
     def project(self, offsets: Tensor) -> Tensor:
         """Each value clamped."""
         return offsets.clamp(-self.radius, self.radius)
@@ -57,8 +65,13 @@ class L2Ball:
         self.radius = radius
 
     def direction(self, gradients: Tensor) -> Tensor:
-        """The gradient, scaled to length 1."""
+        """The gradient, scaled to length 1; shorter where it is below 1e-12, see `size`."""
         return gradients / _lengths(gradients).clamp(min=_SMALLEST_NORM).to(gradients.dtype)
+
+    def size(self, gradients: Tensor) -> Tensor:
+        """The length, 0 below 1e-12: its steps are shorter than they should be."""
+        lengths = _lengths(gradients).flatten()
+        return torch.where(lengths < _SMALLEST_NORM, torch.zeros_like(lengths), lengths)
 
     def project(self, offsets: Tensor) -> Tensor:
         """Scaled down to the radius if it is longer."""
@@ -76,6 +89,11 @@ class L2Ball:
 def ball(norm: Norm, radius: float) -> Ball:
     """The ball of a norm."""
     return LinfBall(radius) if norm == "linf" else L2Ball(radius)
+
+
+def largest(gradients: Tensor) -> Tensor:
+    """The largest absolute value of each image, `(N,)`."""
+    return gradients.abs().flatten(1).amax(1)
 
 
 def _lengths(values: Tensor) -> Tensor:

@@ -33,6 +33,10 @@ class ImageError(AttackError):
         self.position = position
         self.complaint = complaint
 
+    def among(self, places: list[int], count: int) -> "ImageError":
+        """The same of a batch of `count` images, in which the images of this one have `places`."""
+        return ImageError(places[self.position], count, self.complaint)
+
 
 @dataclass(frozen=True)
 class Distances:
@@ -183,6 +187,35 @@ def nan_complaint(number: int, step: str = "iteration") -> str:
         step: what it counts.
     """
     return f"gives logits that are NaN at {step} {number}"
+
+
+def gradient_complaint(number: int) -> str:
+    """What is said of an image whose gradient is not a number.
+
+    Args:
+        number: iteration of the attack.
+    """
+    return (
+        f"gives a gradient that is NaN or infinite at iteration {number}: no attack with gradients "
+        "means anything; attack=square goes by predictions only"
+    )
+
+
+def refuse_bad_gradients(bad: Tensor, positions: Tensor, count: int, iteration: int) -> None:
+    """Refuse gradients that are not numbers.
+
+    Args:
+        bad: bool `(k,)`, of some images of a batch.
+        positions: int64 `(k,)`, where these stand in the batch.
+        count: how many images the batch has.
+        iteration: where the attack is.
+
+    Raises:
+        ImageError: names the first image.
+    """
+    if bad.any():
+        first = int(positions[bad][0])
+        raise ImageError(first, count, gradient_complaint(iteration))
 
 
 def refuse_without_gradients(logits: Tensor) -> None:

@@ -5,11 +5,19 @@ import math
 import torch
 from torch import Tensor, nn
 
+from oodbench.attacks.balls import largest
 from oodbench.attacks.base import AttackResult, Norm
-from oodbench.attacks.checks import check_count, check_not_negative, refuse_nan
+from oodbench.attacks.checks import (
+    check_count,
+    check_not_negative,
+    refuse_bad_gradients,
+    refuse_nan,
+)
 from oodbench.attacks.goals import margins
+from oodbench.attacks.gradient_watch import GradientWatch
+from oodbench.attacks.host import to_host
 from oodbench.attacks.memory import MemoryBudget
-from oodbench.attacks.network_access import NetworkAccess, Passes
+from oodbench.attacks.network_access import NetworkAccess, Passed, Passes
 from oodbench.core.errors import ConfigError
 
 _INTERIOR = 0.999999
@@ -82,15 +90,18 @@ class CarliniWagnerL2:
         Returns:
             Of each image the misclassified iterate that is nearest to it; the clean image where
             there is none, and where that is misclassified itself, after 0 iterations. `iterations`:
-            until that iterate, or all.
+            until that iterate, or all. `columns`: `zero_gradient` bool, the first gradient of the
+            margin was 0; `steps_without_gradient` int64, at how many steps it was, while the
+            prediction was right.
 
         Raises:
-            ImageError: a pixel is outside [0, 1], or a logit NaN.
+            ImageError: a pixel is outside [0, 1], a logit NaN, or a gradient not finite.
         """
         images = images.detach()
         found = images.clone()
         distances = torch.full((len(images),), math.inf, dtype=images.dtype, device=images.device)
         iterations = torch.zeros_like(labels)
+        watch = GradientWatch(largest, labels)
         with self.access.open(classifier, images) as passes:
             for rows in passes.groups(images):
                 logits = passes.logits(images[rows])
@@ -99,8 +110,8 @@ class CarliniWagnerL2:
                 distances[rows] = torch.where(right, math.inf, 0.0).to(distances)
                 left = rows[right]
                 if len(left):
-                    self._descend(passes, left, images, labels, found, distances, iterations)
-        return AttackResult(found, distances.isfinite(), iterations)
+                    self._descend(passes, left, images, labels, found, distances, iterations, watch)
+        return AttackResult(found, distances.isfinite(), iterations, watch.columns())
 
     def _descend(
         self,
@@ -111,6 +122,7 @@ class CarliniWagnerL2:
         found: Tensor,
         distances: Tensor,
         iterations: Tensor,
+        watch: GradientWatch,
     ) -> None:
         """Record the nearest misclassified iterates of the images at `rows`."""
         clean = images[rows]
@@ -126,15 +138,28 @@ class CarliniWagnerL2:
             with torch.enable_grad():
                 iterates = (torch.tanh(variables) + 1) / 2
                 passed = passes.gradients(iterates, objective)
-                refuse_nan(passed.logits, rows, len(images), step)
+                wrong = passed.logits.argmax(1) != labels[rows]
+                # Of a misclassified picture the margin may be clamped: no gradient is wanted.
+                bad = watch.see(rows, passed.gradients, step == 0, ~wrong)
+                self._refuse_no_numbers(passed, bad, rows, len(images), step)
                 squares = (iterates - clean).square().flatten(1).sum(1)
                 # Through the network by its gradient, which may have come in parts.
                 cost = squares.sum() + (passed.gradients * iterates).sum()
                 (variables.grad,) = torch.autograd.grad(cost, variables)
             length = squares.detach().sqrt()
-            nearer = (passed.logits.argmax(1) != labels[rows]) & (length < distances[rows])
+            nearer = wrong & (length < distances[rows])
             pixels = nearer[:, None, None, None]
             found[rows] = torch.where(pixels, iterates.detach(), found[rows])
             distances[rows] = torch.where(nearer, length, distances[rows])
             iterations[rows] = torch.where(nearer, step, iterations[rows])
             optimizer.step()
+
+    def _refuse_no_numbers(
+        self, passed: Passed, bad: Tensor, rows: Tensor, count: int, step: int
+    ) -> None:
+        """Refuse NaN logits and `bad` gradients `(k,)`, in one look at the device."""
+        nan, no_gradient = to_host(passed.logits.isnan().any(1), bad)
+        if any(nan):
+            refuse_nan(passed.logits, rows, count, step)
+        if any(no_gradient):
+            refuse_bad_gradients(bad, rows, count, step)

@@ -11,12 +11,13 @@ from oodbench.attacks.balls import ball
 from oodbench.attacks.base import AttackResult, Norm, generators_of
 from oodbench.attacks.checks import (
     TOLERANCE,
+    ImageError,
     check_eps,
     check_norm,
     check_result,
-    refuse_without_gradients,
 )
 from oodbench.attacks.goals import Choice, Goal
+from oodbench.attacks.library_network import UnknownImageError, WatchedNetwork
 from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.attacks.randomness import PerImageRandomness, SharedDrawError
 from oodbench.core.checking import alternatives
@@ -104,11 +105,13 @@ class LibraryAttack(ABC):
         Returns:
             The picture of a success, else that of the last run. `iterations` is the same for all
             images of as many runs. `columns`: `attack_loss` float32, cross entropy to the target,
-            or to the label if there is none; `target` int64, if there is one.
+            or to the label if there is none; `target` int64, if there is one; where it needs
+            gradients `zero_gradient` bool, all that came from the network in a run were 0.
 
         Raises:
-            AttackError: an image is outside [0, 1], before or after; a result is outside the ball;
-                or the library left a part of the network in training mode.
+            AttackError: an image is outside [0, 1], before or after; a gradient is not finite; a
+                result is outside the ball; or the library left a part of the network in training
+                mode.
             ConfigError: the attack needs gradients that the network does not have.
         """
         images = images.detach()
@@ -116,22 +119,30 @@ class LibraryAttack(ABC):
             goal = self._goal(passes, images, labels, seeds)
             everything = torch.arange(len(images), device=images.device)
             runs = torch.zeros_like(labels)
-            found = self._adversarial(passes, images, goal.pursued(everything, runs), seeds)
+            found, zero = self._adversarial(passes, images, goal.pursued(everything, runs), seeds)
             logits = passes.logits(found)
             for run in range(1, 1 if goal.targets is None else goal.targets.shape[1]):
                 left = (~goal.reached(logits, everything, runs)).nonzero().flatten()
                 if not len(left):
                     break
                 runs[left] = run
-                own = [seeds[row] for row in left.tolist()]
+                places = left.tolist()
                 pursued = goal.pursued(left, runs[left])
-                found[left] = self._adversarial(passes, images[left], pursued, own)
+                own = [seeds[row] for row in places]
+                try:
+                    made = self._adversarial(passes, images[left], pursued, own)
+                except ImageError as error:
+                    raise error.among(places, len(images)) from error
+                found[left] = made[0]
+                zero[left] |= made[1]
                 logits[left] = passes.logits(found[left])
         pursued = goal.pursued(everything, runs)
         losses = F.cross_entropy(logits, pursued, reduction="none")
         columns = {"attack_loss": losses.float()}
         if goal.targets is not None:
             columns["target"] = pursued
+        if self.needs_gradients:
+            columns["zero_gradient"] = zero
         reached = goal.reached(logits, everything, runs)
         result = AttackResult(found, reached, (runs + 1) * self._iterations, columns)
         check_result(images, result, self.eps, self.norm)
@@ -144,31 +155,40 @@ class LibraryAttack(ABC):
 
     def _adversarial(
         self, passes: Passes, images: Tensor, classes: Tensor, seeds: list[int]
-    ) -> Tensor:
-        def attacked(part: Tensor, places: slice) -> Tensor:
+    ) -> tuple[Tensor, Tensor]:
+        """The library's pictures `(N, C, H, W)`, and of which all gradients were 0, bool `(N,)`."""
+
+        def attacked(part: Tensor, places: slice) -> tuple[Tensor, Tensor]:
             own = seeds[places]
             try:
                 return self._run(passes.network, part, classes[places], own)
-            except SharedDrawError:
-                singles = zip(part[:, None], classes[places][:, None], own, strict=True)
-                made = [self._run(passes.network, one, aim, [seed]) for one, aim, seed in singles]
-                return torch.cat(made)
+            except (SharedDrawError, UnknownImageError):
+                return _joined(single(part, places, row) for row in range(len(part)))
+            except ImageError as error:
+                raise error.among(list(range(len(images)))[places], len(images)) from error
 
-        made = torch.cat(passes.in_parts(images, attacked))
-        return self._without_rounding(made, images)
+        def single(part: Tensor, places: slice, row: int) -> tuple[Tensor, Tensor]:
+            place = places.start + row
+            one = slice(place, place + 1)
+            try:
+                return self._run(passes.network, part[row, None], classes[one], seeds[one])
+            except ImageError as error:
+                raise error.among([place], len(images)) from error
 
-    def _run(self, network: nn.Module, images: Tensor, classes: Tensor, seeds: list[int]) -> Tensor:
-        watch = network.register_forward_hook(_refuse_detached) if self.needs_gradients else None
-        try:
-            with torch.enable_grad(), PerImageRandomness(seeds):
-                adversarial = self.attack_batch(network, images.clone(), classes.clone())
-        finally:
-            if watch is not None:
-                watch.remove()
+        made, zero = _joined(passes.in_parts(images, attacked))
+        return self._without_rounding(made, images), zero
+
+    def _run(
+        self, network: nn.Module, images: Tensor, classes: Tensor, seeds: list[int]
+    ) -> tuple[Tensor, Tensor]:
+        watched = WatchedNetwork(network, len(images), needs_gradients=self.needs_gradients)
+        with torch.enable_grad(), PerImageRandomness(seeds):
+            adversarial = self.attack_batch(watched, images.clone(), classes.clone())
         if any(module.training for module in network.modules()):
             network.eval()
             raise AttackError(f"attack {self.name} left the network in training mode")
-        return adversarial.detach().to(images.dtype)
+        zero = torch.tensor(watched.zero_gradient, device=images.device)
+        return adversarial.detach().to(images.dtype), zero
 
     def _without_rounding(self, made: Tensor, clean: Tensor) -> Tensor:
         """Within [0, 1] and the ball where no more than rounding is outside.
@@ -185,10 +205,9 @@ class LibraryAttack(ABC):
         return torch.where(rounded[:, None, None, None], within, made)
 
 
-def _refuse_detached(network: nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> None:
-    """An attack with a second term in its loss would go on without the network's."""
-    if torch.is_grad_enabled() and inputs[0].requires_grad:
-        refuse_without_gradients(logits)
+def _joined(parts: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    images, flags = zip(*parts, strict=True)
+    return torch.cat(images), torch.cat(flags)
 
 
 def refuse_unknown_arguments(given: Iterable[str], known: list[str]) -> None:

@@ -17,8 +17,14 @@ from torch import Tensor
 
 from oodbench.attacks.balls import Ball
 from oodbench.attacks.base import AttackResult
-from oodbench.attacks.checks import ImageError, nan_complaint, refuse_nan
+from oodbench.attacks.checks import (
+    ImageError,
+    gradient_complaint,
+    nan_complaint,
+    refuse_nan,
+)
 from oodbench.attacks.goals import Goal
+from oodbench.attacks.gradient_watch import GradientWatch
 from oodbench.attacks.host import rows_at, to_device, to_host
 from oodbench.attacks.network_access import Passed, Passes
 from oodbench.attacks.starts import Starts
@@ -65,8 +71,8 @@ class _Slots:
 
     Attributes:
         known: what the host knows of each without asking.
-        table: the same on the device, int64 `(4, k)`: positions, runs, steps; and the step of the
-            first logits that were NaN, or NEVER.
+        table: the same on the device, int64 `(5, k)`: positions, runs, steps; and the steps of the
+            first logits and of the first gradient that were no numbers, or NEVER.
         iterates: `(k, C, H, W)`.
     """
 
@@ -117,7 +123,7 @@ class Descent:
         self.succeeded = goal.reached(logits, self.positions, self.kept_runs) & rules.early_stop
         wrong = logits.argmax(1) != goal.labels
         self.first_errors = torch.where(wrong, 0, torch.full_like(self.positions, NEVER))
-        self.zero_gradient = torch.zeros_like(wrong)
+        self.watch = GradientWatch(rules.ball.size, self.positions)
         (succeeded,) = to_host(self.succeeded)
         self.waiting = deque(_Slot(place, 0) for place, done in enumerate(succeeded) if not done)
         self.starts = Starts(self._offset, generators, images.device)
@@ -130,24 +136,25 @@ class Descent:
             closest in loss. `columns`: `attack_loss` float32, cross entropy of these images to the
             target, or to the label if there is none; `first_error` int64, iterations until another
             class than the label was predicted, whatever the goal is (0: of the clean image; -1:
-            never); `zero_gradient` bool, at the start of a run the gradient was 0 everywhere; and
-            if there are targets `target`, int64, that of the returned image's run.
+            never); `zero_gradient` bool, at the start of a run the gradient gave no direction;
+            `steps_without_gradient` int64, at how many steps it gave none; and if there are targets
+            `target`, int64, that of the returned image's run.
 
         Raises:
-            ImageError: the network gave NaN.
+            ImageError: the network gave NaN, or a gradient that is not finite.
         """
         self._descend()
         columns = {
             "attack_loss": self.losses.float(),
             "first_error": self.first_errors,
-            "zero_gradient": self.zero_gradient,
+            **self.watch.columns(),
         }
         if self.goal.targets is not None:
             columns["target"] = self.goal.pursued(self.positions, self.kept_runs)
         return AttackResult(self.kept, self.succeeded, self.iterations, columns)
 
     def _descend(self) -> None:
-        slots = _Slots([], self.positions.new_empty(4, 0), self.images[:0])
+        slots = _Slots([], self.positions.new_empty(5, 0), self.images[:0])
         while self.waiting or len(slots):
             slots = self._refilled(slots)
             passed, hits = self._pass(slots)
@@ -170,16 +177,17 @@ class Descent:
         """
         last, early_stop = self.rules.iterations, self.rules.early_stop
         looking = early_stop or any(slot.step == last for slot in slots.known)
-        hits, first_nan = [0] * len(slots), [NEVER] * len(slots)
+        hits = [0] * len(slots)
+        first_nan, first_bad = [NEVER] * len(slots), [NEVER] * len(slots)
 
         def objective(logits: Tensor, places: slice) -> tuple[Tensor, list[bool]]:
-            positions, runs, steps, nan = slots.table[:, places]
+            positions, runs, steps, nan, bad = slots.table[:, places]
             losses = F.cross_entropy(logits, self.goal.pursued(positions, runs), reduction="none")
             begins = logits.detach().isnan().any(1) & (nan == NEVER)
             nan.copy_(torch.where(begins, steps, nan))
             if looking:
                 reached = self.goal.reached(logits.detach(), positions, runs)
-                hits[places], first_nan[places] = to_host(reached, nan)
+                hits[places], first_nan[places], first_bad[places] = to_host(reached, nan, bad)
             return self.goal.sign * losses, [
                 slot.step < last and not (early_stop and hit and slot.step)  # a start is not judged
                 for slot, hit in zip(slots.known[places], hits[places], strict=True)
@@ -187,20 +195,20 @@ class Descent:
 
         more = any(slot.step < last for slot in slots.known)
         passed = self.passes.gradients(slots.iterates, objective, backward=more)
-        self._refuse_nan(slots, first_nan)
+        self._refuse_no_numbers(slots, first_nan, first_bad)
         return passed, hits
 
-    def _refuse_nan(self, slots: _Slots, first_nan: list[int]) -> None:
-        """Refuse the image whose logits were NaN first."""
-        bad = [
-            (step - slot.step, place)  # passes since then, as a negative number
-            for place, (slot, step) in enumerate(zip(slots.known, first_nan, strict=True))
+    def _refuse_no_numbers(self, slots: _Slots, first_nan: list[int], first_bad: list[int]) -> None:
+        """Refuse the image whose logits or gradient were the first that are no numbers."""
+        found = [
+            (step - slot.step, place, complaint(step))  # passes since then, as a negative number
+            for steps, complaint in ((first_nan, nan_complaint), (first_bad, gradient_complaint))
+            for place, (slot, step) in enumerate(zip(slots.known, steps, strict=True))
             if step != NEVER
         ]
-        if bad:
-            _, place = min(bad)
-            position, complaint = slots.known[place].position, nan_complaint(first_nan[place])
-            raise ImageError(position, len(self.images), complaint)
+        if found:
+            _, place, complaint = min(found, key=lambda entry: entry[:2])
+            raise ImageError(slots.known[place].position, len(self.images), complaint)
 
     def _refilled(self, slots: _Slots) -> _Slots:
         """With starts of waiting images in the free places."""
@@ -214,7 +222,7 @@ class Descent:
         return slots
 
     def _started(self, entering: list[_Slot]) -> _Slots:
-        table = torch.tensor([(*slot, NEVER) for slot in entering]).T
+        table = torch.tensor([(*slot, NEVER, NEVER) for slot in entering]).T
         table = to_device(table.contiguous(), self.images.device)
         starts = self.images[table[0]]
         if self.rules.random_start:
@@ -229,7 +237,7 @@ class Descent:
 
     def _note_errors(self, slots: _Slots, passed: Passed) -> None:
         """When another class than the label was predicted for the first time."""
-        positions, _, steps, _ = slots.table
+        positions, _, steps, _, _ = slots.table
         wrong = (passed.logits.argmax(1) != self.goal.labels[positions]) & (steps > 0)
         before = self.first_errors[positions]
         first = wrong & (before == NEVER)
@@ -239,7 +247,7 @@ class Descent:
     def _finish(self, slots: _Slots, passed: Passed, done: list[int]) -> None:
         """Record the images at these places in the results."""
         at = rows_at(done, len(slots), self.images.device)
-        positions, runs, steps, _ = slots.table[:, at]
+        positions, runs, steps, _, _ = slots.table[:, at]
         reached = self.goal.reached(passed.logits[at], positions, runs)
         losses, before = self.goal.sign * passed.values[at], self.losses[positions]
         better = reached | (runs == 0) | (self.goal.sign * losses < self.goal.sign * before)
@@ -257,15 +265,14 @@ class Descent:
                 self.waiting.append(_Slot(position, run + 1))
 
     def _stepped(self, slots: _Slots, gradients: Tensor) -> _Slots:
-        positions, runs, steps, nan = slots.table
-        if any(slot.step == 0 for slot in slots.known):
-            unmoved = (steps == 0) & (gradients == 0).flatten(1).all(1)
-            self.zero_gradient[positions] = self.zero_gradient[positions] | unmoved
+        positions, runs, steps, nan, bad = slots.table
+        begins = self.watch.see(positions, gradients, steps == 0) & (bad == NEVER)
+        bad = torch.where(begins, steps, bad)
         moved = slots.iterates - self.rules.step_size * self.rules.ball.direction(gradients)
         clean = self.images[positions]
         iterates = (clean + self.rules.ball.project(moved - clean)).clamp(0, 1)
         known = [_Slot(slot.position, slot.run, slot.step + 1) for slot in slots.known]
-        return _Slots(known, torch.stack([positions, runs, steps + 1, nan]), iterates)
+        return _Slots(known, torch.stack([positions, runs, steps + 1, nan, bad]), iterates)
 
 
 def _joined(one: _Slots, other: _Slots) -> _Slots:

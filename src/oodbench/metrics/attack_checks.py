@@ -21,7 +21,7 @@ Flags = NDArray[np.bool_]
 COLUMNS = (
     *("image", "frame", "label", "prediction", "clean_prediction", "clean_loss"),
     *("attack_succeeded", "attack_iterations", "attack_loss", "target"),
-    *("first_error", "zero_gradient"),
+    *("first_error", "zero_gradient", "steps_without_gradient"),
 )
 """Columns that a report uses, where the attack records them."""
 
@@ -268,8 +268,13 @@ def _zero_gradient(records: pd.DataFrame) -> Finding:
     attacked = records[records["attack_iterations"] > 0]
     if attacked.empty:
         return _nothing_attacked()
-    zero = attacked["zero_gradient"].to_numpy(dtype=bool)
-    return Finding(float(zero.mean()), f"{_counted(zero)}.")
+    first = attacked["zero_gradient"].to_numpy(dtype=bool)
+    later = np.zeros_like(first)
+    if "steps_without_gradient" in records:
+        failed = ~attacked["attack_succeeded"].to_numpy(dtype=bool)
+        later = ~first & failed & (attacked["steps_without_gradient"].to_numpy() > 0)
+    more = f"; at a later step of {int(later.sum())} more that resisted" if later.any() else ""
+    return Finding(float((first | later).mean()), f"{_counted(first)} at the first step{more}.")
 
 
 def _misclassified_anyway(records: pd.DataFrame) -> Finding:
