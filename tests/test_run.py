@@ -286,6 +286,29 @@ def test_another_attack_can_be_named(toy: Path, cli: Cli) -> None:
     assert "attack=pgd_linf" in result["difference"]
 
 
+def test_pictures_of_the_target_class_are_neither_attacked_nor_scored(toy: Path, cli: Cli) -> None:
+    arguments = ("model=toy", "benchmark=adversarial", PIPELINE, "attack=pgd_linf", "limit=10")
+    done = cli(*arguments, "attack.target=2", "attack.iterations=2")
+    assert done.returncode == 0, done.stdout
+    folder = run_folder(toy / "outputs", "adversarial")
+    records = read_split(folder / "records", "")
+    own = records["label"] == 2
+    assert 0 < own.sum() < len(records) == 10
+    assert (records["left_out"] == own).all()
+    result = json.loads((folder / "result.json").read_text())
+    others = records[~own]
+    accurate = ~others["attack_succeeded"] & (others["prediction"] == others["label"])
+    for score in result["scores"][""].values():
+        assert score["n"] == len(others)
+    assert result["scores"][""]["adversarial_accuracy"]["value"] == accurate.mean()
+    assert result["attack_report"]["n_left_out"] == own.sum()
+    assert f"{own.sum()} pictures are not attacked and not scored" in done.stdout
+    done = cli(*arguments, "attack.target=2", "attack.target_is_label=next", "output_root=next")
+    assert done.returncode == 0, done.stdout
+    records = read_split(run_folder(toy / "next", "adversarial") / "records", "")
+    assert (records["target"] == (records["label"] == 2) + 2).all()
+
+
 def test_the_same_attack_at_another_batch_size_has_the_same_randomness(toy: Path, cli: Cli) -> None:
     for name, size in (("a", 16), ("b", 3)):
         done = cli(

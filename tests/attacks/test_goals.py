@@ -5,7 +5,6 @@ import torch
 from scipy.stats import chisquare
 
 from oodbench.attacks.base import generator_of
-from oodbench.attacks.checks import ImageError
 from oodbench.attacks.goals import Choice, Goal
 from oodbench.core.errors import ConfigError
 
@@ -75,10 +74,36 @@ def test_classes_without_an_output_are_no_targets(rule: str) -> None:
 def test_fixed_class() -> None:
     found = goal(2)
     assert found.pursued(BOTH, FIRST).tolist() == [2, 2]
-    with pytest.raises(ImageError, match=r"image 1 .* has its own label as attack\.target"):
-        goal(3)
+    lacking = LOGITS.clone()
+    lacking[:, 1] = -torch.inf
+    with pytest.raises(ConfigError, match=r"attack\.target=1: the model has no output for"):
+        goal(1, logits=lacking)
     with pytest.raises(ConfigError, match=r"attack\.target=4: the model has classes 0 to 3"):
         goal(4)
+
+
+def test_an_image_of_the_fixed_class_is_left_out() -> None:
+    found = goal(3)
+    assert found.left_out is not None
+    assert found.left_out.tolist() == [False, True]
+    at_target = torch.tensor([[0.0, 0, 0, 9], [0.0, 0, 0, 9]])
+    assert found.reached(at_target, BOTH, FIRST).tolist() == [True, False]
+    assert found.missed(LOGITS, BOTH, FIRST).tolist() == [True, False]
+    assert found.columns(BOTH, FIRST)["left_out"].tolist() == [False, True]
+
+
+def test_or_it_is_given_the_next_class_that_there_is() -> None:
+    generators = [generator_of(seed) for seed in range(2)]
+    after_the_last = Choice(3, 9, "next").goal(LOGITS, LABELS, generators)
+    assert (after_the_last.left_out, "left_out" in after_the_last.columns(BOTH, FIRST)) == (
+        None,
+        False,
+    )
+    assert after_the_last.pursued(BOTH, FIRST).tolist() == [3, 0]
+    lacking = LOGITS.clone()
+    lacking[:, 0] = -torch.inf
+    found = Choice(3, 9, "next").goal(lacking, LABELS, generators)
+    assert found.pursued(BOTH, FIRST).tolist() == [3, 1]
 
 
 @pytest.mark.parametrize(
@@ -93,3 +118,8 @@ def test_fixed_class() -> None:
 def test_bad_values(rule: str | int, k: int, expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
         Choice(rule, k)
+
+
+def test_a_bad_rule_for_own_labels() -> None:
+    with pytest.raises(ConfigError, match=r"attack\.target_is_label=skip: "):
+        Choice(3, 9, "skip")

@@ -424,12 +424,23 @@ def test_norm_that_it_lacks() -> None:
         PGD(name="x", norm="l1", eps=0.1, step_size=0.1, iterations=1)
 
 
-def test_target_that_is_the_label() -> None:
+@pytest.mark.parametrize("early_stop", [True, False])
+def test_pictures_of_the_target_are_left_as_they_are(early_stop: bool) -> None:
     network, images = mlp(), pictures()
     labels = predictions(network, images)
-    first = int((labels == 3).nonzero()[0])
-    with pytest.raises(AttackError, match=rf"image {first} .* its own label as attack\.target"):
-        attacked(pgd(target=3), network, images, labels)
+    found = attacked(pgd(target=3, early_stop=early_stop), network, images, labels)
+    own = labels == 3
+    assert 0 < own.sum() < len(images)
+    assert torch.equal(found.columns["left_out"], own)
+    assert torch.equal(found.images[own], images[own])
+    assert not found.succeeded[own].any()
+    assert (found.iterations[own] == 0).all()
+    # The others are attacked as without them.
+    others = attacked(pgd(target=3, early_stop=early_stop), network, images[~own], labels[~own])
+    assert torch.equal(found.succeeded[~own], others.succeeded)
+    following = attacked(pgd(target=3, target_is_label="next"), network, images, labels)
+    assert torch.equal(following.columns["target"], torch.where(own, 4, 3))
+    assert "left_out" not in following.columns
 
 
 @pytest.mark.parametrize("context", [torch.no_grad, torch.enable_grad])

@@ -399,6 +399,26 @@ def test_one_target_is_pursued_as_by_the_library(target: str | int) -> None:
     torch.testing.assert_close(result.columns["attack_loss"], losses.float())
 
 
+def test_pictures_of_the_target_are_left_as_they_are() -> None:
+    model, images = network(torch.float64), pictures(torch.float64)
+    labels, seeds = labels_of(model, images), list(range(COUNT))
+    attack = TorchAttack(
+        name="t", attack="PGD", eps=EPS, arguments=PGD | {"random_start": False}, target=2
+    )
+    mixed = labels.clone()
+    mixed[::3] = 2
+    result = attack(model, images, mixed, seeds)
+    own = mixed == 2
+    assert torch.equal(result.columns["left_out"], own)
+    assert torch.equal(result.images[own], images[own])
+    assert not result.succeeded[own].any()
+    assert (result.iterations == torch.where(own, 0, STEPS)).all()
+    others = attack(model, images[~own], mixed[~own], seeds[: int((~own).sum())])
+    torch.testing.assert_close(result.images[~own], others.images, atol=1e-12, rtol=0)
+    none = attack(model, images, torch.full_like(labels, 2), seeds)
+    assert torch.equal(none.images, images)
+
+
 def test_top_k_runs_until_any_error() -> None:
     model, images = network(torch.float64), pictures(torch.float64)
     labels, seeds = labels_of(model, images), list(range(COUNT))

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from oodbench.core.building import build
-from oodbench.core.errors import DataError
+from oodbench.core.errors import AttackError, DataError
 from oodbench.runs.records import ChunkInfo, Skipped, chunk_path, write_chunk
 from oodbench.runs.results import RunResult, read_result, write_result
 from oodbench.runs.scoring import (
@@ -55,6 +55,19 @@ def chunk(
     }
     info = ChunkInfo(len(positions) + len(skipped), skipped, "eager", "cpu", 2)
     write_chunk(chunk_path(records, split, number), columns, info)
+
+
+def test_a_run_whose_pictures_are_all_left_out_has_no_scores(tmp_path: Path) -> None:
+    columns = {
+        "position": np.array([0, 1], dtype=np.int32),
+        "image": np.array(["a", "b"]),
+        "label": np.array([2, 2], dtype=np.int16),
+        "prediction": np.array([2, 3], dtype=np.int16),
+        "left_out": np.array([True, True]),
+    }
+    write_chunk(chunk_path(tmp_path, "", 0), columns, ChunkInfo(2, (), "eager", "cpu", 2))
+    with pytest.raises(AttackError, match=r"attack\.target is the label of all 2 pictures"):
+        scored(tmp_path, 2)
 
 
 def scored(records: Path, n_items: int) -> Scored:
@@ -133,7 +146,7 @@ def test_only_the_first_items_count(folder: Path) -> None:
 
 
 def test_a_split_without_items_has_no_scores(tmp_path: Path) -> None:
-    assert scored(tmp_path, 0) == Scored({}, {"": 0}, None)
+    assert scored(tmp_path, 0) == Scored({}, {"": 0}, 0, None)
 
 
 def test_a_split_without_records_is_refused(tmp_path: Path) -> None:

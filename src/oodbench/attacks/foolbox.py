@@ -38,6 +38,7 @@ class FoolboxAttack(LibraryAttack):
         norm: str = "linf",
         target: str | int = "none",
         top_k: int = 9,
+        target_is_label: str = "leave_out",
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
     ) -> None:
@@ -52,6 +53,8 @@ class FoolboxAttack(LibraryAttack):
             norm: of the radius, linf or l2.
             target: none (any error is a success), random, least_likely, top_k or a class index.
             top_k: targets tried one after the other under `target=top_k`; any error is a success.
+            target_is_label: with a class index, leave_out (of what is attacked and scored) or next
+                (the next class).
             micro_batch: images in the network at once, with `memory` at most; None: all, with
                 `memory` 8 on a CPU, up to 256 on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
@@ -70,7 +73,7 @@ class FoolboxAttack(LibraryAttack):
             norm=norm,
             iterations=int(steps),
             needs_gradients=constructor.__module__.rsplit(".")[-1] not in _GRADIENT_FREE,
-            choice=Choice(target, top_k),
+            choice=Choice(target, top_k, target_is_label),
             access=NetworkAccess(micro_batch, memory, state=STATE, as_it_is=True),
         )
         _check_radius(attack, self._attack, eps, norm)

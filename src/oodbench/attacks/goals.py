@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from oodbench.attacks.checks import check_count, refuse
+from oodbench.attacks.checks import check_count
 from oodbench.attacks.host import to_device
 from oodbench.core.checking import alternatives
 from oodbench.core.errors import ConfigError
+from oodbench.metrics.adversarial import LEFT_OUT
 
 RULES = ("none", "random", "least_likely", "top_k")
+OWN_LABEL = ("leave_out", "next")
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,13 @@ class Goal:
         labels: int64 `(N,)`.
         targets: int64 `(N, T)`: run r of an image pursues target r mod T; None: untargeted.
         any_error: every wrong class is a success, also for a run that pursues a target.
+        left_out: bool `(N,)`, which images are not attacked; None where none ever is.
     """
 
     labels: Tensor
     targets: Tensor | None
     any_error: bool
+    left_out: Tensor | None = None
 
     @property
     def sign(self) -> int:
@@ -39,11 +43,22 @@ class Goal:
         return self.targets[positions, runs % self.targets.shape[1]]
 
     def reached(self, logits: Tensor, positions: Tensor, runs: Tensor) -> Tensor:
-        """bool `(k,)`; of equal logits the lowest index wins."""
+        """bool `(k,)`, never of an image that is left out; of equal logits the first wins."""
         predictions = logits.argmax(1)
         if self.any_error:
             return predictions != self.labels[positions]
-        return predictions == self.pursued(positions, runs)
+        reached = predictions == self.pursued(positions, runs)
+        return reached if self.left_out is None else reached & ~self.left_out[positions]
+
+    def missed(self, logits: Tensor, positions: Tensor, runs: Tensor) -> Tensor:
+        """bool `(k,)`: attacked, and not reached."""
+        missed = ~self.reached(logits, positions, runs)
+        return missed if self.left_out is None else missed & ~self.left_out[positions]
+
+    def columns(self, positions: Tensor, runs: Tensor) -> dict[str, Tensor]:
+        """What is recorded of it: the target of an image's run, and whether it was left out."""
+        columns = {} if self.targets is None else {"target": self.pursued(positions, runs)}
+        return columns if self.left_out is None else columns | {LEFT_OUT: self.left_out}
 
 
 @dataclass(frozen=True)
@@ -55,6 +70,8 @@ class Choice:
             classes, one a run, where any error is a success: Croce & Hein, ICML 2020, section 6),
             all without the label; or a class index, for every image.
         k: of `top_k`.
+        own_label: of an image whose label is that class index: `leave_out` does not attack it,
+            `next` takes the next class that the network has.
 
     Raises:
         ConfigError: no such rule, or k below 1.
@@ -62,8 +79,12 @@ class Choice:
 
     rule: str | int
     k: int
+    own_label: str = "leave_out"
 
     def __post_init__(self) -> None:
+        if self.own_label not in OWN_LABEL:
+            known = alternatives(self.own_label, OWN_LABEL)
+            raise ConfigError(f"attack.target_is_label={self.own_label}: {known}")
         check_count("attack.top_k", self.k)
         if isinstance(self.rule, bool) or (isinstance(self.rule, int) and self.rule < 0):
             raise ConfigError(f"attack.target={self.rule}: must be a class index of at least 0")
@@ -86,24 +107,33 @@ class Choice:
             generators: one an image; a random target is one draw from it.
 
         Raises:
-            ImageError: a target is the image's label.
-            ConfigError: a class index is beyond the last class.
+            ConfigError: the network has no output for a class index.
         """
         if self.rule == "none":
             return Goal(labels, None, any_error=True)
-        targets = self._targets(logits, labels, generators)
-        refuse((targets == labels[:, None]).any(1), "has its own label as attack.target")
+        others = ~torch.isneginf(logits)  # -inf: a class that the network has no output for
+        if isinstance(self.rule, int):
+            return self._of_one_class(self.rule, others, labels)
+        others[torch.arange(len(labels), device=labels.device), labels] = False
+        targets = self._targets(logits, others, generators)
         return Goal(labels, targets, any_error=self.rule == "top_k")
 
-    def _targets(self, logits: Tensor, labels: Tensor, generators: list[torch.Generator]) -> Tensor:
-        if isinstance(self.rule, int):
-            if self.rule >= logits.shape[1]:
-                raise ConfigError(
-                    f"attack.target={self.rule}: the model has classes 0 to {logits.shape[1] - 1}"
-                )
-            return torch.full_like(labels, self.rule)[:, None]
-        others = ~torch.isneginf(logits)  # -inf: a class that the network has no output for
-        others[torch.arange(len(labels), device=labels.device), labels] = False
+    def _of_one_class(self, target: int, known: Tensor, labels: Tensor) -> Goal:
+        """Of classes that are marked in bool `(N, K)`."""
+        count = known.shape[1]
+        if target >= count:
+            raise ConfigError(f"attack.target={target}: the model has classes 0 to {count - 1}")
+        if not known[:, target].all():
+            raise ConfigError(f"attack.target={target}: the model has no output for this class")
+        own = labels == target
+        if own.any() and not known[own].sum(1).gt(1).all():
+            raise ConfigError(f"attack.target={target}: the model has no other class")
+        following = (torch.arange(count, device=labels.device) + target + 1) % count
+        after = following[known[:, following].int().argmax(1)]
+        targets = torch.where(own, after, target)[:, None]
+        return Goal(labels, targets, False, own if self.own_label == "leave_out" else None)
+
+    def _targets(self, logits: Tensor, others: Tensor, generators: list[torch.Generator]) -> Tensor:
         if self.rule == "random":
             return _random(others, generators)
         likely = logits.masked_fill(~others, torch.inf if self.rule != "top_k" else -torch.inf)

@@ -119,32 +119,33 @@ class LibraryAttack(ABC):
             goal = self._goal(passes, images, labels, seeds)
             everything = torch.arange(len(images), device=images.device)
             runs = torch.zeros_like(labels)
-            found, zero = self._adversarial(passes, images, goal.pursued(everything, runs), seeds)
-            logits = passes.logits(found)
-            for run in range(1, 1 if goal.targets is None else goal.targets.shape[1]):
-                left = (~goal.reached(logits, everything, runs)).nonzero().flatten()
+            found, zero = images.clone(), torch.zeros_like(labels, dtype=torch.bool)
+            left = everything if goal.left_out is None else (~goal.left_out).nonzero().flatten()
+            logits = None
+            for run in range(1 if goal.targets is None else goal.targets.shape[1]):
                 if not len(left):
                     break
                 runs[left] = run
-                places = left.tolist()
-                pursued = goal.pursued(left, runs[left])
-                own = [seeds[row] for row in places]
-                try:
-                    made = self._adversarial(passes, images[left], pursued, own)
-                except ImageError as error:
-                    raise error.among(places, len(images)) from error
-                found[left] = made[0]
-                zero[left] |= made[1]
-                logits[left] = passes.logits(found[left])
+                self._pursue(
+                    passes, left, images, goal.pursued(left, runs[left]), seeds, found, zero
+                )
+                if logits is None:
+                    logits = passes.logits(found)
+                else:
+                    logits[left] = passes.logits(found[left])
+                left = goal.missed(logits, everything, runs).nonzero().flatten()
+            if logits is None:  # all are left out
+                logits = passes.logits(found)
         pursued = goal.pursued(everything, runs)
         losses = F.cross_entropy(logits, pursued, reduction="none")
-        columns = {"attack_loss": losses.float()}
-        if goal.targets is not None:
-            columns["target"] = pursued
+        columns = {"attack_loss": losses.float(), **goal.columns(everything, runs)}
         if self.needs_gradients:
             columns["zero_gradient"] = zero
+        iterations = (runs + 1) * self._iterations
+        if goal.left_out is not None:
+            iterations = iterations.masked_fill(goal.left_out, 0)
         reached = goal.reached(logits, everything, runs)
-        result = AttackResult(found, reached, (runs + 1) * self._iterations, columns)
+        result = AttackResult(found, reached, iterations, columns)
         check_result(images, result, self.eps, self.norm)
         return result
 
@@ -152,6 +153,26 @@ class LibraryAttack(ABC):
         if not self.targeted:
             return Goal(labels, None, any_error=True)
         return self.choice.goal(passes.logits(images), labels, generators_of(images, seeds))
+
+    def _pursue(
+        self,
+        passes: Passes,
+        rows: Tensor,
+        images: Tensor,
+        classes: Tensor,
+        seeds: list[int],
+        found: Tensor,
+        zero: Tensor,
+    ) -> None:
+        """One run of the images at `rows`, whose goals are `classes` `(k,)`."""
+        places = rows.tolist()
+        own = [seeds[place] for place in places]
+        try:
+            made, unmoved = self._adversarial(passes, images[rows], classes, own)
+        except ImageError as error:
+            raise error.among(places, len(images)) from error
+        found[rows] = made
+        zero[rows] |= unmoved
 
     def _adversarial(
         self, passes: Passes, images: Tensor, classes: Tensor, seeds: list[int]

@@ -124,8 +124,11 @@ class Descent:
         wrong = logits.argmax(1) != goal.labels
         self.first_errors = torch.where(wrong, 0, torch.full_like(self.positions, NEVER))
         self.watch = GradientWatch(rules.ball.size, self.positions)
-        (succeeded,) = to_host(self.succeeded)
-        self.waiting = deque(_Slot(place, 0) for place, done in enumerate(succeeded) if not done)
+        settled = self.succeeded if goal.left_out is None else self.succeeded | goal.left_out
+        (settled_flags,) = to_host(settled)
+        self.waiting = deque(
+            _Slot(place, 0) for place, is_so in enumerate(settled_flags) if not is_so
+        )
         self.starts = Starts(self._offset, generators, images.device)
 
     def run(self) -> AttackResult:
@@ -137,8 +140,8 @@ class Descent:
             target, or to the label if there is none; `first_error` int64, iterations until another
             class than the label was predicted, whatever the goal is (0: of the clean image; -1:
             never); `zero_gradient` bool, at the start of a run the gradient gave no direction;
-            `steps_without_gradient` int64, at how many steps it gave none; and if there are targets
-            `target`, int64, that of the returned image's run.
+            `steps_without_gradient` int64, at how many steps it gave none; and what the goal adds:
+            `target` int64, of the returned image's run, and `left_out` bool, see `Goal.columns`.
 
         Raises:
             ImageError: the network gave NaN, or a gradient that is not finite.
@@ -148,9 +151,8 @@ class Descent:
             "attack_loss": self.losses.float(),
             "first_error": self.first_errors,
             **self.watch.columns(),
+            **self.goal.columns(self.positions, self.kept_runs),
         }
-        if self.goal.targets is not None:
-            columns["target"] = self.goal.pursued(self.positions, self.kept_runs)
         return AttackResult(self.kept, self.succeeded, self.iterations, columns)
 
     def _descend(self) -> None:

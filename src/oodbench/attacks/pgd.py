@@ -41,6 +41,7 @@ class PGD:
         restarts: int = 1,
         target: str | int = "none",
         top_k: int = 9,
+        target_is_label: str = "leave_out",
         early_stop: bool = True,
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
@@ -57,6 +58,8 @@ class PGD:
             restarts: runs of an image that does not succeed, for `top_k` at each target.
             target: none (any error is a success), random, least_likely, top_k or a class index.
             top_k: targets tried one after the other under `target=top_k`; any error is a success.
+            target_is_label: with a class index, leave_out (of what is attacked and scored) or next
+                (the next class).
             early_stop: an image is done at its first success.
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
                 on CUDA, with `memory` up to 256.
@@ -69,7 +72,7 @@ class PGD:
         self.norm: Norm = check_norm(norm)
         radius = check_eps(eps, self.norm)
         self.eps: float | None = radius
-        self.choice = Choice(target, top_k)
+        self.choice = Choice(target, top_k, target_is_label)
         self.judges_last_iterate = not early_stop
         self.uses_seed = random_start or target == "random"
         self.rules = Rules(
@@ -97,7 +100,7 @@ class PGD:
             `images` of the type and on the device of the input, see `Descent.run`.
 
         Raises:
-            ImageError: a pixel is outside [0, 1], a logit NaN, or a target the label.
+            ImageError: a pixel is outside [0, 1], a logit NaN, or a gradient not finite.
         """
         images = images.detach()
         generators = generators_of(images, seeds)
@@ -119,6 +122,7 @@ class FGSM(PGD):
         eps: float,
         target: str | int = "none",
         top_k: int = 9,
+        target_is_label: str = "leave_out",
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
     ) -> None:
@@ -129,6 +133,8 @@ class FGSM(PGD):
             eps: l_inf radius in [0, 1] pixel units.
             target: none (any error is a success), random, least_likely, top_k or a class index.
             top_k: targets tried one after the other under `target=top_k`.
+            target_is_label: with a class index, leave_out (of what is attacked and scored) or next
+                (the next class).
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
                 on CUDA, with `memory` up to 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
@@ -144,6 +150,7 @@ class FGSM(PGD):
             random_start=False,
             target=target,
             top_k=top_k,
+            target_is_label=target_is_label,
             micro_batch=micro_batch,
             memory=memory,
         )

@@ -28,6 +28,7 @@ class TorchAttack(LibraryAttack):
         norm: str = "linf",
         target: str | int = "none",
         top_k: int = 9,
+        target_is_label: str = "leave_out",
         micro_batch: int | None = None,
         memory: MemoryBudget = None,
     ) -> None:
@@ -41,6 +42,8 @@ class TorchAttack(LibraryAttack):
             norm: of the radius, linf or l2.
             target: none (any error is a success), random, least_likely, top_k or a class index.
             top_k: targets tried one after the other under `target=top_k`; any error is a success.
+            target_is_label: with a class index, leave_out (of what is attacked and scored) or next
+                (the next class).
             micro_batch: images in the network at once, with `memory` at most; None: all, with
                 `memory` 8 on a CPU, up to 256 on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
@@ -58,7 +61,7 @@ class TorchAttack(LibraryAttack):
             norm=norm,
             iterations=iterations,
             needs_gradients=attack not in _GRADIENT_FREE,
-            choice=Choice(target, top_k),
+            choice=Choice(target, top_k, target_is_label),
             access=NetworkAccess(micro_batch, memory, state=STATE, as_it_is=True),
         )
         if self.targeted and not _has_targets(self._attack, self._arguments):

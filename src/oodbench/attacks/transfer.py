@@ -14,6 +14,7 @@ from oodbench.attacks.network_access import frozen
 from oodbench.attacks.transfer_store import StoredPicture, TransferStore, restored, storable
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError
+from oodbench.metrics.adversarial import LEFT_OUT
 
 
 class Transfer:
@@ -85,7 +86,7 @@ class Transfer:
             `succeeded`: the target predicts another class than the label; `iterations`: of the
             attack on the source. `columns`: `source_succeeded` bool, by that attack's own criterion
             before its picture was stored; `source_prediction` int64, on the picture as stored; all
-            columns of that attack, as `source_<name>`.
+            columns of that attack, as `source_<name>`; but `left_out`, which the scores go by.
 
         Raises:
             ImageError: the attack on the source left its ball or [0, 1].
@@ -96,7 +97,10 @@ class Transfer:
         made = self._pictures(images, labels, seeds)
         with frozen(classifier), torch.no_grad():
             wrong = classifier(made.images).argmax(1) != labels
-        columns = {f"source_{name}": values for name, values in made.columns.items()}
+        columns = {
+            name if name == LEFT_OUT else f"source_{name}": values
+            for name, values in made.columns.items()
+        }
         columns["source_succeeded"] = made.succeeded
         return AttackResult(made.images, wrong, made.iterations, columns)
 

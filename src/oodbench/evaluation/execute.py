@@ -197,7 +197,7 @@ def _result(plan: Plan, found_notes: Sequence[str]) -> RunResult:
         n_expected=sum(split["n_expected"] for split in splits.values()),
         splits=splits,
         missing_splits=list(plan.missing_splits),
-        notes=[*_notes(plan), *found_notes],
+        notes=[*_notes(plan), *found_notes, *_left_out_note(scored.n_left_out)],
         scores=scored.scores,
         weights=plan.weights.identity,
         precision=run.engine.precision,
@@ -208,6 +208,15 @@ def _result(plan: Plan, found_notes: Sequence[str]) -> RunResult:
         column=run.benchmark.column,
         official=run.benchmark.is_official,
     )
+
+
+def _left_out_note(count: int) -> list[str]:
+    if not count:
+        return []
+    return [
+        f"{count} pictures are not attacked and not scored, for attack.target is their label: "
+        "attack.target_is_label=next takes the next class for them"
+    ]
 
 
 def _refuse_too_many_skipped(plan: Plan, splits: Mapping[str, Mapping[str, Any]]) -> None:

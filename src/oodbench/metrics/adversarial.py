@@ -7,6 +7,18 @@ from numpy.typing import NDArray
 from oodbench.metrics.intervals import rate
 from oodbench.metrics.score import Score
 
+LEFT_OUT = "left_out"
+"""Column of an attack that leaves pictures out."""
+
+
+def attacked_only(records: pd.DataFrame) -> pd.DataFrame:
+    """Without the rows of pictures that the attack left out, which no score counts.
+
+    Args:
+        records: of any run; bool `left_out` marks them, where the attack has such a column.
+    """
+    return records[~records[LEFT_OUT].to_numpy(dtype=bool)] if LEFT_OUT in records else records
+
 
 def accurate(records: pd.DataFrame) -> NDArray[np.bool_]:
     """Whether the attack missed its own goal and what it returned is predicted right, `(n,)`.

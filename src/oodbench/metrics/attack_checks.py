@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodbench.metrics.adversarial import accurate
+from oodbench.metrics.adversarial import accurate, attacked_only
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.metrics.intervals import rate
 from oodbench.metrics.score import Score
@@ -21,7 +21,7 @@ Flags = NDArray[np.bool_]
 COLUMNS = (
     *("image", "frame", "label", "prediction", "clean_prediction", "clean_loss"),
     *("attack_succeeded", "attack_iterations", "attack_loss", "target"),
-    *("first_error", "zero_gradient", "steps_without_gradient"),
+    *("first_error", "zero_gradient", "steps_without_gradient", "left_out"),
 )
 """Columns that a report uses, where the attack records them."""
 
@@ -107,6 +107,7 @@ class AttackReport:
         accuracy_after: accuracy after these iterations, by the published rule.
         strict_accuracy_after: likewise by the strict rule.
         checks: those that need no other run.
+        n_left_out: pictures that the attack left out, which nothing here counts.
     """
 
     accuracy: Score
@@ -115,6 +116,7 @@ class AttackReport:
     accuracy_after: list[float]
     strict_accuracy_after: list[float]
     checks: list[Check]
+    n_left_out: int = 0
 
 
 @cache
@@ -137,11 +139,12 @@ def attack_report(records: pd.DataFrame, traits: AttackTraits) -> AttackReport:
     """Report on one run.
 
     Args:
-        records: rows of an attacked run, at least one, with `label`, `prediction` (under attack),
-            `clean_prediction`, `attack_succeeded` and `attack_iterations`, and where the attack
-            has them the other ones of `COLUMNS`.
+        records: rows of an attacked run, at least one that is not left out, with `label`,
+            `prediction` (under attack), `clean_prediction`, `attack_succeeded` and
+            `attack_iterations`, and where the attack has them the other ones of `COLUMNS`.
         traits: of the attack.
     """
+    n_all, records = len(records), attacked_only(records)
     published, strict = wrong_after(records), wrong_after(records, strict=True)
     last = _last_iteration(records)
     # Where only the end was judged, the curve has no points between.
@@ -160,6 +163,7 @@ def attack_report(records: pd.DataFrame, traits: AttackTraits) -> AttackReport:
             for name, finding in _findings(records, traits).items()
             if rules()[name].applies_to(traits)
         ],
+        n_all - len(records),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from oodbench.metrics.adversarial import attacked_only
 from oodbench.metrics.attack_checks import COLUMNS, attack_report
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.runs.records import read_split
@@ -60,6 +61,6 @@ def stored_report(records: pd.DataFrame, traits: AttackTraits | None) -> dict[st
         records: those of the scored items, as `read_attacked` gives them.
         traits: of the run's attack, None where there is none.
     """
-    if traits is None or records.empty:
+    if traits is None or attacked_only(records).empty:
         return None
     return asdict(attack_report(records, traits))

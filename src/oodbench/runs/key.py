@@ -22,6 +22,9 @@ PIPELINE = "oodbench.preprocessing.Preprocessing"
 PIL = "pil"
 """The pipeline's default `backend`, which keys leave out: they are older than the others."""
 
+_USUAL_OF_ATTACKS = (("target_is_label", "leave_out"),)
+"""Arguments of an attack with values that keys leave out, likewise."""
+
 ATTACK_BATCHING = ("memory", "micro_batch")
 """Arguments of an attack that, like the batch size, change its numbers in the last bits at most."""
 
@@ -156,7 +159,11 @@ def _attack(run: RunConfig, device_type: str, source_weights: str | None) -> dic
 
 
 def _attack_node(node: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in _nameless(node).items() if key not in ATTACK_BATCHING}
+    kept = {
+        key: value
+        for key, value in _nameless(node).items()
+        if key not in ATTACK_BATCHING and (key, value) not in _USUAL_OF_ATTACKS
+    }
     found: dict[str, Any] = frozen(kept)
     return found | _revision(found)
 

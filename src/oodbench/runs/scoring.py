@@ -10,7 +10,8 @@ import pandas as pd
 
 from oodbench.benchmarks.base import Benchmark
 from oodbench.core.building import build
-from oodbench.core.errors import DataError
+from oodbench.core.errors import AttackError, DataError
+from oodbench.metrics.adversarial import attacked_only
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.metrics.score import Score
 from oodbench.runs.attacked import all_splits, attack_columns, item_counts, stored_report
@@ -26,11 +27,13 @@ class Scored:
     Attributes:
         scores: by split and metric.
         n_read: by split, items that have a row.
+        n_left_out: rows that an attack left out, which no score counts.
         attack_report: see `oodbench.runs.attacked.stored_report`.
     """
 
     scores: dict[str, dict[str, Score]]
     n_read: dict[str, int]
+    n_left_out: int
     attack_report: dict[str, Any] | None
 
 
@@ -55,8 +58,11 @@ def score_records(
 
     Raises:
         DataError: a chunk is missing, damaged or of another run, see `read_split`.
+        AttackError: the attack left out all pictures.
     """
     n_read: dict[str, int] = {}
+    n_kept: list[int] = []
+    n_left_out: list[int] = []
     attacked: dict[str, pd.DataFrame] = {}
 
     def splits() -> Iterator[tuple[str, pd.DataFrame]]:
@@ -66,12 +72,27 @@ def score_records(
             if len(frame):
                 if traits is not None:
                     attacked[name] = attack_columns(frame)
-                yield name, frame
+                kept = attacked_only(frame)
+                n_left_out.append(len(frame) - len(kept))
+                n_kept.append(len(kept))
+                if len(kept):
+                    yield name, kept
+        if not sum(n_kept):
+            _refuse_all_left_out(sum(n_left_out))
 
     stream = splits()
     scores = benchmark.score(stream)
     deque(stream, maxlen=0)  # of splits that the benchmark leaves out, the items count too
-    return Scored(scores, n_read, stored_report(all_splits(attacked), traits))
+    return Scored(scores, n_read, sum(n_left_out), stored_report(all_splits(attacked), traits))
+
+
+def _refuse_all_left_out(n_left_out: int) -> None:
+    """Refuse a run of which nothing is left to score."""
+    if n_left_out:
+        raise AttackError(
+            f"attack.target is the label of all {n_left_out} pictures, which are not attacked: set "
+            "attack.target_is_label=next, or another attack.target"
+        )
 
 
 def skipped_items(records: Path, split: str) -> list[Skipped]:

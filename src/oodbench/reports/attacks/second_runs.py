@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oodbench.metrics.adversarial import accurate
+from oodbench.metrics.adversarial import accurate, attacked_only
 from oodbench.metrics.attack_checks import (
     Check,
     Finding,
@@ -104,7 +104,8 @@ def compare(
 
 
 def _beside(result: RunResult, other: RunResult, read: ReadRecords) -> Beside | None:
-    own, theirs = records_of(result, read), records_of(other, read)
+    own = attacked_only(records_of(result, read))
+    theirs = attacked_only(records_of(other, read))
     common = own.index.intersection(theirs.index)
     if not len(common):
         return None

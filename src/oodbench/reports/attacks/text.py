@@ -7,6 +7,7 @@ from textwrap import wrap
 import numpy as np
 
 from oodbench.core.errors import DataError
+from oodbench.metrics.adversarial import attacked_only
 from oodbench.metrics.attack_checks import AttackReport, Check, attack_report
 from oodbench.metrics.score import format_score
 from oodbench.reports.attacks.second_runs import compare
@@ -34,7 +35,7 @@ def report_text(results: Sequence[RunResult]) -> str:
         if result.attack_traits is None:
             continue
         records = records_of(result, read)
-        if len(records):
+        if len(attacked_only(records)):
             report = attack_report(records, result.attack_traits)
             blocks.append("\n".join(_lines(result, report, compare(result, results, read))))
     if not blocks:
@@ -46,6 +47,8 @@ def _lines(result: RunResult, report: AttackReport, comparisons: list[Check]) ->
     difference = f" ({difference_text(result.difference)})" if result.difference else ""
     marks = [f"{result.n_images} of {result.n_expected} pictures", f"run {result.key}"]
     yield f"{result.model} × {result.benchmark}, {result.attack}{difference}"
+    if report.n_left_out:
+        marks.append(f"{report.n_left_out} left out: attack.target is their label")
     yield f"  {', '.join(marks + ['demo data'] * result.demo)}"
     yield f"  accuracy, published rule  {format_score(report.accuracy)}"
     yield f"  accuracy, strict rule     {format_score(report.strict_accuracy)}"
