@@ -24,6 +24,7 @@ FALLING = "still falling at the last iteration"
 LOSS = "loss moved the wrong way"
 ZERO = "gradient of zero"
 ANYWAY = "failures that are misclassified anyway"
+CONFIRMED = "successes that the scored prediction contradicts"
 
 # Targeted attack of 20 iterations; label 0, target 5. In words: clean prediction, prediction under
 # attack, success, iterations, first error, loss of the target before and after, zero gradient.
@@ -46,7 +47,8 @@ COLUMNS = (
 
 
 def records(rows: list[tuple[Any, ...]] = TARGETED, **changed: Any) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(COLUMNS)).assign(label=0, target=5, **changed)
+    fixed = {"label": 0, "target": 5, "attack_contradicted": False}
+    return pd.DataFrame(rows, columns=list(COLUMNS)).assign(**fixed | changed)
 
 
 def by_name(report: AttackReport) -> dict[str, Check]:
@@ -85,7 +87,7 @@ def test_long_curves_have_a_hundred_steps() -> None:
 
 def test_checks_by_hand() -> None:
     checks = by_name(attack_report(records(), ATTACK))
-    assert list(checks) == [FALLING, LOSS, ZERO, ANYWAY]
+    assert list(checks) == [FALLING, LOSS, ZERO, ANYWAY, CONFIRMED]
     # After iteration 18 of 20: one by the published rule (19), one by the strict one (20).
     assert checks[FALLING].figure == 1 / 10
     assert checks[FALLING].verdict == "warn"
@@ -95,7 +97,15 @@ def test_checks_by_hand() -> None:
     assert checks[ZERO].figure == 1 / 9
     assert checks[ANYWAY].figure == 3 / 10
     assert "50.0 % by the published rule, 20.0 % by the strict one" in checks[ANYWAY].detail
-    assert {check.verdict for check in checks.values()} == {"warn"}
+    assert checks[CONFIRMED].figure == 0
+    assert {checks[name].verdict for name in (FALLING, LOSS, ZERO, ANYWAY)} == {"warn"}
+
+
+def test_successes_that_were_contradicted() -> None:
+    flags = [row in (3, 5) for row in range(10)]
+    check = by_name(attack_report(records(attack_contradicted=flags), ATTACK))[CONFIRMED]
+    assert (check.figure, check.verdict) == (2 / 10, "warn")
+    assert check.detail == "2 of 10 pictures, which count as failures."
 
 
 def test_a_gradient_that_vanishes_later_counts_where_the_attack_failed() -> None:
@@ -152,10 +162,12 @@ def test_an_attack_without_early_stop_has_the_strict_curve_alone() -> None:
 
 
 def test_what_an_attack_does_not_record_is_not_checked() -> None:
-    few = records().drop(columns=["first_error", "clean_loss", "attack_loss", "zero_gradient"])
+    lacking = ["first_error", "clean_loss", "attack_loss", "zero_gradient", "attack_contradicted"]
+    few = records().drop(columns=lacking)
     checks = by_name(attack_report(few, ATTACK))
     verdicts = {name: check.verdict for name, check in checks.items()}
-    assert verdicts == {FALLING: "warn", LOSS: "not checked", ZERO: "not checked", ANYWAY: "warn"}
+    assert {name for name, verdict in verdicts.items() if verdict == "warn"} == {FALLING, ANYWAY}
+    assert {verdicts[name] for name in (LOSS, ZERO, CONFIRMED)} == {"not checked"}
     # Known is only that row 9 was wrong before the attack.
     assert checks[ANYWAY].figure == 1 / 10
 
@@ -172,7 +184,8 @@ def test_one_iteration_has_no_curve() -> None:
 
 
 def test_checks_that_say_nothing_about_an_attack_are_left_out() -> None:
-    assert by_name(attack_report(records(), AttackTraits(eps=0.06, on_scored_network=False))) == {}
+    transferred = AttackTraits(eps=0.06, on_scored_network=False)
+    assert list(by_name(attack_report(records(), transferred))) == [CONFIRMED]
     assert FALLING not in by_name(attack_report(records(), AttackTraits(eps=None)))
 
 
@@ -196,4 +209,4 @@ def test_every_rule_needs_traits_that_there_are() -> None:
 
 def test_every_rule_has_a_paper_and_says_what_its_figure_means() -> None:
     assert all("arXiv:" in rule.paper and "threshold" in rule.meaning for rule in rules().values())
-    assert len(rules()) == 9
+    assert len(rules()) == 10

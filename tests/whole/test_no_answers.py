@@ -70,6 +70,32 @@ def test_a_network_in_training_mode_is_refused_or_marked(toy: Path, cli: Cli) ->
     assert marked["key"] != sound["key"]
 
 
+def test_a_success_by_chance_is_none(toy: Path, cli: Cli) -> None:
+    # The dropout of two classes only, other at every pass: each is right half of the time.
+    change(
+        toy,
+        "self.n = getattr(self, 'n', 0) + 1; noise = torch.Generator().manual_seed(self.n); "
+        "two = 99 * (torch.rand(len(x), 1000, generator=noise) + 1) * (torch.arange(1000) < 2); "
+        "return self.head(self.pool(x).flatten(1)) + two",
+    )
+    arguments = ("benchmark=adversarial", "attack=pgd_linf", "preprocessing=timm", "engine=eager")
+    done = cli("model=toy", "model.allow_unstable=true", *arguments)
+    assert done.returncode == 0, done.stdout
+    (result,) = results(toy)
+    (chunk,) = toy.glob("outputs/runs/*/*/*/records/*.parquet")
+    records = pd.read_parquet(chunk)
+    wrong = records["prediction"] != records["label"]
+    assert (wrong | ~records["attack_succeeded"]).all()
+    contradicted = records["attack_contradicted"]
+    assert 0 < contradicted.sum() < len(records)
+    rate = result["scores"][""]["attack_success_rate"]["value"]
+    assert rate == records["attack_succeeded"].mean()
+    name = "successes that the scored prediction contradicts"
+    (check,) = (check for check in result["attack_report"]["checks"] if check["name"] == name)
+    assert (check["verdict"], check["figure"]) == ("warn", contradicted.mean())
+    assert check["detail"].startswith(f"{contradicted.sum()} of {len(records)} pictures")
+
+
 def test_classes_without_output_are_not_among_the_five_best(toy: Path, cli: Cli) -> None:
     """Two outputs, the classes 0 and 3: a picture of class 1 or 2 was counted as among the best."""
     (toy / "classes.txt").write_text(f"{WNIDS[0]}\n{WNIDS[3]}\n")

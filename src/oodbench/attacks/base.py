@@ -26,12 +26,14 @@ class AttackResult:
         succeeded: bool `(N,)`: the attack reached its goal by its own criterion.
         iterations: int64 `(N,)`: gradient steps until success, or all that were taken.
         columns: further per-image values `(N,)` for the records, such as the target class.
+        any_error: any wrong prediction is a success; otherwise the class in the column `target` is.
     """
 
     images: Tensor
     succeeded: Tensor
     iterations: Tensor
     columns: dict[str, Tensor] = field(default_factory=dict)
+    any_error: bool = True
 
 
 class Attack(Protocol):

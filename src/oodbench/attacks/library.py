@@ -145,7 +145,7 @@ class LibraryAttack(ABC):
         if goal.left_out is not None:
             iterations = iterations.masked_fill(goal.left_out, 0)
         reached = goal.reached(logits, everything, runs)
-        result = AttackResult(found, reached, iterations, columns)
+        result = AttackResult(found, reached, iterations, columns, goal.any_error)
         check_result(images, result, self.eps, self.norm)
         return result
 

@@ -153,7 +153,9 @@ class Descent:
             **self.watch.columns(),
             **self.goal.columns(self.positions, self.kept_runs),
         }
-        return AttackResult(self.kept, self.succeeded, self.iterations, columns)
+        return AttackResult(
+            self.kept, self.succeeded, self.iterations, columns, self.goal.any_error
+        )
 
     def _descend(self) -> None:
         slots = _Slots([], self.positions.new_empty(5, 0), self.images[:0])

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oodbench.attacks.base import Attack, image_seed
-from oodbench.attacks.checks import ImageError, check_result
+from oodbench.attacks.base import Attack, AttackResult, image_seed
+from oodbench.attacks.checks import Distances, ImageError, check_result
 from oodbench.benchmarks.base import Readout
 from oodbench.core.errors import AttackError
 from oodbench.core.progress import Progress
@@ -167,17 +167,18 @@ def _started(batch: Batch, forward: Forward, setting: Setting) -> _Running:
         return _Running(batch, forward, forward.start(batch.pixels), {}, setting.batch_size)
     images = images_of(batch.pixels, torch.device(setting.device)).contiguous()
     clean = forward.logits(images)
-    attacked, columns = _attacked(setting.attack, images, clean, batch, setting)
+    labels = torch.tensor([frame.item.label for frame in batch.frames], device=images.device)
+    result, distances = _attacked(setting.attack, images, labels, batch, setting)
     refuse_meaningless(clean, batch.frames)  # what the attack itself says of them is more exact
-    done = _Done(forward.logits(attacked))
-    return _Running(batch, forward, done, columns, setting.batch_size)
+    found = forward.logits(result.images)
+    columns = _columns(result, distances, labels, clean, found)
+    return _Running(batch, forward, _Done(found), columns, setting.batch_size)
 
 
 def _attacked(
-    attack: Attack, images: Tensor, clean: NDArray[np.float32], batch: Batch, setting: Setting
-) -> tuple[Tensor, Columns]:
+    attack: Attack, images: Tensor, labels: Tensor, batch: Batch, setting: Setting
+) -> tuple[AttackResult, Distances]:
     frames = batch.frames
-    labels = torch.tensor([frame.item.label for frame in frames], device=images.device)
     seeds = [image_seed(setting.seed, frame.name) for frame in frames]
     try:
         result = attack(setting.classifier, images, labels, seeds)
@@ -185,12 +186,34 @@ def _attacked(
     except ImageError as error:
         name = frames[error.position].name
         raise AttackError(f"attack={attack.name}: {name} {error.complaint}") from error
+    return result, distances
+
+
+def _columns(
+    result: AttackResult,
+    distances: Distances,
+    labels: Tensor,
+    clean: NDArray[np.float32],
+    found: NDArray[np.float32],
+) -> Columns:
+    """What is recorded of an attack, whose success the scored prediction has to confirm.
+
+    Args:
+        result: of the attack.
+        distances: of its pictures.
+        labels: int64 `(N,)`.
+        clean, found: logits `(N, K)` before and under the attack.
+    """
     extra = {name: values.cpu().numpy() for name, values in result.columns.items()}
     pursued = result.columns.get("target", labels).cpu().numpy()
-    return result.images, {
+    at_label = found.argmax(axis=1) == labels.cpu().numpy()
+    at_goal = ~at_label if result.any_error else found.argmax(axis=1) == pursued
+    succeeded = result.succeeded.cpu().numpy()
+    return {
         "clean_prediction": clean.argmax(axis=1).astype(np.int16),
         "clean_loss": cross_entropy(clean, pursued),
-        "attack_succeeded": result.succeeded.cpu().numpy(),
+        "attack_succeeded": succeeded & at_goal,
+        "attack_contradicted": succeeded & ~at_goal,
         "attack_iterations": result.iterations.cpu().numpy().astype(np.int32),
         "linf": distances.linf.cpu().numpy(),
         "l2": distances.l2.cpu().numpy(),

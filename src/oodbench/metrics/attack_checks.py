@@ -20,7 +20,7 @@ Flags = NDArray[np.bool_]
 
 COLUMNS = (
     *("image", "frame", "label", "prediction", "clean_prediction", "clean_loss"),
-    *("attack_succeeded", "attack_iterations", "attack_loss", "target"),
+    *("attack_succeeded", "attack_contradicted", "attack_iterations", "attack_loss", "target"),
     *("first_error", "zero_gradient", "steps_without_gradient", "left_out"),
 )
 """Columns that a report uses, where the attack records them."""
@@ -173,6 +173,7 @@ def _findings(records: pd.DataFrame, traits: AttackTraits) -> dict[str, Finding]
         "loss moved the wrong way": _wrong_way(records),
         "gradient of zero": _zero_gradient(records),
         "failures that are misclassified anyway": _misclassified_anyway(records),
+        "successes that the scored prediction contradicts": _contradicted(records),
     }
 
 
@@ -289,6 +290,13 @@ def _misclassified_anyway(records: pd.DataFrame) -> Finding:
         f"{_counted(anyway)}; accuracy {_percent(published.mean())} by the published rule, "
         f"{_percent(strict.mean())} by the strict one.",
     )
+
+
+def _contradicted(records: pd.DataFrame) -> Finding:
+    if "attack_contradicted" not in records:
+        return Finding(None, "The run was made before it was recorded.")
+    flags = records["attack_contradicted"].to_numpy(dtype=bool)
+    return Finding(float(flags.mean()), f"{_counted(flags)}, which count as failures.")
 
 
 def _nothing_attacked() -> Finding:
