@@ -174,6 +174,80 @@ def test_it_is_no_weaker_than_the_parts_of_torchattacks(make: Any, norm: str, ep
     assert theirs.any()
 
 
+class Cast(nn.Module):
+    """Takes pictures of any type, computes in its own and gives the first logits in it."""
+
+    def __init__(self, dtype: torch.dtype, classes: int = CLASSES) -> None:
+        super().__init__()
+        self.network = mlp(dtype)
+        self.dtype = dtype
+        self.classes = classes
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.as_tensor(self.network(images.to(self.dtype))[:, : self.classes])
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_network_of_another_precision(norm: str, dtype: torch.dtype) -> None:
+    eps = {"linf": 0.004, "l2": 0.06}[norm]
+    attack = AutoAttack(name="aa", norm=norm, eps=eps, iterations=8, queries=20)
+    images = pictures(COUNT, torch.float32)
+    labels = predictions(Cast(torch.float32), images)
+    expected = attack(Cast(torch.float32), images, labels, SEEDS)
+    found = attack(Cast(dtype), images, labels, SEEDS)
+    assert found.images.dtype == torch.float32
+    assert 0 < expected.succeeded.sum() < COUNT
+    agreement = (found.succeeded == expected.succeeded).float().mean()
+    assert agreement >= (1 if dtype == torch.float64 else 0.8)
+    if dtype == torch.float64:
+        whole = attack(mlp(), images.double(), labels, SEEDS)
+        check_result(images.double(), whole, eps, attack.norm)
+        assert whole.images.dtype == torch.float64
+        assert torch.equal(whole.succeeded, expected.succeeded)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("classes", [2, 3, 4, 5, 8])
+def test_a_network_with_few_classes(
+    classes: int, norm: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    network, images = Cast(torch.float32, classes), pictures(COUNT, torch.float32)
+    labels = predictions(network, images)
+    eps = {"linf": 0.006, "l2": 0.1}[norm]
+    attack = AutoAttack(name="aa", norm=norm, eps=eps, iterations=10, queries=20)
+    found = attack(network, images, labels, SEEDS)
+    check_result(images, found, eps, attack.norm)
+    assert torch.equal(predictions(network, found.images) != labels, found.succeeded)
+    theirs = torch.zeros(COUNT, dtype=torch.bool)
+    radius = {"norm": {"linf": "Linf", "l2": "L2"}[norm], "eps": eps, "steps": 10}
+    for part in (
+        torchattacks.APGD(network, **radius),
+        torchattacks.FAB(network, n_classes=classes, multi_targeted=True, **radius),
+    ):
+        part.set_device("cpu")
+        theirs |= predictions(network, part(images, labels)) != labels
+    assert theirs.any()
+    assert (found.succeeded | ~theirs).all()
+    assert ("it takes cross entropy" in caplog.text) == (classes < 4)
+
+
+def test_classes_without_an_output_are_no_targets() -> None:
+    class Lacking(Cast):
+        def forward(self, images: Tensor) -> Tensor:
+            logits = super().forward(images)
+            return torch.cat([logits, torch.full((len(images), 4), -torch.inf)], dim=1)
+
+    images = pictures(COUNT, torch.float32)
+    attack = AutoAttack(name="aa", eps=0.004, iterations=5, queries=5)
+    for classes in (2, 5):
+        labels = predictions(Lacking(torch.float32, classes), images)
+        found = attack(Lacking(torch.float32, classes), images, labels, SEEDS)
+        few = attack(Cast(torch.float32, classes), images, labels, SEEDS)
+        assert torch.equal(found.columns["broken_by"], few.columns["broken_by"])
+
+
 class NotANumber(nn.Module):
     """NaN once pictures are not grey."""
 
@@ -188,6 +262,8 @@ def test_mistakes() -> None:
     labels = torch.tensor([1, 0])  # the first one is wrong anyway
     with pytest.raises(ImageError, match=r"image 1 .*\(apgd_ce\) gives logits that are NaN"):
         AutoAttack(name="aa", eps=0.1)(NotANumber(), images, labels, [1, 2])
+    with pytest.raises(ConfigError, match="the model has 1 class: there is no error to make"):
+        AutoAttack(name="aa", eps=0.1)(Cast(torch.float32, 1), images, labels * 0, [1, 2])
     for wrong in ({"eps": 8}, {"norm": "l1"}, {"targets": 0}, {"queries": 0}, {"iterations": 0}):
         with pytest.raises(ConfigError, match=rf"attack\.{next(iter(wrong))}="):
             AutoAttack(**{"name": "aa", "eps": 0.1, **wrong})

@@ -24,7 +24,10 @@ from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.attacks.starts import Starts
 from oodbench.core.errors import ConfigError
 
-LOSSES = ("ce", "dlr_targeted")
+LOSSES = ("ce", "ce_targeted", "dlr_targeted")
+
+LEAST_OF_DLR = 4
+"""Classes that the targeted difference of logits ratio needs."""
 
 _MOMENTUM = 0.75
 """alpha of equation 3: the share of the new step, the rest is the previous one."""
@@ -42,6 +45,11 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 def cross_entropy(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
     """Cross entropy to the label; there is no target."""
     return F.cross_entropy(logits, labels, reduction="none")
+
+
+def ce_targeted(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
+    """Minus the cross entropy to the target, for networks of too few classes for the ratio."""
+    return -F.cross_entropy(logits, targets, reduction="none")
 
 
 def dlr_targeted(logits: Tensor, labels: Tensor, targets: Tensor) -> Tensor:
@@ -94,7 +102,7 @@ class _State:
 
 
 class APGD:
-    """Auto-PGD on cross entropy, or on the targeted difference of logits ratio.
+    """Auto-PGD on cross entropy, to the label or a target, or on the targeted logits ratio.
 
     The algorithm is that of the authors' code (fra31/auto-attack, and from there torchattacks),
     where the first iterate counts as a rise if its loss is above 0. An image that is misclassified
@@ -125,10 +133,11 @@ class APGD:
             name: for tables and folders.
             eps: radius in [0, 1] pixel units.
             norm: linf or l2.
-            loss: ce, or dlr_targeted.
+            loss: ce, dlr_targeted, or ce_targeted, which needs but two classes.
             iterations: gradient steps of a run, at least 1.
-            restarts: runs per image, with `dlr_targeted` per target.
-            targets: of `dlr_targeted`: the likeliest wrong classes, one after the other.
+            restarts: runs per image, with a targeted loss per target.
+            targets: of a targeted loss: the likeliest wrong classes, one after the other, as many
+                as there are.
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
                 on CUDA, with `memory` up to 256.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
@@ -142,8 +151,9 @@ class APGD:
         self.ball = ball(self.norm, self.eps)
         if loss not in LOSSES:
             raise ConfigError(f"attack.loss={loss}: available: {', '.join(LOSSES)}")
-        self.targeted = loss == "dlr_targeted"
-        self.loss: Loss = dlr_targeted if self.targeted else cross_entropy
+        self.targeted = loss != "ce"
+        losses = dict(zip(LOSSES, (cross_entropy, ce_targeted, dlr_targeted), strict=True))
+        self.loss: Loss = losses[loss]
         self.iterations = check_count("attack.iterations", iterations)
         self.restarts = check_count("attack.restarts", restarts)
         self.targets = check_count("attack.targets", targets)
@@ -206,7 +216,8 @@ class APGD:
         positions = rows.tolist()
         logits = passes.logits(images[rows])
         refuse_nan(logits, rows, len(images), 0)
-        found.losses[rows] = F.cross_entropy(logits, labels[rows], reduction="none")
+        losses = F.cross_entropy(logits, labels[rows], reduction="none")
+        found.losses[rows] = losses.to(found.losses)
         found.succeeded[rows] = logits.argmax(1) != labels[rows]
         for targets in self._runs(logits, labels[rows]):
             (succeeded,) = to_host(found.succeeded[rows])
@@ -226,10 +237,10 @@ class APGD:
         if not self.targeted:
             return [labels] * self.restarts
         classes = int(torch.isfinite(logits).sum(1).min())
-        if classes < 4:
+        if self.loss is dlr_targeted and classes < LEAST_OF_DLR:
             raise ConfigError(
-                f"attack.loss=dlr_targeted: needs 4 classes, the model has {classes}: use "
-                "attack.loss=ce"
+                f"attack.loss=dlr_targeted: needs {LEAST_OF_DLR} classes, the model has {classes}: "
+                "use attack.loss=ce_targeted"
             )
         likely = logits.sort(dim=1).indices
         return [
@@ -269,7 +280,7 @@ class _Run:
         """Record the images that succeed in `found`, and the iterations of all of them."""
         zeros = torch.zeros(len(rows), dtype=clean.dtype, device=clean.device)
         steps = torch.full_like(zeros, 2 * self.attack.ball.radius)[:, None, None, None]
-        history = zeros[:, None].repeat(1, self.attack.iterations + 1)
+        history = zeros[:, None].repeat(1, self.attack.iterations + 1).double()
         yes = torch.ones_like(rows, dtype=torch.bool)
         state = _State(
             *(rows, clean, labels, targets, starts, starts, steps, starts, ~yes),
@@ -328,7 +339,7 @@ class _Run:
         self.found.succeeded[rows] = True
         self.found.iterations[rows] += step
         entropy = F.cross_entropy(logits[done], state.labels[done], reduction="none")
-        self.found.losses[rows] = entropy
+        self.found.losses[rows] = entropy.to(self.found.losses)
 
     def _move(self, state: _State, share: float) -> None:
         ball = self.attack.ball

@@ -1,14 +1,21 @@
 """AutoAttack, the standard four in their order (Croce & Hein, ICML 2020, arXiv:2003.01690)."""
 
+import logging
+from functools import cache, partial
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from oodbench.attacks.apgd import APGD
+from oodbench.attacks.apgd import APGD, LEAST_OF_DLR
 from oodbench.attacks.base import Attack, AttackResult, Norm
 from oodbench.attacks.checks import ImageError, check_norm
 from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.square import Square
 from oodbench.attacks.torchattacks import TorchAttack
+from oodbench.core.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 NOT_ATTACKED, ROBUST = 0, -1
 """Values of the column `broken_by` beside the number of the attack, from 1."""
@@ -20,7 +27,9 @@ class AutoAttack:
     """APGD on cross entropy, targeted APGD, targeted FAB, Square; each on the last one's survivors.
 
     An image that is misclassified anyway is a success that no attack sees. FAB is that of
-    torchattacks; with one start, as here, it draws no random numbers.
+    torchattacks; with one start, as here, it draws no random numbers. Of a network with few classes
+    the targeted attacks try all the others; with fewer than four, targeted APGD takes cross entropy
+    for the ratio of logits, which needs four.
     """
 
     needs_gradients = True
@@ -66,31 +75,62 @@ class AutoAttack:
             memory=memory,
         )
         self.eps = ce.eps
-        dlr = APGD(
-            name="apgd_t",
-            eps=eps,
-            norm=norm,
-            loss="dlr_targeted",
-            iterations=iterations,
-            targets=targets,
-        )
-        fab = TorchAttack(
-            name="fab_t",
-            attack="FAB",
-            arguments={
-                "norm": _NORMS_OF_FAB[self.norm],
-                "eps": self.eps,
-                "steps": iterations,
-                "multi_targeted": True,
-                "n_classes": targets + 1,
-            },
-            eps=self.eps,
-            norm=norm,
-        )
         square = Square(name="square", eps=eps, norm=norm, queries=queries, rescale_schedule=False)
         # One folded copy and one measurement for all of them.
-        self.access = dlr.access = fab.access = square.access = ce.access
-        self.attacks: tuple[Attack, ...] = (ce, dlr, fab, square)
+        self.access = square.access = ce.access
+        self._targets = targets
+        self._targeted = partial(
+            APGD, name="apgd_t", eps=eps, norm=norm, iterations=iterations, targets=targets
+        )
+        self._fab_arguments: dict[str, Any] = {
+            "norm": _NORMS_OF_FAB[self.norm],
+            "eps": self.eps,
+            "steps": iterations,
+            "multi_targeted": True,
+        }
+        self._few_classes = cache(self._for_few_classes)
+        self._dlr, self._fab = self._apgd("dlr_targeted"), self._fab_of(targets + 1)
+        self.attacks: tuple[Attack, ...] = (ce, self._dlr, self._fab, square)
+
+    def _apgd(self, loss: str) -> Attack:
+        """The targeted APGD on a loss."""
+        attack = self._targeted(loss=loss)
+        attack.access = self.access
+        return attack
+
+    def _fab_of(self, classes: int) -> Attack:
+        """FAB on all but the likeliest of these classes."""
+        attack = TorchAttack(
+            name="fab_t",
+            attack="FAB",
+            arguments={**self._fab_arguments, "n_classes": classes},
+            eps=self.eps,
+            norm=self.norm,
+        )
+        attack.access = self.access
+        return attack
+
+    def _for_few_classes(self, classes: int) -> tuple[Attack, Attack]:
+        """The targeted APGD and FAB of a network with no more classes than targets are wanted."""
+        if classes < 2:
+            raise ConfigError(
+                f"attack={self.name}: the model has {classes} class: there is no error to make"
+            )
+        if classes >= LEAST_OF_DLR:
+            return self._dlr, self._fab_of(classes)
+        log.warning(
+            "attack=%s: the model has %d classes, and the ratio of logits of targeted APGD needs "
+            "%d: it takes cross entropy",
+            *(self.name, classes, LEAST_OF_DLR),
+        )
+        return self._apgd("ce_targeted"), self._fab_of(classes)
+
+    def _fitting(self, attack: Attack, classes: int) -> Attack:
+        """The attack for a network of so many classes."""
+        if classes > self._targets and classes >= LEAST_OF_DLR:
+            return attack
+        apgd, fab = self._few_classes(classes)
+        return {id(self._dlr): apgd, id(self._fab): fab}.get(id(attack), attack)
 
     def __call__(
         self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
@@ -110,11 +150,13 @@ class AutoAttack:
 
         Raises:
             ImageError: a pixel is outside [0, 1], a logit NaN, or a result outside the ball.
-            ConfigError: the network has fewer than 4 classes.
+            ConfigError: the network has one class only.
         """
         images = images.detach()
         with self.access.open(classifier, images) as passes:
-            wrong = passes.logits(images).argmax(1) != labels
+            logits = passes.logits(images)
+        wrong = logits.argmax(1) != labels
+        classes = int((~torch.isneginf(logits)).sum(1).min())
         found = images.clone()
         iterations = torch.zeros_like(labels)
         broken_by = torch.where(wrong, NOT_ATTACKED, ROBUST)
@@ -122,7 +164,8 @@ class AutoAttack:
             left = (broken_by == ROBUST).nonzero().flatten()
             if not len(left):
                 break
-            result = self._on(attack, classifier, images, labels, seeds, left)
+            fitting = self._fitting(attack, classes)
+            result = self._on(fitting, classifier, images, labels, seeds, left)
             found[left] = result.images
             iterations[left] += result.iterations
             broken_by[left[result.succeeded]] = number

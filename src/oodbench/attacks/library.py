@@ -202,7 +202,9 @@ class LibraryAttack(ABC):
     def _run(
         self, network: nn.Module, images: Tensor, classes: Tensor, seeds: list[int]
     ) -> tuple[Tensor, Tensor]:
-        watched = WatchedNetwork(network, len(images), needs_gradients=self.needs_gradients)
+        watched = WatchedNetwork(
+            network, len(images), images.dtype, needs_gradients=self.needs_gradients
+        )
         with torch.enable_grad(), PerImageRandomness(seeds):
             adversarial = self.attack_batch(watched, images.clone(), classes.clone())
         if any(module.training for module in network.modules()):

@@ -17,22 +17,29 @@ class UnknownImageError(Exception):
 class WatchedNetwork(nn.Module):
     """The attacked network, for one call of a library's attack on one batch.
 
+    Libraries mix what they compute of pictures and of logits, and some take float32 pictures alone:
+    the network is given pictures of its own type, and gives logits of the library's.
+
     A library may pass a part of the batch only, such as the images that are left: what is then seen
     cannot be told apart by image.
     """
 
-    def __init__(self, network: nn.Module, count: int, *, needs_gradients: bool) -> None:
+    def __init__(
+        self, network: nn.Module, count: int, dtype: torch.dtype, *, needs_gradients: bool
+    ) -> None:
         """Wrap it.
 
         Args:
             network: images in [0, 1] -> logits `(N, K)`.
             count: images of the batch.
+            dtype: of the pictures that the network takes.
             needs_gradients: refuse logits without.
         """
         super().__init__()
         self.network = network
         self.eval()
         self._count = count
+        self._dtype = dtype
         self._needs_gradients = needs_gradients
         self._backward_passes = 0
         self._found_gradient = [False] * count
@@ -55,7 +62,7 @@ class WatchedNetwork(nn.Module):
             images = images.view_as(images)
             on_gradient: Any = images.register_hook
             on_gradient(self._see)
-        logits = torch.as_tensor(self.network(images))
+        logits = torch.as_tensor(self.network(images.to(self._dtype))).to(images.dtype)
         if watched and self._needs_gradients:
             refuse_without_gradients(logits)
         return logits

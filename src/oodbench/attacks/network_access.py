@@ -129,7 +129,7 @@ class Passes(Parts):
 
         def forward(part: Tensor, places: slice) -> Tensor:
             with torch.no_grad():
-                return torch.as_tensor(self.network(part))
+                return _precise(self.network(part))
 
         return _joined(self.in_parts(images, forward))
 
@@ -150,7 +150,7 @@ class Passes(Parts):
         def both(part: Tensor, places: slice) -> Passed:
             with torch.set_grad_enabled(backward):
                 leaves = part.detach().requires_grad_(backward)
-                logits = self.network(leaves)
+                logits = _precise(self.network(leaves))
                 if backward:
                     refuse_without_gradients(logits)
                 values, wanted = objective(logits, places)
@@ -262,6 +262,11 @@ def default_micro_batch(device: torch.device, *, planned: bool = False) -> int:
     if device.type != "cuda":
         return CPU_MICRO_BATCH
     return MOST_ON_CUDA if planned else CUDA_MICRO_BATCH
+
+
+def _precise(logits: Tensor) -> Tensor:
+    """Logits of at least single precision, in which the losses are computed."""
+    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

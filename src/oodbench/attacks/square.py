@@ -149,7 +149,8 @@ class _Search:
         self.labels = labels
         self.generators = generators
         self.best = images.clone()
-        self.margins = torch.zeros(len(images), dtype=images.dtype, device=images.device)
+        # The logits may be finer than the pictures.
+        self.margins = torch.zeros(len(images), dtype=torch.float64, device=images.device)
         self.succeeded = torch.zeros_like(labels, dtype=torch.bool)
         self.iterations = torch.zeros_like(labels)
 
@@ -183,7 +184,7 @@ class _Search:
         """
         labels = self.labels[left.rows]
         logits = self.passes.logits(candidates)
-        found, before = margins(logits, labels), self.margins[left.rows]
+        found, before = margins(logits, labels).double(), self.margins[left.rows]
         wrong = logits.argmax(1) != labels
         lower = wrong | (found < before) | always
         done, taken, nan = to_host(wrong, lower, logits.isnan().any(1))

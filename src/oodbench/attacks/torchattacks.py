@@ -15,6 +15,10 @@ from oodbench.core.errors import ConfigError
 _GRADIENT_FREE = ("GN", "OnePixel", "Pixle", "SPSA", "Square", "VANILA")
 
 
+_SINGLE_PRECISION = ("FAB",)
+"""Attacks that take float32 pictures alone."""
+
+
 class TorchAttack(LibraryAttack):
     """An attack of torchattacks; `iterations` is its argument `steps`."""
 
@@ -76,7 +80,8 @@ class TorchAttack(LibraryAttack):
         attack.set_device(images.device)
         if self.targeted:
             attack.set_mode_targeted_by_label(quiet=True)
-        adversarial: Tensor = attack(images, classes)
+        single = self._attack.__name__ in _SINGLE_PRECISION
+        adversarial: Tensor = attack(images.float() if single else images, classes)
         return adversarial
 
 
