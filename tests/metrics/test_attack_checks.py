@@ -12,6 +12,7 @@ from oodbench.metrics.attack_checks import (
     Finding,
     attack_report,
     judged,
+    resists_within,
     rules,
     strictly_accurate,
     wrong_after,
@@ -24,6 +25,7 @@ FALLING = "still falling at the last iteration"
 LOSS = "loss moved the wrong way"
 ZERO = "gradient of zero"
 ANYWAY = "failures that are misclassified anyway"
+NO_GRADIENT = "broken without gradients alone"
 CONFIRMED = "successes that the scored prediction contradicts"
 
 # Targeted attack of 20 iterations; label 0, target 5. In words: clean prediction, prediction under
@@ -130,6 +132,52 @@ def test_the_loss_of_an_untargeted_attack_is_to_rise() -> None:
     assert "of the label, which is to rise" in check.detail
 
 
+@pytest.mark.parametrize("found", [1e-9, 0.9e-5])
+def test_a_small_loss_can_move_the_wrong_way_too(found: float) -> None:
+    # Clean cross entropy 1e-5, as that of a sure prediction: what it can lose is below 1e-3.
+    rows = [(0, 0, False, 9, -1, 1e-5, found, False), (0, 0, False, 9, -1, 1e-5, 2e-5, False)]
+    check = by_name(attack_report(records(rows).drop(columns="target"), ATTACK))[LOSS]
+    assert check.figure == 1 / 2
+    same = [(0, 0, False, 9, -1, 1e-5, 1e-5 + 1e-8, False)]
+    check = by_name(attack_report(records(same).drop(columns="target"), ATTACK))[LOSS]
+    assert check.figure == 0
+
+
+def test_a_loss_that_never_came_nearer() -> None:
+    # Returned is the clean picture, so that the loss at the end says nothing.
+    rows = [
+        (0, 5, True, 3, 3, 0.5, 2.0, False),
+        (0, 0, False, 9, -1, 0.5, 0.5, False),
+        (0, 0, False, 9, -1, 0.5, 0.5, False),
+        (3, 3, True, 0, 0, 0.5, 0.5, False),  # not attacked
+    ]
+    few = records(rows, loss_stuck=[True, True, False, True]).drop(columns="target")
+    check = by_name(attack_report(few, ATTACK))[LOSS]
+    assert (check.figure, check.verdict) == (1 / 3, "warn")
+    assert "1 of 3 pictures resisted, and some run never came nearer" in check.detail
+    unknown = few.drop(columns=["attack_loss", "clean_loss"])
+    assert by_name(attack_report(unknown, ATTACK))[LOSS].figure == 1 / 3
+
+
+def test_pictures_that_no_gradient_has_broken() -> None:
+    traits = AttackTraits(eps=0.06, gradient_free_part=True)
+    assert NO_GRADIENT not in by_name(attack_report(records(), ATTACK))
+    assert by_name(attack_report(records(), traits))[NO_GRADIENT].verdict == "not checked"
+    broken_by = [1, 1, 4, -1, -1, -1, 2, 0, 4, 1]
+    found = records(broken_by=broken_by, broken_without_gradients=[n == 4 for n in broken_by])
+    check = by_name(attack_report(found, traits))[NO_GRADIENT]
+    assert (check.figure, check.verdict) == (2 / 10, "warn")
+    assert check.detail == "2 of 10 pictures (3 by part 1, 1 by part 2, 2 by part 4)."
+
+
+def test_a_success_beyond_a_radius_is_none_within() -> None:
+    # Of the ten pictures 5 and 6 resist; 7, 8 and 9 were wrong before the attack.
+    found = records(l2=[0.1, 0.2, 0.3] + 7 * [0.0])
+    expected = [False, True, True, False, True, True, False, False, False, False]
+    assert resists_within(found, "l2", 0.15).tolist() == expected
+    assert (resists_within(found, "l2", 1.0) == strictly_accurate(found)).all()
+
+
 def test_a_converged_attack_passes() -> None:
     rows = [(0, 5, True, 3, 3, 1.0, 0.5, False)] * 5 + [(0, 0, False, 10, -1, 1, 0.5, False)]
     checks = by_name(attack_report(records(rows), ATTACK))
@@ -204,9 +252,10 @@ def test_above_the_threshold_is_a_warning(figure: float | None, verdict: str) ->
 def test_every_rule_needs_traits_that_there_are() -> None:
     known = {name for name in dir(AttackTraits()) if not name.startswith("_")}
     assert {name for rule in rules().values() for name in rule.needs} <= known
-    assert all(rule.applies_to(ATTACK) for rule in rules().values())
+    whole = AttackTraits(eps=0.06, gradient_free_part=True)
+    assert all(rule.applies_to(whole) for rule in rules().values())
 
 
 def test_every_rule_has_a_paper_and_says_what_its_figure_means() -> None:
     assert all("arXiv:" in rule.paper and "threshold" in rule.meaning for rule in rules().values())
-    assert len(rules()) == 10
+    assert len(rules()) == 11

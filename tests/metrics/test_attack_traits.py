@@ -26,8 +26,5 @@ def test_no_attack_has_no_traits() -> None:
 def test_what_follows_from_them() -> None:
     assert not AttackTraits().bounded
     assert AttackTraits(eps=0.0).bounded
-    assert AttackTraits().gradients_alone
-    assert not AttackTraits(needs_gradients=False).gradients_alone
-    assert not AttackTraits(gradient_free_part=True).gradients_alone
     assert AttackTraits().iterative
     assert not AttackTraits(steps_key="").iterative

@@ -173,9 +173,8 @@ class APGD:
         Returns:
             The first misclassified iterate of a success, else the clean image, as the authors do.
             `iterations`: over all runs. `columns`: `attack_loss` float32, cross entropy to the
-            label of the returned image; `runs` int64, how many were made; `zero_gradient` bool, at
-            the start of a run the gradient gave no direction; `steps_without_gradient` int64, at
-            how many steps it gave none.
+            label of the returned image; `runs` int64, how many were made; and what `GradientWatch`
+            has seen.
 
         Raises:
             ImageError: a pixel is outside [0, 1], a logit NaN, or a gradient not finite.
@@ -287,6 +286,7 @@ class _Run:
             *(history, starts, zeros, starts, zeros, yes),
         )
         losses = self._evaluate(state, 0)
+        self.found.watch.compare(state.rows, torch.zeros_like(losses, dtype=torch.bool), True)
         state.best_losses = state.checked_losses = losses
         state.best_gradients = state.gradients
         for step in range(1, self.attack.iterations + 1):
@@ -353,6 +353,7 @@ class _Run:
     def _remember(self, state: _State, losses: Tensor, step: int) -> None:
         state.history[:, step] = losses
         higher = losses > state.best_losses
+        self.found.watch.compare(state.rows, higher)
         pixels = higher[:, None, None, None]
         state.best = torch.where(pixels, state.iterates, state.best)
         state.best_gradients = torch.where(pixels, state.gradients, state.best_gradients)

@@ -146,7 +146,9 @@ class AutoAttack:
         Returns:
             The picture of a success that was found first, else what the last attack returned.
             `iterations`: the sum over the attacks that saw the image. `columns`: `broken_by` int64,
-            0 misclassified anyway, 1 to 4 the attack that succeeded, -1 none did.
+            0 misclassified anyway, 1 to 4 the attack that succeeded, -1 none did;
+            `broken_without_gradients` bool, it was one that asks for none; and over all attacks
+            `zero_gradient` and `loss_stuck` (of any), `steps_without_gradient` (the sum).
 
         Raises:
             ImageError: a pixel is outside [0, 1], a logit NaN, or a result outside the ball.
@@ -160,6 +162,12 @@ class AutoAttack:
         found = images.clone()
         iterations = torch.zeros_like(labels)
         broken_by = torch.where(wrong, NOT_ATTACKED, ROBUST)
+        columns = {
+            "zero_gradient": torch.zeros_like(wrong),
+            "loss_stuck": torch.zeros_like(wrong),
+            "steps_without_gradient": torch.zeros_like(labels),
+            "broken_without_gradients": torch.zeros_like(wrong),
+        }
         for number, attack in enumerate(self.attacks, start=1):
             left = (broken_by == ROBUST).nonzero().flatten()
             if not len(left):
@@ -168,8 +176,13 @@ class AutoAttack:
             result = self._on(fitting, classifier, images, labels, seeds, left)
             found[left] = result.images
             iterations[left] += result.iterations
-            broken_by[left[result.succeeded]] = number
-        return AttackResult(found, broken_by != ROBUST, iterations, {"broken_by": broken_by})
+            broken = left[result.succeeded]
+            broken_by[broken] = number
+            columns["broken_without_gradients"][broken] = not attack.needs_gradients
+            for name in columns.keys() & result.columns.keys():
+                columns[name][left] += result.columns[name]
+        columns["broken_by"] = broken_by
+        return AttackResult(found, broken_by != ROBUST, iterations, columns)
 
     def _on(
         self,

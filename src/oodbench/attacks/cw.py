@@ -27,6 +27,10 @@ _STATE = 8
 """Tensors of an image's size that the descent keeps for each image, temporary ones included."""
 
 
+_SMALLEST_FOR_ADAM = 1e-8
+"""What Adam adds to a gradient's own scale: a smaller one is less than a step."""
+
+
 class CarliniWagnerL2:
     """Adam on ||x' - x||^2 + c max(margin, -kappa), x' = (tanh(w) + 1) / 2.
 
@@ -90,9 +94,8 @@ class CarliniWagnerL2:
         Returns:
             Of each image the misclassified iterate that is nearest to it; the clean image where
             there is none, and where that is misclassified itself, after 0 iterations. `iterations`:
-            until that iterate, or all. `columns`: `zero_gradient` bool, the first gradient of the
-            margin was 0; `steps_without_gradient` int64, at how many steps it was, while the
-            prediction was right.
+            until that iterate, or all. `columns`: what `GradientWatch` has seen of the margin's
+            gradient, while the prediction was right.
 
         Raises:
             ImageError: a pixel is outside [0, 1], a logit NaN, or a gradient not finite.
@@ -101,7 +104,7 @@ class CarliniWagnerL2:
         found = images.clone()
         distances = torch.full((len(images),), math.inf, dtype=images.dtype, device=images.device)
         iterations = torch.zeros_like(labels)
-        watch = GradientWatch(largest, labels)
+        watch = GradientWatch(_size_for_adam, labels)
         with self.access.open(classifier, images) as passes:
             for rows in passes.groups(images):
                 logits = passes.logits(images[rows])
@@ -134,6 +137,7 @@ class CarliniWagnerL2:
             leads = margins(logits, labels[rows[places]]).clamp(min=-self.kappa)
             return self.c * leads, [True] * len(logits)
 
+        first = clean.new_zeros(())
         for step in range(self.iterations):
             with torch.enable_grad():
                 iterates = (torch.tanh(variables) + 1) / 2
@@ -142,6 +146,8 @@ class CarliniWagnerL2:
                 # Of a misclassified picture the margin may be clamped: no gradient is wanted.
                 bad = watch.see(rows, passed.gradients, step == 0, ~wrong)
                 self._refuse_no_numbers(passed, bad, rows, len(images), step)
+                first = passed.values if step == 0 else first
+                watch.compare(rows, passed.values < first, step == 0)
                 squares = (iterates - clean).square().flatten(1).sum(1)
                 # Through the network by its gradient, which may have come in parts.
                 cost = squares.sum() + (passed.gradients * iterates).sum()
@@ -163,3 +169,9 @@ class CarliniWagnerL2:
             refuse_nan(passed.logits, rows, count, step)
         if any(no_gradient):
             refuse_bad_gradients(bad, rows, count, step)
+
+
+def _size_for_adam(gradients: Tensor) -> Tensor:
+    """The largest absolute value of each image `(N,)`, 0 where it is too small for a step."""
+    sizes = largest(gradients)
+    return sizes.masked_fill(sizes < _SMALLEST_FOR_ADAM, 0.0)

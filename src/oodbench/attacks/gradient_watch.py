@@ -9,12 +9,22 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+_LEAST_SHARE = 0.1
+"""Share of a picture's values in which a gradient must not be 0: a network that looks at fewer of
+them is rarer than a gradient that was rounded, or taken away but for a few."""
+
+
+def is_sparse(gradients: Tensor) -> Tensor:
+    """bool `(N,)`, whether gradients `(N, C, H, W)` are 0 nearly everywhere."""
+    return (gradients != 0).flatten(1).float().mean(1) < _LEAST_SHARE
+
 
 class GradientWatch:
     """Of one batch; the device is not waited for.
 
     Attributes:
-        zero_at_start: bool `(N,)`, the gradient gave no direction at the start of a run.
+        zero_at_start: bool `(N,)`, the gradient gave no direction at the start of a run, or was 0
+            nearly everywhere.
         steps_without: int64 `(N,)`, steps at which it gave none.
     """
 
@@ -29,12 +39,14 @@ class GradientWatch:
         self._size = size
         self.zero_at_start = torch.zeros_like(labels, dtype=torch.bool)
         self.steps_without = torch.zeros_like(labels)
+        self._stuck_before = torch.zeros_like(self.zero_at_start)
+        self._stuck_now = torch.zeros_like(self.zero_at_start)
 
     def see(
         self,
         positions: Tensor,
         gradients: Tensor,
-        starts: Tensor | bool,
+        starts: Tensor | bool = False,
         wanted: Tensor | bool = True,
     ) -> Tensor:
         """Note the gradients of some images.
@@ -51,12 +63,32 @@ class GradientWatch:
         sizes = self._size(gradients)
         none = (sizes == 0) & wanted
         self.steps_without[positions] += none
-        self.zero_at_start[positions] = self.zero_at_start[positions] | (none & starts)
+        if starts is not False:
+            none = (none | (is_sparse(gradients) & wanted)) & starts
+            self.zero_at_start[positions] = self.zero_at_start[positions] | none
         return ~sizes.isfinite()
 
+    @property
+    def stuck(self) -> Tensor:
+        """bool `(N,)`, of some run no iterate came nearer to the goal in loss than its start."""
+        return self._stuck_before | self._stuck_now
+
+    def compare(self, positions: Tensor, nearer: Tensor, starts: Tensor | bool = False) -> None:
+        """Note whether the iterates of some images came nearer to the goal than their run's start.
+
+        Args:
+            positions: int64 `(k,)`.
+            nearer: bool `(k,)`; not looked at where a run begins.
+            starts: whether one does, of all of them or bool `(k,)`.
+        """
+        before, now = self._stuck_before[positions], self._stuck_now[positions]
+        self._stuck_before[positions] = before | (now & starts)
+        self._stuck_now[positions] = (now & ~nearer) | starts
+
     def columns(self) -> dict[str, Tensor]:
-        """For the records: `zero_gradient` and `steps_without_gradient`."""
+        """For the records: `zero_gradient`, `steps_without_gradient`, `loss_stuck`."""
         return {
             "zero_gradient": self.zero_at_start,
             "steps_without_gradient": self.steps_without,
+            "loss_stuck": self.stuck,
         }

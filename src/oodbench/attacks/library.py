@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +29,21 @@ STATE = 8
 
 _ROUNDING = 1e-5
 """Share of the radius by which a length computed by a library in float32 may exceed it."""
+
+
+class _Made(NamedTuple):
+    """What a library made of a batch: pictures `(N, C, H, W)`, and `(N,)` of each.
+
+    Attributes:
+        zero_gradient: all its gradients were 0 (nearly) everywhere.
+        passes_without: int64, how many were too small, where most were.
+        stuck: nothing that was tried came nearer to the goal in loss.
+    """
+
+    images: Tensor
+    zero_gradient: Tensor
+    passes_without: Tensor
+    stuck: Tensor
 
 
 class LibraryAttack(ABC):
@@ -106,7 +122,10 @@ class LibraryAttack(ABC):
             The picture of a success, else that of the last run. `iterations` is the same for all
             images of as many runs. `columns`: `attack_loss` float32, cross entropy to the target,
             or to the label if there is none; `target` int64, if there is one; where it needs
-            gradients `zero_gradient` bool, all that came from the network in a run were 0.
+            gradients `zero_gradient` bool, all that came from the network in a run were 0 (nearly)
+            everywhere, `steps_without_gradient` int64, how often they were too small, if most
+            were, and `loss_stuck` bool, no picture that was tried in a run was nearer to the goal
+            in loss than the first one.
 
         Raises:
             AttackError: an image is outside [0, 1], before or after; a gradient is not finite; a
@@ -119,16 +138,20 @@ class LibraryAttack(ABC):
             goal = self._goal(passes, images, labels, seeds)
             everything = torch.arange(len(images), device=images.device)
             runs = torch.zeros_like(labels)
-            found, zero = images.clone(), torch.zeros_like(labels, dtype=torch.bool)
+            found = images.clone()
+            zero = torch.zeros_like(labels, dtype=torch.bool)
+            without, stuck = torch.zeros_like(labels), zero.clone()
             left = everything if goal.left_out is None else (~goal.left_out).nonzero().flatten()
             logits = None
             for run in range(1 if goal.targets is None else goal.targets.shape[1]):
                 if not len(left):
                     break
                 runs[left] = run
-                self._pursue(
-                    passes, left, images, goal.pursued(left, runs[left]), seeds, found, zero
-                )
+                made = self._pursue(passes, left, images, goal.pursued(left, runs[left]), seeds)
+                found[left] = made.images
+                zero[left] |= made.zero_gradient
+                without[left] += made.passes_without
+                stuck[left] |= made.stuck
                 if logits is None:
                     logits = passes.logits(found)
                 else:
@@ -140,7 +163,11 @@ class LibraryAttack(ABC):
         losses = F.cross_entropy(logits, pursued, reduction="none")
         columns = {"attack_loss": losses.float(), **goal.columns(everything, runs)}
         if self.needs_gradients:
-            columns["zero_gradient"] = zero
+            columns |= {
+                "zero_gradient": zero,
+                "steps_without_gradient": without,
+                "loss_stuck": stuck,
+            }
         iterations = (runs + 1) * self._iterations
         if goal.left_out is not None:
             iterations = iterations.masked_fill(goal.left_out, 0)
@@ -155,31 +182,21 @@ class LibraryAttack(ABC):
         return self.choice.goal(passes.logits(images), labels, generators_of(images, seeds))
 
     def _pursue(
-        self,
-        passes: Passes,
-        rows: Tensor,
-        images: Tensor,
-        classes: Tensor,
-        seeds: list[int],
-        found: Tensor,
-        zero: Tensor,
-    ) -> None:
+        self, passes: Passes, rows: Tensor, images: Tensor, classes: Tensor, seeds: list[int]
+    ) -> _Made:
         """One run of the images at `rows`, whose goals are `classes` `(k,)`."""
         places = rows.tolist()
         own = [seeds[place] for place in places]
         try:
-            made, unmoved = self._adversarial(passes, images[rows], classes, own)
+            return self._adversarial(passes, images[rows], classes, own)
         except ImageError as error:
             raise error.among(places, len(images)) from error
-        found[rows] = made
-        zero[rows] |= unmoved
 
     def _adversarial(
         self, passes: Passes, images: Tensor, classes: Tensor, seeds: list[int]
-    ) -> tuple[Tensor, Tensor]:
-        """The library's pictures `(N, C, H, W)`, and of which all gradients were 0, bool `(N,)`."""
+    ) -> _Made:
 
-        def attacked(part: Tensor, places: slice) -> tuple[Tensor, Tensor]:
+        def attacked(part: Tensor, places: slice) -> _Made:
             own = seeds[places]
             try:
                 return self._run(passes.network, part, classes[places], own)
@@ -188,7 +205,7 @@ class LibraryAttack(ABC):
             except ImageError as error:
                 raise error.among(list(range(len(images)))[places], len(images)) from error
 
-        def single(part: Tensor, places: slice, row: int) -> tuple[Tensor, Tensor]:
+        def single(part: Tensor, places: slice, row: int) -> _Made:
             place = places.start + row
             one = slice(place, place + 1)
             try:
@@ -196,22 +213,24 @@ class LibraryAttack(ABC):
             except ImageError as error:
                 raise error.among([place], len(images)) from error
 
-        made, zero = _joined(passes.in_parts(images, attacked))
-        return self._without_rounding(made, images), zero
+        made = _joined(passes.in_parts(images, attacked))
+        return made._replace(images=self._without_rounding(made.images, images))
 
-    def _run(
-        self, network: nn.Module, images: Tensor, classes: Tensor, seeds: list[int]
-    ) -> tuple[Tensor, Tensor]:
+    def _run(self, network: nn.Module, images: Tensor, classes: Tensor, seeds: list[int]) -> _Made:
         watched = WatchedNetwork(
-            network, len(images), images.dtype, needs_gradients=self.needs_gradients
+            network,
+            classes,
+            images.dtype,
+            targeted=self.targeted,
+            needs_gradients=self.needs_gradients,
         )
         with torch.enable_grad(), PerImageRandomness(seeds):
             adversarial = self.attack_batch(watched, images.clone(), classes.clone())
         if any(module.training for module in network.modules()):
             network.eval()
             raise AttackError(f"attack {self.name} left the network in training mode")
-        zero = torch.tensor(watched.zero_gradient, device=images.device)
-        return adversarial.detach().to(images.dtype), zero
+        pictures = adversarial.detach().to(images.dtype)
+        return _Made(pictures, watched.zero_gradient, watched.passes_without, watched.stuck)
 
     def _without_rounding(self, made: Tensor, clean: Tensor) -> Tensor:
         """Within [0, 1] and the ball where no more than rounding is outside.
@@ -228,9 +247,8 @@ class LibraryAttack(ABC):
         return torch.where(rounded[:, None, None, None], within, made)
 
 
-def _joined(parts: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    images, flags = zip(*parts, strict=True)
-    return torch.cat(images), torch.cat(flags)
+def _joined(parts: Iterable[_Made]) -> _Made:
+    return _Made(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
 
 def refuse_unknown_arguments(given: Iterable[str], known: list[str]) -> None:

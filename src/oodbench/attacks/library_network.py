@@ -4,10 +4,15 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oodbench.attacks.balls import largest
 from oodbench.attacks.checks import ImageError, gradient_complaint, refuse_without_gradients
+from oodbench.attacks.gradient_watch import is_sparse
+
+_SMALLEST = 1e-8
+"""What Adam, and attacks that divide by a gradient, add to it."""
 
 
 class UnknownImageError(Exception):
@@ -25,29 +30,57 @@ class WatchedNetwork(nn.Module):
     """
 
     def __init__(
-        self, network: nn.Module, count: int, dtype: torch.dtype, *, needs_gradients: bool
+        self,
+        network: nn.Module,
+        classes: Tensor,
+        dtype: torch.dtype,
+        *,
+        targeted: bool,
+        needs_gradients: bool,
     ) -> None:
         """Wrap it.
 
         Args:
             network: images in [0, 1] -> logits `(N, K)`.
-            count: images of the batch.
+            classes: int64 `(N,)` of the batch, the targets of a targeted attack, else the labels.
+            targeted: the attack wants these classes, or any other.
             dtype: of the pictures that the network takes.
             needs_gradients: refuse logits without.
         """
         super().__init__()
         self.network = network
         self.eval()
-        self._count = count
+        self._count = len(classes)
+        self._classes = classes
+        self._sign = 1 if targeted else -1
+        self._first: Tensor | None = None
+        self._nearest: Tensor | None = None
         self._dtype = dtype
         self._needs_gradients = needs_gradients
         self._backward_passes = 0
-        self._found_gradient = [False] * count
+        self._with_gradient = torch.zeros_like(classes)
+        self._with_large_gradient = torch.zeros_like(classes)
 
     @property
-    def zero_gradient(self) -> list[bool]:
-        """Of which images gradients were asked for, all of which were 0 everywhere."""
-        return [self._backward_passes > 0 and not found for found in self._found_gradient]
+    def stuck(self) -> Tensor:
+        """bool `(N,)`, it is known that no later pass came nearer to the goal than the first."""
+        if self._first is None or self._nearest is None:
+            return torch.zeros_like(self._classes, dtype=torch.bool)
+        return self._nearest >= self._first
+
+    @property
+    def zero_gradient(self) -> Tensor:
+        """bool `(N,)`, gradients were asked for, and all of them were 0 (nearly) everywhere."""
+        return (self._with_gradient == 0) & (self._backward_passes > 0)
+
+    @property
+    def passes_without(self) -> Tensor:
+        """int64 `(N,)`, backward passes whose gradient was too small for an attack that scales it.
+
+        0 where it was large enough in most: of a class that the network lacks, it is always 0.
+        """
+        without = self._backward_passes - self._with_large_gradient
+        return torch.where(2 * without >= self._backward_passes, without, 0)
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of images `(k, C, H, W)`.
@@ -65,7 +98,18 @@ class WatchedNetwork(nn.Module):
         logits = torch.as_tensor(self.network(images.to(self._dtype))).to(images.dtype)
         if watched and self._needs_gradients:
             refuse_without_gradients(logits)
+        if len(logits) == self._count:
+            self._compare(logits.detach())
         return logits
+
+    def _compare(self, logits: Tensor) -> None:
+        """Note the losses of the whole batch, of which what is low is near the goal."""
+        values = self._sign * F.cross_entropy(logits, self._classes, reduction="none")
+        if self._first is None:
+            self._first = values
+        else:
+            nearest = values if self._nearest is None else self._nearest
+            self._nearest = torch.minimum(nearest, values)
 
     def _see(self, gradients: Tensor) -> None:
         """Note gradients `(k, C, H, W)`.
@@ -82,6 +126,7 @@ class WatchedNetwork(nn.Module):
                 raise UnknownImageError
             raise ImageError(bad[0], self._count, gradient_complaint(self._backward_passes))
         self._backward_passes += 1
-        found = [size > 0 for size in sizes]
-        now = found if same else [any(found)] * self._count
-        self._found_gradient = [a or b for a, b in zip(self._found_gradient, now, strict=True)]
+        found = ~is_sparse(gradients.detach())
+        large = found & (torch.tensor(sizes, device=found.device) >= _SMALLEST)
+        self._with_gradient += found if same else found.any()
+        self._with_large_gradient += large if same else large.any()

@@ -124,6 +124,7 @@ class Descent:
         wrong = logits.argmax(1) != goal.labels
         self.first_errors = torch.where(wrong, 0, torch.full_like(self.positions, NEVER))
         self.watch = GradientWatch(rules.ball.size, self.positions)
+        self.start_values = torch.zeros_like(self.losses)
         settled = self.succeeded if goal.left_out is None else self.succeeded | goal.left_out
         (settled_flags,) = to_host(settled)
         self.waiting = deque(
@@ -139,9 +140,8 @@ class Descent:
             closest in loss. `columns`: `attack_loss` float32, cross entropy of these images to the
             target, or to the label if there is none; `first_error` int64, iterations until another
             class than the label was predicted, whatever the goal is (0: of the clean image; -1:
-            never); `zero_gradient` bool, at the start of a run the gradient gave no direction;
-            `steps_without_gradient` int64, at how many steps it gave none; and what the goal adds:
-            `target` int64, of the returned image's run, and `left_out` bool, see `Goal.columns`.
+            never); what `GradientWatch` has seen; and what the goal adds: `target` int64, of the
+            returned image's run, and `left_out` bool, see `Goal.columns`.
 
         Raises:
             ImageError: the network gave NaN, or a gradient that is not finite.
@@ -163,6 +163,7 @@ class Descent:
             slots = self._refilled(slots)
             passed, hits = self._pass(slots)
             self._note_errors(slots, passed)
+            self._note_values(slots, passed)
             done = [place for place, wanted in enumerate(passed.wanted) if not wanted]
             if done:
                 self._finish(slots, passed, done)
@@ -248,6 +249,13 @@ class Descent:
         taken = self.iterations[positions] + steps
         self.first_errors[positions] = torch.where(first, taken, before)
 
+    def _note_values(self, slots: _Slots, passed: Passed) -> None:
+        """Whether an iterate's loss is nearer to the goal than that of its run's start."""
+        positions, _, steps, _, _ = slots.table
+        before = torch.where(steps == 0, passed.values, self.start_values[positions])
+        self.start_values[positions] = before
+        self.watch.compare(positions, passed.values < before, steps == 0)
+
     def _finish(self, slots: _Slots, passed: Passed, done: list[int]) -> None:
         """Record the images at these places in the results."""
         at = rows_at(done, len(slots), self.images.device)
@@ -270,7 +278,8 @@ class Descent:
 
     def _stepped(self, slots: _Slots, gradients: Tensor) -> _Slots:
         positions, runs, steps, nan, bad = slots.table
-        begins = self.watch.see(positions, gradients, steps == 0) & (bad == NEVER)
+        starts = steps == 0 if any(slot.step == 0 for slot in slots.known) else False
+        begins = self.watch.see(positions, gradients, starts) & (bad == NEVER)
         bad = torch.where(begins, steps, bad)
         moved = slots.iterates - self.rules.step_size * self.rules.ball.direction(gradients)
         clean = self.images[positions]

@@ -21,13 +21,17 @@ Flags = NDArray[np.bool_]
 COLUMNS = (
     *("image", "frame", "label", "prediction", "clean_prediction", "clean_loss"),
     *("attack_succeeded", "attack_contradicted", "attack_iterations", "attack_loss", "target"),
-    *("first_error", "zero_gradient", "steps_without_gradient", "left_out"),
+    *("first_error", "zero_gradient", "steps_without_gradient", "loss_stuck", "left_out"),
+    *("broken_by", "broken_without_gradients", "linf", "l2"),
 )
 """Columns that a report uses, where the attack records them."""
 
 _NEVER = np.iinfo(np.int64).max
 _LOSS_TOLERANCE = 1e-3
-"""Change of a cross entropy that rounding may explain."""
+"""Change of a cross entropy that rounding may explain; of a small one it is a share of it."""
+_LOSS_SHARE = 0.01
+_LOSS_ROUNDING = 3e-7
+"""Of a cross entropy near 0 in single precision."""
 _ROUNDING = 1e-9
 """A figure is the difference of two shares; one of 0.01 may be stored a little larger."""
 _POINTS = 100
@@ -172,6 +176,7 @@ def _findings(records: pd.DataFrame, traits: AttackTraits) -> dict[str, Finding]
         "still falling at the last iteration": _still_falling(records, traits),
         "loss moved the wrong way": _wrong_way(records),
         "gradient of zero": _zero_gradient(records),
+        "broken without gradients alone": _broken_without_gradients(records),
         "failures that are misclassified anyway": _misclassified_anyway(records),
         "successes that the scored prediction contradicts": _contradicted(records),
     }
@@ -206,6 +211,18 @@ def strictly_accurate(records: pd.DataFrame) -> Flags:
     if "first_error" in records:
         flags &= records["first_error"].to_numpy() < 0
     return flags
+
+
+def resists_within(records: pd.DataFrame, norm: str, radius: float) -> Flags:
+    """`strictly_accurate`, where a success further from the clean picture than a radius is none.
+
+    Args:
+        records: of an attack without a radius, with the distances `linf` and `l2`.
+        norm: linf or l2.
+        radius: in [0, 1] pixel units.
+    """
+    clean = records["clean_prediction"].to_numpy() == records["label"].to_numpy()
+    return np.asarray(clean & (strictly_accurate(records) | (records[norm].to_numpy() > radius)))
 
 
 def wrong_after(records: pd.DataFrame, *, strict: bool = False) -> NDArray[np.int64]:
@@ -253,18 +270,37 @@ def _still_falling(records: pd.DataFrame, traits: AttackTraits) -> Finding:
 
 
 def _wrong_way(records: pd.DataFrame) -> Finding:
-    if not {"attack_loss", "clean_loss"} <= set(records):
+    ended = {"attack_loss", "clean_loss"} <= set(records)
+    if not ended and "loss_stuck" not in records:
         return Finding(None, "The attack records no loss, or the run was made before it did.")
     attacked = records[records["attack_iterations"] > 0]
     if attacked.empty:
         return _nothing_attacked()
+    wrong = np.zeros(len(attacked), dtype=bool)
+    details = []
+    if ended:
+        further, of = _ended_further(attacked)
+        wrong |= further
+        details.append(f"{_counted(further)}; cross entropy {of}")
+    if "loss_stuck" in records:
+        failed = ~attacked["attack_succeeded"].to_numpy(dtype=bool)
+        stuck = failed & attacked["loss_stuck"].to_numpy(dtype=bool)
+        wrong |= stuck
+        details.append(f"{_counted(stuck)} resisted, and some run never came nearer than its start")
+    return Finding(float(wrong.mean()), f"{'. '.join(details)}.")
+
+
+def _ended_further(attacked: pd.DataFrame) -> tuple[Flags, str]:
+    """Whether the cross entropy ended further from the goal than the clean picture's, and of what.
+
+    That of a sure prediction is small, and so is what it can lose.
+    """
     clean = attacked["clean_loss"].to_numpy(dtype=np.float64)
     found = attacked["attack_loss"].to_numpy(dtype=np.float64)
-    if "target" in records:
-        wrong, of = found > clean + _LOSS_TOLERANCE, "of the target, which is to fall"
-    else:
-        wrong, of = found < clean - _LOSS_TOLERANCE, "of the label, which is to rise"
-    return Finding(float(wrong.mean()), f"{_counted(wrong)}; cross entropy {of}.")
+    tolerance = np.minimum(_LOSS_TOLERANCE, _LOSS_SHARE * clean) + _LOSS_ROUNDING
+    if "target" in attacked:
+        return found > clean + tolerance, "of the target, which is to fall"
+    return found < clean - tolerance, "of the label, which is to rise"
 
 
 def _zero_gradient(records: pd.DataFrame) -> Finding:
@@ -280,6 +316,15 @@ def _zero_gradient(records: pd.DataFrame) -> Finding:
         later = ~first & failed & (attacked["steps_without_gradient"].to_numpy() > 0)
     more = f"; at a later step of {int(later.sum())} more that resisted" if later.any() else ""
     return Finding(float((first | later).mean()), f"{_counted(first)} at the first step{more}.")
+
+
+def _broken_without_gradients(records: pd.DataFrame) -> Finding:
+    if "broken_without_gradients" not in records:
+        return Finding(None, "The run was made before it was recorded.")
+    flags = records["broken_without_gradients"].to_numpy(dtype=bool)
+    parts = records["broken_by"].value_counts() if "broken_by" in records else pd.Series(dtype=int)
+    counts = ", ".join(f"{parts[part]} by part {part}" for part in sorted(parts.index) if part > 0)
+    return Finding(float(flags.mean()), f"{_counted(flags)}{f' ({counts})' if counts else ''}.")
 
 
 def _misclassified_anyway(records: pd.DataFrame) -> Finding:

@@ -44,11 +44,6 @@ class AttackTraits:
         return self.eps is not None
 
     @property
-    def gradients_alone(self) -> bool:
-        """Whether gradients are all that it goes by."""
-        return self.needs_gradients and not self.gradient_free_part
-
-    @property
     def iterative(self) -> bool:
         """Whether it can be given more steps."""
         return self.steps_key != ""

@@ -37,6 +37,7 @@ def attacked_run(
     """A run on a picture a letter; small ones are lost in the second of 10 iterations."""
     succeeded = [letter.islower() for letter in kept]
     n = len(kept)
+    more = {"l2": changed.pop("l2")} if "l2" in changed else {}
     result = run_result(
         changed.pop("model", "m"),
         "adversarial",
@@ -67,6 +68,7 @@ def attacked_run(
         "attack_loss": [1.0] * n,
         "attack_succeeded": succeeded,
         "attack_iterations": [2 if lost else 10 for lost in succeeded],
+        **more,
     }
     store_records(folder, "", columns)
     return replace(result, directory=folder)
@@ -282,7 +284,7 @@ def test_what_is_called_square_is_not_taken_for_ours(
     assert EPS not in checks(runs, of=1)
 
 
-def test_an_attack_that_tries_something_without_gradients_needs_no_second_run(
+def test_an_attack_that_tries_something_without_gradients_asks_for_no_second_run(
     tmp_path: Path,
 ) -> None:
     target = "oodbench.attacks.autoattack.AutoAttack"
@@ -293,6 +295,23 @@ def test_an_attack_that_tries_something_without_gradients_needs_no_second_run(
     assert checks([run, more])[MORE].figure == 1.0
     other = attacked_run(tmp_path, "ab", attack={**attack, "queries": 50}, key="3")
     assert checks([run, other])[MORE].verdict == "not checked"
+    # But where there is one it is set against it.
+    square = attacked_run(tmp_path, "Ab", attack={**SQUARE, "eps": 0.02}, key="4")
+    assert checks([run, other, square])[FREE].figure == 1 / 2
+
+
+def test_what_an_attack_without_a_radius_found_within_that_of_another(tmp_path: Path) -> None:
+    attack = {"_target_": "oodbench.attacks.cw.CarliniWagnerL2", "name": "cw_l2", "iterations": 9}
+    run = attacked_run(tmp_path, "ABcd", attack=attack, l2=[0, 0, 0.4, 2.0])
+    missing = checks([run])[FREE]
+    assert missing.verdict == "not checked"
+    assert " attack=square attack.norm=l2 attack.eps=3.0 " in missing.command
+    # Within 0.5 it has broken c alone; the other one a and c.
+    square = {**SQUARE, "norm": "l2", "eps": 0.5}
+    other = attacked_run(tmp_path, "aBcD", attack=square, key="2")
+    assert checks([run, other])[FREE].figure == 1 / 4
+    elsewhere = attacked_run(tmp_path, "abcd", attack={**SQUARE, "eps": 0.5}, key="3")
+    assert checks([run, elsewhere])[FREE].verdict == "not checked"
 
 
 def test_steps_are_looked_for_where_the_attack_says(tmp_path: Path) -> None:

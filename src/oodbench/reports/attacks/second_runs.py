@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 from oodbench.metrics.adversarial import accurate, attacked_only
 from oodbench.metrics.attack_checks import (
     Check,
     Finding,
     Rule,
     judged,
+    resists_within,
     rules,
     strictly_accurate,
 )
@@ -25,6 +30,9 @@ _PICTURES = 1000
 
 Field = tuple[tuple[str, ...], Any]
 """Keys that lead to a value of the attack's config, and the value."""
+
+_USUAL_RADIUS = {"linf": "8/255", "l2": 3.0}
+"""Of attacks on ImageNet, for a run to compare with one that has none."""
 
 _NO_NUMBERS = ("name", "memory", "micro_batch")
 """Keys of an attack that do not change any number."""
@@ -89,8 +97,7 @@ def compare(
     checks = []
     for name, comparison in _COMPARISONS.items():
         rule = rules()[name]
-        words = comparison.missing(result, rule) if rule.applies_to(_traits(result)) else []
-        if not words:
+        if not rule.applies_to(_traits(result)):
             continue
         found = [
             _beside(result, other, read or read_attacked)
@@ -98,8 +105,11 @@ def compare(
             if _same_subject(result, other) and comparison.comparable(result, other)
         ]
         others = [other for other in found if other is not None]
-        missing = Finding(None, "There is no such run yet.", _command(result, words))
-        checks.append(judged(rule, comparison.find(result, others) if others else missing))
+        if others:
+            checks.append(judged(rule, comparison.find(result, others)))
+        elif words := comparison.missing(result, rule):
+            missing = Finding(None, "There is no such run yet.", _command(result, words))
+            checks.append(judged(rule, missing))
     return checks
 
 
@@ -114,10 +124,17 @@ def _beside(result: RunResult, other: RunResult, read: ReadRecords) -> Beside | 
         run=other,
         own=float(accurate(own).mean()),
         theirs=float(accurate(theirs).mean()),
-        own_strict=float(strictly_accurate(own).mean()),
+        own_strict=float(_resists(own, _traits(result), _traits(other)).mean()),
         theirs_strict=float(strictly_accurate(theirs).mean()),
         n=len(common),
     )
+
+
+def _resists(own: pd.DataFrame, traits: AttackTraits, others: AttackTraits) -> NDArray[np.bool_]:
+    """By the strict rule; under an attack without a radius within that of the other one."""
+    if traits.eps is None and others.eps is not None and others.norm in own:
+        return resists_within(own, others.norm, others.eps)
+    return strictly_accurate(own)
 
 
 def _same_subject(result: RunResult, other: RunResult) -> bool:
@@ -177,10 +194,10 @@ def _steps(run: RunResult) -> int | None:
 
 
 def _without_gradients(result: RunResult, other: RunResult) -> bool:
-    """At the same radius."""
+    """At the same radius, or at any where this attack has none."""
     own, theirs = _traits(result), _traits(other)
-    same = own.norm == theirs.norm and math.isclose(_eps(result), _eps(other))
-    return same and not theirs.needs_gradients
+    same = math.isclose(_eps(result), _eps(other)) if own.bounded else theirs.bounded
+    return same and own.norm == theirs.norm and not theirs.needs_gradients
 
 
 def _other_eps(result: RunResult, other: RunResult) -> bool:
@@ -260,7 +277,12 @@ def _of_steps(result: RunResult, other: Beside) -> str:
 
 
 def _other_attack_words(result: RunResult, rule: Rule) -> list[str]:
-    return rule.second_run.format(norm=_traits(result).norm, eps=_eps(result)).split()
+    """None of an attack with a part of this kind: that part has tried it."""
+    traits = _traits(result)
+    if traits.gradient_free_part:
+        return []
+    eps = _USUAL_RADIUS[traits.norm] if traits.eps is None else traits.eps
+    return rule.second_run.format(norm=traits.norm, eps=eps).split()
 
 
 def _eps_words(result: RunResult, rule: Rule) -> list[str]:
