@@ -80,6 +80,8 @@ class ModelConfig:
     arch: str | None = None
     repository: str | None = None
     """Hugging Face repository or folder of `model=transformers`."""
+    generic: str | None = None
+    """The shipped entry that makes a model of what its user names, where it is such a one."""
     network: dict[str, Any] = field(default_factory=dict)
     weights: WeightsConfig = field(default_factory=WeightsConfig)
 

@@ -62,6 +62,7 @@ def execute(plan: Plan) -> RunResult | None:
     """
     started = datetime.now(UTC)
     clock = time.monotonic()
+    words = difference(plan.run)  # before hours of work: it refuses what cannot be compared
     with Leases() as leases:
         if plan.weights.identity is None:
             _begin_anew(plan, leases)
@@ -70,7 +71,7 @@ def execute(plan: Plan) -> RunResult | None:
         remove_leftovers(plan.paths)
         computed = _compute_missing(plan, leases)
         _write_info(plan, started, time.monotonic() - clock, computed)
-        result = _settled(plan)
+        result = _settled(plan, words)
     if result is not None:
         _forget_failures(plan)
     return result
@@ -115,7 +116,7 @@ def _n_items(chunks: Sequence[Chunk]) -> int:
     return sum(chunk.stop - chunk.start for chunk in chunks)
 
 
-def _settled(plan: Plan) -> RunResult | None:
+def _settled(plan: Plan, words: Sequence[str]) -> RunResult | None:
     """Write the result once all chunks are there; None while those of other shards are missing.
 
     Another process may have written one meanwhile: the result is of all that either was asked for.
@@ -126,7 +127,7 @@ def _settled(plan: Plan) -> RunResult | None:
         if not all(is_whole(chunk, info, skips=skips) for chunk, info in infos):
             return None
         notes = sorted({info.note for _, info in infos if info and info.note})
-        result = _result(plan, [*_deep_note(plan, infos), *notes])
+        result = _result(plan, words, [*_deep_note(plan, infos), *notes])
         with locked(plan.paths.info):
             larger = covering(plan, stored_result(plan))
             if larger.counts == plan.counts:
@@ -164,7 +165,7 @@ def _deep_note(plan: Plan, infos: Sequence[tuple[Chunk, ChunkInfo | None]]) -> l
     return [depth.note(count, scale=plan.run.data.deep_pictures == "scale")] if count else []
 
 
-def _result(plan: Plan, found_notes: Sequence[str]) -> RunResult:
+def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> RunResult:
     run = plan.run
     traits = attack_traits(plan)
     published = run.benchmark.published_preprocessing.get(run.model.family)
@@ -188,7 +189,7 @@ def _result(plan: Plan, found_notes: Sequence[str]) -> RunResult:
         benchmark=run.benchmark.name,
         preprocessing=str(run.preprocessing["name"]),
         attack=str(run.attack["name"]),
-        difference=difference(run),
+        difference=list(words),
         status=status_of(splits, plan.missing_splits),
         demo=plan.demo,
         extension=bool(published and published.extension),
