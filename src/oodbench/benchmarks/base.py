@@ -44,6 +44,7 @@ class Split:
         n_items: number of items on disk.
         fingerprint: sha256 over the sorted relative paths and sizes.
         list_items: the items in the one order of all runs.
+        official: the benchmark is made of it; False for what is scored beside it where present.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Split:
     n_items: int
     fingerprint: str
     list_items: Callable[[], Sequence[Item]]
+    official: bool = True
 
 
 Readout = Callable[[NDArray[np.float32]], dict[str, NDArray[np.generic]]]

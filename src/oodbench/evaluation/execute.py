@@ -38,6 +38,7 @@ from oodbench.runs.difference import difference
 from oodbench.runs.done import covering, stored_result
 from oodbench.runs.key import dataset_fingerprint
 from oodbench.runs.leftovers import remove_leftovers
+from oodbench.runs.official_counts import expected_counts, totals
 from oodbench.runs.plan import Plan, decoders, unidentified_paths
 from oodbench.runs.records import ChunkInfo, chunk_files
 from oodbench.runs.results import RunResult, write_result
@@ -180,9 +181,11 @@ def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> Run
         },
     }
     scored = score_records(plan.benchmark, plan.paths.records, plan.counts, traits, key=plan.key)
-    expected = {split.name: split.n_expected for split in plan.splits}
+    expected = expected_counts(run.benchmark, plan.splits)
     splits = split_counts(plan.paths.records, plan.counts, expected, scored.n_read)
     _refuse_too_many_skipped(plan, splits)
+    official = [split.name for split in plan.splits if split.official]
+    n_images, n_expected = totals(splits, official, len(plan.missing_splits))
     return RunResult(
         key=plan.key,
         model=run.model.name,
@@ -194,8 +197,8 @@ def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> Run
         demo=plan.demo,
         extension=bool(published and published.extension),
         headline=plan.benchmark.headline,
-        n_images=sum(split["n"] for split in splits.values()),
-        n_expected=sum(split["n_expected"] for split in splits.values()),
+        n_images=n_images,
+        n_expected=n_expected,
         splits=splits,
         missing_splits=list(plan.missing_splits),
         notes=[*_notes(plan), *found_notes],

@@ -93,6 +93,7 @@ def build(product: Product, plan: GenerationPlan) -> None:
     start = perf_counter()
     try:
         manifest.claim(plan.out, product.command, own, versions)
+        manifest.keep_demo_mark(plan.source, plan.out)
         deep: set[str] = set()
         try:
             tasks = list(_tasks(product, plan, folders, maker))
