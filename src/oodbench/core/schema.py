@@ -17,6 +17,7 @@ from oodbench.core.budget import parse_budget
 from oodbench.core.checking import check_normalisation, merged, one_of, within
 from oodbench.core.errors import ConfigError
 from oodbench.core.names import check_name
+from oodbench.core.unread import model_file, refuse_unread
 
 FAMILIES = ("default", "tf_efficientnet")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
@@ -202,7 +203,7 @@ class WeightsDirectoryConfig:
 
     dir: str = MISSING
     file: str | None = None
-    """Weights file of `model=checkpoint`."""
+    """Weights file of the model, whichever it is: short for `model.weights.file`."""
     download: bool = True
 
 
@@ -250,7 +251,10 @@ def validate(config: DictConfig) -> RunConfig:
         raise ConfigError(f"no model: give model=NAME; available: {', '.join(shipped('model'))}")
     # Before anything is resolved: the published preprocessing is looked up by the family.
     one_of("model.family", str(config.model.family), FAMILIES)
+    file = model_file(config)
+    refuse_unread(config)
     run = merged(config, RunConfig)
+    run.model.weights.file = run.model.weights.file or file
     run.attack = with_fractions(run.attack)
     _check_values(run)
     return run
