@@ -67,6 +67,10 @@ def test_a_missing_file_is_missed_and_another_one_has_another_hash(tmp_path: Pat
             "weights.file=x.pth: not read: model.weights.random_seed=3 makes random weights: "
             "set one of them",
         ),
+        (
+            ["model=resnet50", "+attack.eps=0.1"],
+            "attack.eps=0.1: not read: attack=none is no attack; choose one: attack=NAME",
+        ),
     ],
 )
 def test_what_is_not_read_is_an_error(overrides: list[str], said: str) -> None:

@@ -17,7 +17,7 @@ from oodbench.core.budget import parse_budget
 from oodbench.core.checking import check_normalisation, merged, one_of, within
 from oodbench.core.errors import ConfigError
 from oodbench.core.names import check_name
-from oodbench.core.unread import model_file, refuse_unread
+from oodbench.core.unread import model_file, refuse_arguments_of_no_attack, refuse_unread
 
 FAMILIES = ("default", "tf_efficientnet")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
@@ -352,6 +352,7 @@ def _check_values(run: RunConfig) -> None:
             raise ConfigError(f"preprocessing.{name} is missing")
     if "name" not in run.attack:
         raise ConfigError("attack.name is missing")
+    refuse_arguments_of_no_attack(run.attack)
     check_name("model.name", run.model.name)
     check_name("benchmark.name", run.benchmark.name)
     check_name("preprocessing.name", run.preprocessing["name"])

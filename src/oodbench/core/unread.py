@@ -1,13 +1,14 @@
 """Keys of a model that are accepted and read by nothing: an error names what would work."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from oodbench.core.errors import ConfigError
+from oodbench.core.ids import TARGET
 
 PARAMETERS = ("arch", "repository", "timm_name")
 """Keys that only the rest of a model's config can read, as `${.arch}`."""
@@ -58,6 +59,23 @@ def refuse_unread(config: DictConfig) -> None:
     if seed is not None and file is not None:
         raise ConfigError(
             f"{FILE}={file}: not read: model.{SEED}={seed} makes random weights: set one of them"
+        )
+
+
+def refuse_arguments_of_no_attack(attack: Mapping[str, Any]) -> None:
+    """Refuse arguments of an attack where there is none.
+
+    Args:
+        attack: the resolved node.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    unread = sorted(attack.keys() - {"name"})
+    if TARGET not in attack and unread:
+        raise ConfigError(
+            f"attack.{unread[0]}={attack[unread[0]]}: not read: attack={attack['name']} is no "
+            "attack; choose one: attack=NAME"
         )
 
 

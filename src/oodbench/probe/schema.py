@@ -10,6 +10,7 @@ from oodbench.core.checking import at_least, merged, one_of, within
 from oodbench.core.errors import ConfigError
 from oodbench.core.names import check_name
 from oodbench.core.schema import LAYOUTS, PRECISIONS, ModelConfig, WeightsDirectoryConfig, shipped
+from oodbench.core.unread import model_file, refuse_unread
 from oodbench.preprocessing import INTERPOLATIONS
 
 AUGMENTATIONS = ("published", "none")
@@ -103,7 +104,10 @@ def validate_probe(config: DictConfig) -> ProbeConfig:
     """
     if OmegaConf.is_missing(config.model, "name") and not config.model.network:
         raise ConfigError(f"no model: give model=NAME; available: {', '.join(shipped('model'))}")
+    file = model_file(config)
+    refuse_unread(config)
     probe = merged(config, ProbeConfig)
+    probe.model.weights.file = probe.model.weights.file or file
     _check_values(probe)
     _check_recipe(probe.recipe)
     return probe
