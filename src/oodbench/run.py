@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import hydra
@@ -21,6 +22,7 @@ from oodbench.models.facts import bare_name_notice
 from oodbench.reports.text import describe
 from oodbench.runs.difference import difference
 from oodbench.runs.done import is_done
+from oodbench.runs.other_names import add_name
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, make_plan, unidentified_paths
 from oodbench.runs.results import RunFailure, write_failure
@@ -37,6 +39,8 @@ def run_cell(plan: Plan) -> Outcome:
         log.info("%s: done already: %s", plan.cell, plan.paths.directory)
         if result.preprocessing != plan.run.preprocessing["name"]:
             log.info("the same pixels as preprocessing=%s: one run", result.preprocessing)
+            with suppress(OSError):  # the run may be another user's
+                add_name(plan.paths, str(plan.run.preprocessing["name"]))
         return Outcome("skipped", plan.cell, describe(result))
     from oodbench.evaluation.execute import execute
 

@@ -50,7 +50,7 @@ def changed_leaves(key: str, ours: Node, theirs: Node) -> list[str]:
     """The leaves of one node that another one lacks or has otherwise, then those that it lacks.
 
     Args:
-        key: of both nodes, dotted.
+        key: of both nodes, dotted; "" where their leaves are keys of the config.
         ours, theirs: plain containers.
 
     Returns:
@@ -69,21 +69,21 @@ def _flat(key: str, node: Any) -> Iterator[tuple[str, Any]]:
     """(dotted key, value) of every leaf."""
     if isinstance(node, Mapping):
         for name, value in node.items():
-            yield from _flat(f"{key}.{name}", value)
+            yield from _flat(f"{key}.{name}" if key else str(name), value)
     else:
         yield key, list(node) if isinstance(node, tuple) else node
 
 
 def _word(key: str, value: Any) -> str:
-    return f"{key}={_spelled(value)}"
+    return f"{key}={spelled(value)}"
 
 
-def _spelled(value: Any) -> str:
+def spelled(value: Any) -> str:
     """A value as the command line takes it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(_spelled, value))}]"
+        return f"[{','.join(map(spelled, value))}]"
     return str(value)
 
 

@@ -41,6 +41,11 @@ class RunPaths:
         return self.directory / "key.json"
 
     @property
+    def other_names(self) -> Path:
+        """Names of preprocessings that do here what the run's own does; safe to delete."""
+        return self.directory / "other_names.json"
+
+    @property
     def error(self) -> Path:
         """Why the last attempt failed; absent after a good one."""
         return self.directory / "error.json"
