@@ -12,13 +12,14 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from oodbench.core.command import quiet_pipe
 from oodbench.core.errors import OodbenchError, failure_line, is_mendable
 from oodbench.core.schema import RunConfig, shipped, validate
 from oodbench.models.facts import bare_name_notice
-from oodbench.reports.text import describe
+from oodbench.reports.text import describe, headline
 from oodbench.runs.difference import difference
 from oodbench.runs.done import is_done
 from oodbench.runs.paths import RunPaths
@@ -26,17 +27,29 @@ from oodbench.runs.plan import Plan, make_plan, unidentified_paths
 from oodbench.runs.results import RunFailure, write_failure
 from oodbench.sweeps.composing import CONFIG_PATH
 from oodbench.sweeps.launching import prepare_launch
-from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
+from oodbench.sweeps.outcomes import (
+    AT_THE_END,
+    Outcome,
+    RememberLaunch,
+    outcomes,
+    write_outcome,
+)
 
 log = logging.getLogger("oodbench")
 
 
-def run_cell(plan: Plan) -> Outcome:
-    """Evaluate one model on one benchmark, or find that it is done already."""
+def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
+    """Evaluate one model on one benchmark, or find that it is done already.
+
+    Args:
+        swept: whether it is one of several jobs: of a run that is done, one line is enough.
+    """
     if (result := is_done(plan)) is not None:
-        log.info("%s: done already: %s", plan.cell, plan.paths.directory)
         if result.preprocessing != plan.run.preprocessing["name"]:
             log.info("the same pixels as preprocessing=%s: one run", result.preprocessing)
+        if swept:
+            return Outcome("skipped", plan.cell, f"{headline(result)}  done already")
+        log.info("%s: done already: %s", plan.cell, plan.paths.directory)
         return Outcome("skipped", plan.cell, describe(result))
     from oodbench.evaluation.execute import execute
 
@@ -50,6 +63,9 @@ def run_cell(plan: Plan) -> Outcome:
 def task(config: DictConfig) -> None:
     """Hydra's task: never raises, so that one failing job does not stop a sweep."""
     cell = "config"
+    hydra_config = HydraConfig.get()
+    swept = hydra_config.mode == RunMode.MULTIRUN
+    folder = Path(hydra_config.runtime.output_dir)
     run: RunConfig | None = None
     plan: Plan | None = None
     try:
@@ -57,13 +73,20 @@ def task(config: DictConfig) -> None:
         cell = Plan.cell_of(run)
         _say_which_weights(run)
         plan = make_plan(run)
-        outcome = run_cell(plan)
+        outcome = run_cell(plan, swept=swept)
     except Exception as error:
-        outcome = Outcome("failed", cell, failure_line(error))
+        traceback = not is_mendable(error)
+        outcome = Outcome(
+            "failed",
+            cell,
+            failure_line(error),
+            overrides=list(hydra_config.overrides.task),
+            log=str(folder / f"{hydra_config.job.name}.log") if traceback else "",
+        )
         if run is not None:
             _keep_failure(run, plan.paths if plan else unidentified_paths(run), outcome.message)
-        log.error("%s: %s", cell, outcome.message, exc_info=not is_mendable(error))
-    write_outcome(Path(HydraConfig.get().runtime.output_dir), outcome)
+        log.error(*("%s: %s", cell, outcome.message), exc_info=traceback, extra={AT_THE_END: swept})
+    write_outcome(folder, outcome)
     if outcome.message and outcome.state != "failed":
         print(outcome.message, flush=True)
 
@@ -113,6 +136,8 @@ def main() -> None:
             launch()
     except KeyboardInterrupt:
         print("\ninterrupted: whole chunks are kept, the same command goes on", file=sys.stderr)
+        if RememberLaunch.directory is not None:
+            _list_failures(outcomes(RememberLaunch.directory))
         sys.stdout.flush()
         os._exit(130)
     if RememberLaunch.directory is not None:
@@ -132,9 +157,15 @@ def _report(ended: list[Outcome], seconds: float) -> int:
         print(
             f"{len(ended)} jobs in {seconds:.0f} s: {counts or 'none done'}, {len(failed)} failed"
         )
-        for outcome in failed:
-            print(f"failed: {outcome.cell}: {outcome.message}", file=sys.stderr)
+    _list_failures(ended)
     return 1 if failed else 0
+
+
+def _list_failures(ended: list[Outcome]) -> None:
+    """The failed jobs of a sweep; that of a single run has been said."""
+    for outcome in ended:
+        if RememberLaunch.multirun and outcome.state == "failed":
+            print(outcome.failure(), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def test_a_run_is_scored_as_imagenet_p_is(cli: Cli, toy: Path) -> None:
         "benchmark.protocol.encode=false",
     )
     assert done.returncode == 0, done.stderr
-    assert "toy × imagenet_p_generated" in done.stdout
+    assert "toy × imagenet_p_generated" in done.stderr
     (result,) = (toy / "outputs" / "runs" / "imagenet_p_generated" / "toy").glob("*/result.json")
     scores = read_json(result)["scores"]
     for name in ("translate", "tilt"):

@@ -17,6 +17,8 @@ def root(tmp_path: Path) -> Path:
     folder.mkdir()
     for name, size in (("b.JPEG", 3), ("a.png", 2), ("x.gif", 1), ("notes.txt", 1), (".c.png", 1)):
         (folder / name).write_bytes(bytes(size))
+    for name in ("DEMO.txt", "SHA256SUMS"):
+        (folder / name).write_text("our own notes")
     (folder / "inner.png").mkdir()
     (folder / "linked.png").symlink_to("a.png")
     (folder / "dead.png").symlink_to("nowhere")
@@ -41,6 +43,15 @@ def test_files_and_what_is_left_out(root: Path, caplog: pytest.LogCaptureFixture
     assert [record.getMessage() for record in caplog.records] == [
         f"{root / 'n01440764'}: left out: 4 files that are no pictures of a known kind, or dead "
         "links, such as dead.png"
+    ]
+
+
+def test_one_file_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "x.gif").touch()
+    with caplog.at_level(logging.WARNING):
+        assert files(tmp_path, PICTURE_SUFFIXES) == ()
+    assert caplog.messages == [
+        f"{tmp_path}: left out: x.gif: no picture of a known kind, or a dead link"
     ]
 
 
