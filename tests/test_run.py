@@ -250,6 +250,19 @@ def test_a_typo_is_refused_by_name_with_the_alternatives(
     assert "Traceback" not in refused.stdout + refused.stderr
 
 
+def test_preprocessing_that_pads_warns(toy: Path, cli: Cli) -> None:
+    padding = ("preprocessing.resize=10", "preprocessing.crop=32", "limit=1")
+    found = cli("model=toy", PIPELINE, *padding)
+    said = "preprocessing.resize=10 leaves 10 pixels, and preprocessing.crop=32 pads every picture"
+    assert found.stderr.count(said) == 1  # before the run
+    assert found.stdout.count(f"  note: {said}") == 1
+    assert (
+        "pads" in json.loads((run_folder(toy / "outputs") / "result.json").read_text())["notes"][0]
+    )
+    again = cli("model=toy", PIPELINE, *padding)
+    assert said in again.stdout
+
+
 def test_unreadable_pictures_stop_the_run_or_are_counted(toy: Path, cli: Cli) -> None:
     broken = toy / "data" / "imagenet" / "val" / WNIDS[1] / f"{WNIDS[1]}_003.JPEG"
     broken.write_bytes(broken.read_bytes()[:400])

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from oodbench.core.budget import budget_note
-from oodbench.core.building import by_content
+from oodbench.core.building import build, by_content
 from oodbench.core.errors import DataError
 from oodbench.core.files import locked, write_json
 from oodbench.core.ids import frozen
@@ -84,6 +84,8 @@ def _compute_missing(plan: Plan, leases: Leases) -> list[Chunk]:
         *("%s: %d items to evaluate on %s: %s", plan.cell, _n_items(todo), plan.device),
         plan.paths.directory,
     )
+    for note in _pixel_notes(plan) if todo else ():
+        log.warning("%s: %s", plan.cell, note)
     while todo:
         claims = Claims(plan, todo, leases)
         if claims.any_free():
@@ -95,6 +97,12 @@ def _compute_missing(plan: Plan, leases: Leases) -> list[Chunk]:
             wait_until_free(claims.others, partial(_say_who_computes, plan))
         todo = list(missing_chunks(plan))
     return computed
+
+
+def _pixel_notes(plan: Plan) -> list[str]:
+    """What the preprocessing says of its pixels, where it has something to say."""
+    preprocessing = build(plan.run.preprocessing, "preprocessing")
+    return list(getattr(preprocessing, "notes", ()))
 
 
 def _compute(plan: Plan, claims: Claims, todo: Sequence[Chunk]) -> None:
@@ -223,7 +231,7 @@ def _refuse_too_many_skipped(plan: Plan, splits: Mapping[str, Mapping[str, Any]]
 
 
 def _notes(plan: Plan) -> list[str]:
-    notes = []
+    notes = _pixel_notes(plan)
     if plan.demo:
         notes.append("demo data: not comparable with published numbers")
     identity = plan.weights.identity
