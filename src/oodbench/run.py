@@ -37,6 +37,10 @@ from oodbench.sweeps.outcomes import (
 
 log = logging.getLogger("oodbench")
 
+SUMMARY = (
+    "Measure image classifiers on out-of-distribution benchmarks: one cell, or a sweep with -m."
+)
+
 
 def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
     """Evaluate one model on one benchmark, or find that it is done already.
@@ -128,7 +132,7 @@ def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 2 a sweep matched nothing, 130 Ctrl-C."""
     # Before torch is imported: or threads that wait for each other take cores from the decoders.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    prepare_launch()
+    prepare_launch("oodbench", SUMMARY, "config", RunConfig)
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="config")(task)
     started = time.monotonic()
     try:

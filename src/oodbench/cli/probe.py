@@ -13,6 +13,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from oodbench.core.command import quiet_pipe
 from oodbench.core.errors import failure_line, is_mendable
 from oodbench.probe.schema import ProbeConfig, register_probe_schema, validate_probe
 from oodbench.sweeps.composing import CONFIG_PATH
@@ -20,6 +21,8 @@ from oodbench.sweeps.launching import prepare_launch
 from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
 
 log = logging.getLogger("oodbench")
+
+SUMMARY = "Train a linear classifier on the frozen features of a model."
 
 
 def run_probe(probe: ProbeConfig) -> Outcome:
@@ -75,11 +78,12 @@ def _rank() -> int:
 
 def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 130 Ctrl-C."""
-    prepare_launch()
+    prepare_launch("oodbench-probe", SUMMARY, "probe", ProbeConfig)
     register_probe_schema()
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="probe")(task)
     try:
-        launch()
+        with quiet_pipe():
+            launch()
     except KeyboardInterrupt:
         if _rank() == 0:
             print(
