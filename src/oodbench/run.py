@@ -22,6 +22,7 @@ from oodbench.models.facts import bare_name_notice
 from oodbench.reports.text import describe, headline
 from oodbench.runs.difference import difference
 from oodbench.runs.done import is_done
+from oodbench.runs.own_evaluation import say_once
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, make_plan, unidentified_paths
 from oodbench.runs.results import RunFailure, write_failure
@@ -55,6 +56,8 @@ def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
             return Outcome("skipped", plan.cell, f"{headline(result)}  done already")
         log.info("%s: done already: %s", plan.cell, plan.paths.directory)
         return Outcome("skipped", plan.cell, describe(result))
+    if (line := say_once(plan.run)) is not None:
+        log.warning("%s", line)
     from oodbench.evaluation.execute import execute
 
     result = execute(plan)

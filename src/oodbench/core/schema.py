@@ -18,7 +18,8 @@ from oodbench.core.checking import check_normalisation, merged, one_of, within
 from oodbench.core.errors import ConfigError
 from oodbench.core.names import check_name
 
-FAMILIES = ("default", "tf_efficientnet")
+DEFAULT_FAMILY = "default"
+FAMILIES = (DEFAULT_FAMILY, "tf_efficientnet")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 _FRACTION = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
 LAYOUTS = ("plain", "positional", "moco_v2", "timm", "transformers", "onnx")
@@ -62,7 +63,7 @@ class ModelConfig:
 
     name: str = MISSING
     """Names the folder of the runs and the row of the table."""
-    family: str = "default"
+    family: str = DEFAULT_FAMILY
     """Which published preprocessing applies: default or tf_efficientnet."""
     input_size: int = 224
     """Side of the native input, in pixels."""
@@ -152,9 +153,15 @@ class BenchmarkConfig:
     column: ColumnConfig = field(default_factory=ColumnConfig)
     """How it appears in the table."""
     published_preprocessing: dict[str, PipelineConfig] = field(default_factory=dict)
-    """What the published run did, by `model.family`."""
+    """What the published run did, by `model.family`; `default` for all that have none."""
     protocol: dict[str, Any] = field(default_factory=dict)
     """Class that reads the data and scores the records, and its arguments."""
+
+    def published(self, family: str) -> PipelineConfig | None:
+        """What the published run did for a family, as for `default` where it has none of its own;
+        None where that is unknown."""
+        pipelines = self.published_preprocessing
+        return pipelines.get(family, pipelines.get(DEFAULT_FAMILY))
 
     @property
     def is_official(self) -> bool:

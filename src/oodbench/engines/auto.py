@@ -130,6 +130,8 @@ class AutoEngine:
     def _openvino_fits(self, classifier: nn.Module) -> bool:
         if device_of(classifier).type != "cpu" or self.precision != "fp32":
             return False
+        if any(getattr(module, "runs_elsewhere", False) for module in classifier.modules()):
+            return False
         if find_spec("openvino") is None:
             log.info("engine=auto: faster with OpenVINO: pip install 'oodbench[openvino]'")
             return False

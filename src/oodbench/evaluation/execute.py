@@ -175,7 +175,7 @@ def _deep_note(plan: Plan, infos: Sequence[tuple[Chunk, ChunkInfo | None]]) -> l
 def _result(plan: Plan, found_notes: Sequence[str]) -> RunResult:
     run = plan.run
     traits = attack_traits(plan)
-    published = run.benchmark.published_preprocessing.get(run.model.family)
+    published = run.benchmark.published(run.model.family)
     config = {
         "model": plan.document["model"],
         "preprocessing": frozen(run.preprocessing),

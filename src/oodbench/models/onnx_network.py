@@ -26,7 +26,13 @@ def onnx_network(*, weights_file: str | None = None) -> nn.Module:
 
 
 class OnnxNetwork(nn.Module):
-    """Images in, the graph's first output out. Has no parameters and no gradients."""
+    """Images in, the graph's first output out. Has no parameters and no gradients.
+
+    Attributes:
+        runs_elsewhere: than in PyTorch: there is nothing to export for another engine.
+    """
+
+    runs_elsewhere = True
 
     def __init__(self, path: Path) -> None:
         """Read the graph; the arguments and errors are those of `onnx_network`."""

@@ -46,7 +46,7 @@ def _data(run: RunConfig) -> list[str]:
 def _preprocessing(run: RunConfig) -> list[str]:
     node = run.preprocessing
     name = str(node["name"])
-    published = run.benchmark.published_preprocessing.get(run.model.family)
+    published = run.benchmark.published(run.model.family)
     if published is None or frozen(node)["_target_"] != PIPELINE:
         return [f"preprocessing={name}"]
     arguments = bound_arguments(node, "preprocessing")
