@@ -145,7 +145,7 @@ def test_bad_arguments(fields: dict[str, Any], message: str) -> None:
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "foolbox", None)
-    with pytest.raises(ConfigError, match=r"pip install 'oodbench\[foolbox\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[foolbox\]'"):
         attack()
 
 

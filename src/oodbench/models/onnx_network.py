@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.core.errors import ConfigError, WeightsError, one_line
+from oodbench.core.extras import install_extra
 
 
 def onnx_network(*, weights_file: str | None = None) -> nn.Module:
@@ -100,7 +101,7 @@ def _imported(module: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError:
         raise ConfigError(
-            f"model=onnx needs the package {module}: pip install 'oodbench[onnx]'"
+            f"model=onnx needs the package {module}: {install_extra('onnx')}"
         ) from None
 
 
