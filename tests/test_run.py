@@ -219,8 +219,12 @@ def test_in_a_sweep_a_run_that_is_done_is_one_line(toy: Path, cli: Cli) -> None:
     *done, counts = again.stdout.splitlines()
     # Both are the run of three pictures.
     line = r"toy × imagenet \(.*\)  \[partial: 3 of 50000\]  top1  .*  n=3  done already"
+    more = "; asked for 2 of these 3 items: the larger result stays"
     assert len(done) == 2
-    assert all(re.fullmatch(line, text) for text in done), done
+    assert re.fullmatch(f"{line}{more}", done[0]), done
+    assert re.fullmatch(line, done[1]), done
+    alone = cli(*swept[1:2], "limit=1", PIPELINE)
+    assert "asked for 1 of these 3 items: the larger result stays" in alone.stderr
     assert re.fullmatch(r"2 jobs in \d+ s: 2 skipped, 0 failed", counts)
 
 
@@ -293,7 +297,7 @@ def test_unknown_weights_are_never_reused(toy: Path, cli: Cli) -> None:
     assert cli(*arguments).returncode == 0
     again = cli(*arguments)
     assert "set model.weights.identity=NAME" in again.stderr
-    assert "60 items to evaluate" in again.stderr
+    assert "60 pictures to evaluate" in again.stderr
 
 
 def test_published_attack_scores_even_positions(toy: Path, cli: Cli) -> None:

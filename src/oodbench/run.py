@@ -21,7 +21,7 @@ from oodbench.core.schema import RunConfig, shipped, validate
 from oodbench.models.facts import bare_name_notice
 from oodbench.reports.text import describe, headline
 from oodbench.runs.difference import difference
-from oodbench.runs.done import is_done
+from oodbench.runs.done import is_done, more_than_asked
 from oodbench.runs.own_evaluation import say_once
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, make_plan, unidentified_paths
@@ -52,9 +52,13 @@ def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
     if (result := is_done(plan)) is not None:
         if result.preprocessing != plan.run.preprocessing["name"]:
             log.info("the same pixels as preprocessing=%s: one run", result.preprocessing)
+        more = more_than_asked(plan, result)
         if swept:
-            return Outcome("skipped", plan.cell, f"{headline(result)}  done already")
+            said = "; ".join(filter(None, ("done already", more)))
+            return Outcome("skipped", plan.cell, f"{headline(result)}  {said}")
         log.info("%s: done already: %s", plan.cell, plan.paths.directory)
+        if more:
+            log.info("%s: %s", plan.cell, more)
         return Outcome("skipped", plan.cell, describe(result))
     if (line := say_once(plan.run)) is not None:
         log.warning("%s", line)

@@ -73,17 +73,18 @@ def files(folder: Path, suffixes: frozenset[str]) -> tuple[tuple[str, int], ...]
             elif not is_folder(entry):
                 left_out.append(entry.name)
     if left_out:
-        say_left_out(folder, left_out)
+        say_left_out(folder, left_out, suffixes)
     return tuple(sorted(kept))
 
 
-def say_left_out(folder: Path, names: list[str]) -> None:
+def say_left_out(folder: Path, names: list[str], suffixes: frozenset[str]) -> None:
     """One line for a folder, however often it is listed."""
-    text = f"{folder}: left out: {min(names)}: no picture of a known kind, or a dead link"
+    kinds = ", ".join(sorted(suffixes))
+    text = f"{folder}: left out: {min(names)}, which is none of {kinds}, or a dead link"
     if len(names) > 1:
         text = (
-            f"{folder}: left out: {len(names)} files that are no pictures of a known kind, or dead "
-            f"links, such as {min(names)}"
+            f"{folder}: left out: {len(names)} files, such as {min(names)}, that are none of "
+            f"{kinds}, or dead links"
         )
     if text not in _said:
         _said.add(text)

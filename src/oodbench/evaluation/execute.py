@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from oodbench.benchmarks.base import counted_items, item_name
 from oodbench.core.budget import budget_note
 from oodbench.core.building import build, by_content
 from oodbench.core.errors import DataError
@@ -81,7 +82,8 @@ def _compute_missing(plan: Plan, leases: Leases) -> list[Chunk]:
     computed: list[Chunk] = []
     todo = list(missing_chunks(plan))
     log.info(
-        *("%s: %d items to evaluate on %s: %s", plan.cell, _n_items(todo), plan.device),
+        "%s: %s to evaluate on %s: %s",
+        *(plan.cell, counted_items(plan.benchmark, _n_items(todo)), plan.device),
         plan.paths.directory,
     )
     for note in _pixel_notes(plan) if todo else ():
@@ -109,7 +111,7 @@ def _compute(plan: Plan, claims: Claims, todo: Sequence[Chunk]) -> None:
     reading = Reading(plan.run, plan.document, plan.counts)
     with (
         Reader(reading, plan.benchmark) as read,
-        Progress(_n_items(todo), plan.cell) as progress,
+        Progress(_n_items(todo), plan.cell, item_name(plan.benchmark)) as progress,
         memory_in_one_line(plan.device),
     ):
         evaluate(claims, setting_of(plan, read, todo), progress)

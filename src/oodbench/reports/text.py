@@ -14,6 +14,9 @@ def describe(result: RunResult) -> str:
     width = max((len(name) for name in scores), default=0)
     lines = [_title(result)]
     lines += [f"  {name:<{width}}  {format_score(score)}" for name, score in scores.items()]
+    if len(result.splits) > 1 and scores:
+        shown = f"the {result.n_images} items of {len(result.splits)} splits show"
+        lines.append(f"  n counts different pictures, which {shown}")
     lines += [f"  note: {note}" for note in result.notes]
     if result.skipped:
         lines.append(f"  skipped: {_skipped(result)}")
