@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import hydra
@@ -149,10 +150,13 @@ def main() -> None:
         print("\ninterrupted: whole chunks are kept, the same command goes on", file=sys.stderr)
         if RememberLaunch.directory is not None:
             _list_failures(outcomes(RememberLaunch.directory))
-        sys.stdout.flush()
+        with suppress(OSError):
+            sys.stdout.flush()
         os._exit(130)
     if RememberLaunch.directory is not None:
-        sys.exit(_report(outcomes(RememberLaunch.directory), time.monotonic() - started))
+        with quiet_pipe():
+            code = _report(outcomes(RememberLaunch.directory), time.monotonic() - started)
+        sys.exit(code)
 
 
 def _report(ended: list[Outcome], seconds: float) -> int:

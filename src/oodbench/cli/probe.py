@@ -7,6 +7,7 @@ torchrun --nproc-per-node 8 --no-python oodbench-probe model=moco_v2 data.root=/
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import hydra
@@ -90,7 +91,8 @@ def main() -> None:
                 "\ninterrupted: the checkpoint is kept, the same command goes on from it",
                 file=sys.stderr,
             )
-        sys.stdout.flush()
+        with suppress(OSError):
+            sys.stdout.flush()
         os._exit(130)
     if RememberLaunch.directory is not None:
         ended = outcomes(RememberLaunch.directory)

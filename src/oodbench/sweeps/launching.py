@@ -21,12 +21,13 @@ def prepare_launch(command: str, summary: str, primary: str, schema: type) -> No
     `--version` and `--help` are answered here; the arguments are those of `help_text`.
     """
     given = sys.argv[1:]
-    if "--version" in given:
-        print(version_text())
-        sys.exit(0)
-    if {"--help", "-h"} & set(given):
-        with quiet_pipe():
+    asked = {"--help", "-h", "--version"} & set(given)
+    with quiet_pipe():
+        if "--version" in asked:
+            print(version_text())
+        elif asked:
             print(help_text(command, summary, primary, schema, given_config_dir(given)))
+    if asked:
         sys.exit(0)
     register_all()
     launch_with(SweepLoader)
