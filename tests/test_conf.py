@@ -205,6 +205,12 @@ def test_every_other_config_composes_and_builds(group: str) -> None:
             }[group] == name
 
 
+def test_the_variance_of_preprocessing_is_over_all_of_them() -> None:
+    assert sorted(swept("preprocessing_variance")["preprocessing"]) == sorted(
+        names("preprocessing")
+    )
+
+
 @pytest.mark.parametrize("name", names("experiment"))
 def test_every_experiment_composes_and_sweeps_over_configs_that_exist(name: str) -> None:
     config_of("model=resnet50", f"experiment={name}")

@@ -228,6 +228,13 @@ def test_in_a_sweep_a_run_that_is_done_is_one_line(toy: Path, cli: Cli) -> None:
     assert re.fullmatch(r"2 jobs in \d+ s: 2 skipped, 0 failed", counts)
 
 
+def test_in_a_sweep_two_pipelines_of_the_same_pixels_are_one_run(cli: Cli) -> None:
+    swept = cli("-m", "model=toy", "limit=1", "preprocessing=published,resize256_crop224,square")
+    shared = "preprocessing=resize256_crop224 gives the same pixels as published: one run"
+    assert len(re.findall(rf"toy × imagenet .* done already; {shared}\n", swept.stdout)) == 1
+    assert "2 done, 1 skipped, 0 failed" in swept.stdout
+
+
 def test_a_sweep_that_matches_nothing_exits_2(cli: Cli) -> None:
     swept = cli("-m", "model=glob(nothing*)")
     assert swept.returncode == 2

@@ -26,7 +26,7 @@ from oodbench.runs.done import is_done, more_than_asked
 from oodbench.runs.own_evaluation import say_once
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, make_plan, unidentified_paths
-from oodbench.runs.results import RunFailure, write_failure
+from oodbench.runs.results import RunFailure, RunResult, write_failure
 from oodbench.sweeps.composing import CONFIG_PATH
 from oodbench.sweeps.launching import prepare_launch
 from oodbench.sweeps.outcomes import (
@@ -51,15 +51,13 @@ def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
         swept: whether it is one of several jobs: of a run that is done, one line is enough.
     """
     if (result := is_done(plan)) is not None:
-        if result.preprocessing != plan.run.preprocessing["name"]:
-            log.info("the same pixels as preprocessing=%s: one run", result.preprocessing)
-        more = more_than_asked(plan, result)
+        notes = [*_shared_pixels(plan, result), *more_than_asked(plan, result)]
         if swept:
-            said = "; ".join(filter(None, ("done already", more)))
+            said = "; ".join(["done already", *notes])
             return Outcome("skipped", plan.cell, f"{headline(result)}  {said}")
         log.info("%s: done already: %s", plan.cell, plan.paths.directory)
-        if more:
-            log.info("%s: %s", plan.cell, more)
+        for note in notes:
+            log.info("%s: %s", plan.cell, note)
         return Outcome("skipped", plan.cell, describe(result))
     if (line := say_once(plan.run)) is not None:
         log.warning("%s", line)
@@ -70,6 +68,14 @@ def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
         log.info("%s: this shard is done; other shards have still to run", plan.cell)
         return Outcome("waiting", plan.cell)
     return Outcome("done", plan.cell, describe(result))
+
+
+def _shared_pixels(plan: Plan, result: RunResult) -> list[str]:
+    """That the run was made under the name of another preprocessing, which gives the same."""
+    name = plan.run.preprocessing["name"]
+    if name == result.preprocessing:
+        return []
+    return [f"preprocessing={name} gives the same pixels as {result.preprocessing}: one run"]
 
 
 def task(config: DictConfig) -> None:
