@@ -208,8 +208,6 @@ def test_every_other_config_composes_and_builds(group: str) -> None:
 def test_the_variance_of_preprocessing_is_over_all_of_them() -> None:
     choices = swept("preprocessing_variance")["preprocessing"]
     assert sorted(choices) == sorted(names("preprocessing"))
-        names("preprocessing")
-    )
 
 
 @pytest.mark.parametrize("name", names("experiment"))
