@@ -164,6 +164,7 @@ class ImageNetP:
     """
 
     headline = "flip_probability"
+    item = "clip"
     normalising_model = "alexnet"
     second_run = SecondRun(("mfr", "mt5d"), model=normalising_model, or_file=True)
 

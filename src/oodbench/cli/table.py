@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from oodbench.cli.arguments import add_run_arguments, print_problems
+from oodbench.cli.arguments import add_run_arguments, add_version, print_problems
 from oodbench.core.command import as_command
 from oodbench.reports.tables.write import (
     list_failed,
@@ -50,6 +50,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="oodbench-table", description="Tables of all runs on disk, beside published values."
     )
+    add_version(parser)
     add_run_arguments(parser)
     parser.add_argument(
         "--rescore", action="store_true", help="first score all runs again from their records"

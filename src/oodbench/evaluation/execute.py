@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from oodbench.benchmarks.base import counted_items, item_name
 from oodbench.core.budget import budget_note
-from oodbench.core.building import by_content
+from oodbench.core.building import build, by_content
 from oodbench.core.errors import DataError
 from oodbench.core.files import locked, write_json
 from oodbench.core.ids import frozen
@@ -83,9 +84,12 @@ def _compute_missing(plan: Plan, leases: Leases) -> list[Chunk]:
     computed: list[Chunk] = []
     todo = list(missing_chunks(plan))
     log.info(
-        *("%s: %d items to evaluate on %s: %s", plan.cell, _n_items(todo), plan.device),
+        "%s: %s to evaluate on %s: %s",
+        *(plan.cell, counted_items(plan.benchmark, _n_items(todo)), plan.device),
         plan.paths.directory,
     )
+    for note in _pixel_notes(plan) if todo else ():
+        log.warning("%s: %s", plan.cell, note)
     while todo:
         claims = Claims(plan, todo, leases)
         if claims.any_free():
@@ -99,11 +103,17 @@ def _compute_missing(plan: Plan, leases: Leases) -> list[Chunk]:
     return computed
 
 
+def _pixel_notes(plan: Plan) -> list[str]:
+    """What the preprocessing says of its pixels, where it has something to say."""
+    preprocessing = build(plan.run.preprocessing, "preprocessing")
+    return list(getattr(preprocessing, "notes", ()))
+
+
 def _compute(plan: Plan, claims: Claims, todo: Sequence[Chunk]) -> None:
     reading = Reading(plan.run, plan.document, plan.counts)
     with (
         Reader(reading, plan.benchmark) as read,
-        Progress(_n_items(todo), plan.cell) as progress,
+        Progress(_n_items(todo), plan.cell, item_name(plan.benchmark)) as progress,
         memory_in_one_line(plan.device),
     ):
         evaluate(claims, setting_of(plan, read, todo), progress)
@@ -169,7 +179,7 @@ def _deep_note(plan: Plan, infos: Sequence[tuple[Chunk, ChunkInfo | None]]) -> l
 def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> RunResult:
     run = plan.run
     traits = attack_traits(plan)
-    published = run.benchmark.published_preprocessing.get(run.model.family)
+    published = run.benchmark.published(run.model.family)
     config = {
         "model": plan.document["model"],
         "preprocessing": frozen(run.preprocessing),
@@ -227,7 +237,7 @@ def _refuse_too_many_skipped(plan: Plan, splits: Mapping[str, Mapping[str, Any]]
 
 
 def _notes(plan: Plan) -> list[str]:
-    notes = []
+    notes = _pixel_notes(plan)
     if plan.demo:
         notes.append("demo data: not comparable with published numbers")
     identity = plan.weights.identity

@@ -62,6 +62,11 @@ def all_runs(output_root: Path) -> list[RunPaths]:
     return [RunPaths(folder) for folder in folders if folder.is_dir()]
 
 
+def nested_roots(output_root: Path) -> list[Path]:
+    """Folders of an output root that are output roots themselves, as the demo's is."""
+    return sorted(path.parent for path in output_root.glob("*/runs") if path.is_dir())
+
+
 def transfer_directory(output_root: Path, key: str) -> Path:
     """Folder of the adversarial pictures of one source, attack, pipeline and data set."""
     return output_root / "transfer" / key

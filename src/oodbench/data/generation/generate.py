@@ -102,6 +102,8 @@ def build(product: Product, plan: GenerationPlan) -> None:
             n_deep = manifest.add_deep(plan.out, deep)
         complete = {cell: settle(plan.out / cell, maker.suffix) for cell in plan.cells}
         manifest.finish(plan.out, complete, damaged)
+    except BrokenPipeError:  # of the terminal, not of the folder
+        raise
     except OSError as error:
         raise DataError(
             f"{error.filename or plan.out}: {error.strerror or error}: fix it or choose another "
