@@ -10,6 +10,7 @@ from configs import config_of
 from omegaconf import MISSING, OmegaConf
 
 from oodbench.core.building import build, check_arguments
+from oodbench.core.errors import ConfigError
 from oodbench.core.schema import EngineConfig, RunConfig, validate
 from oodbench.preprocessing import Preprocessing
 from oodbench.probe.schema import ProbeConfig
@@ -204,6 +205,11 @@ def test_every_other_config_composes_and_builds(group: str) -> None:
             }[group] == name
 
 
+def test_the_variance_of_preprocessing_is_over_all_of_them() -> None:
+    choices = swept("preprocessing_variance")["preprocessing"]
+    assert sorted(choices) == sorted(names("preprocessing"))
+
+
 @pytest.mark.parametrize("name", names("experiment"))
 def test_every_experiment_composes_and_sweeps_over_configs_that_exist(name: str) -> None:
     config_of("model=resnet50", f"experiment={name}")
@@ -267,6 +273,19 @@ def test_every_pipeline_of_the_published_table(model: str, benchmark: str) -> No
     extension = run.benchmark.published_preprocessing[run.model.family].extension
     extended = ("imagenet_c", "imagenet_c_generated", "imagenet_p", "imagenet_p_generated")
     assert extension == (tensorflow and benchmark in extended)
+
+
+def test_a_family_without_a_pipeline_of_its_own_gets_the_default_one() -> None:
+    own = ("~benchmark.published_preprocessing.tf_efficientnet",)
+    run = composed("model=efficientnet_lite1", "benchmark=imagenet_a", *own)
+    steps = {key: run.preprocessing[key] for key in ("resize", "crop", "interpolation")}
+    assert steps == {"resize": 256, "crop": 224, "interpolation": "bilinear"}
+    assert "preprocessing.resize=256" in difference(run)  # as shipped it has one
+    run = composed("model=efficientnet_lite1", "benchmark=imagenet_a", "benchmark.name=my", *own)
+    assert difference(run) == []
+    neither = (*own, "~benchmark.published_preprocessing.default")
+    with pytest.raises(ConfigError, match=r"no published_preprocessing\.default: add it .*=timm$"):
+        composed("model=efficientnet_lite1", "benchmark=imagenet_a", *neither)
 
 
 def test_the_published_attack_has_its_published_numbers() -> None:

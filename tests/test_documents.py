@@ -6,22 +6,29 @@ command line compose to a valid config, and its options are parsed.
 """
 
 import configparser
+import contextlib
+import io
+import json
 import re
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from calling import call
 from documents import LANGUAGES, MARKS, PAGES, ROOT, Block, all_blocks, anchors, links, prose
 from hydra._internal.utils import get_args_parser
+from toys import Cli
 
 from oodbench.cli import check, data, models, plan, probe, table
 from oodbench.core.schema import validate
 from oodbench.data.demo.plan import demo_data_sets
 from oodbench.data.demo.sources import sources_folder
+from oodbench.readouts import ShapeCategories, Subset
 from oodbench.sweeps.jobs import Launch
 
 README = ROOT / "README.md"
@@ -160,6 +167,9 @@ CHECKS: dict[str, Callable[[Sequence[str]], None]] = {
 }
 """By the first word of a command line."""
 
+RESULTS = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+LOGITS = np.zeros((1, 1000), dtype=np.float32)
+
 
 @pytest.mark.slow
 def test_all_other_commands_run_and_say_what_the_pages_show(tmp_path: Path) -> None:
@@ -179,6 +189,36 @@ def write_demo_data(folder: Path) -> None:
         if data_set.name in DEMO:
             for file in data_set.files:
                 file.write(sources_folder(), folder / file.path)
+
+
+def test_the_recipe_that_reads_all_records_works_on_finished_runs(toy: Path, cli: Cli) -> None:
+    """Beside one that was interrupted, and what else lies in the folders of runs."""
+    usual = ("model=toy", "preprocessing=timm", "engine=eager")
+    assert cli(*usual, "limit=20").returncode == 0
+    assert cli(*usual, "benchmark=adversarial", "limit=4").returncode == 0
+    assert cli(*usual, "attack=square", "attack.queries=2", "limit=4").returncode == 0
+    assert cli(*usual, "seed=1", "model.name=failed", "data.root=nowhere").returncode == 1
+    (block,) = [block for block in BLOCKS if block.info == "python" and "Path(" in block.text]
+    known: dict[str, Any] = {}
+    with contextlib.chdir(toy), contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(block.text, known)
+    assert "adversarial" in printed.getvalue()
+    records = known["records"]
+    results = [json.loads(path.read_text()) for path in toy.glob("outputs/runs/*/*/*/result.json")]
+    assert len(results) == 3
+    for result in results:
+        rows = records[records["key"] == result["key"]]
+        assert len(rows) == result["n_images"]
+        assert set(rows["benchmark"]) == {result["benchmark"]}
+        assert set(rows["model"]) == {"toy"}
+        if "top1" in result["scores"][""]:
+            assert rows["correct"].mean() == result["scores"][""]["top1"]["value"]
+    fish = records[records["image"].str.startswith("n01440764/")]
+    assert fish["class"].str.startswith("tench").all()
+    described = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", RESULTS, re.MULTILINE)))
+    added = {"benchmark", "model", "key", "correct", "class"}
+    written = set(records.columns) - added | set(Subset(classes="imagenet_a")(LOGITS))
+    assert written | set(ShapeCategories()(LOGITS)) <= set(described)
 
 
 def without_numbers(text: str) -> str:

@@ -249,3 +249,26 @@ def test_the_tensor_backend_is_chosen_on_the_command_line(name: str) -> None:
 def test_a_backend_that_cannot_is_refused(arguments: dict[str, Any], expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
         Preprocessing(resize=24, **arguments)
+
+
+@pytest.mark.parametrize("resize", [100, 223, 224, 225, [224, 300], [300, 223], None])
+@pytest.mark.parametrize("crop", [224, None])
+def test_what_pads_every_picture_says_so(resize: int | list[int] | None, crop: int | None) -> None:
+    made = Preprocessing(resize=resize, crop=crop)
+    white = [Image.new("RGB", size, "white") for size in ((400, 300), (300, 300), (240, 500))]
+    padded = [made(picture).min() < 255 for picture in white]
+    assert bool(made.notes) == all(padded) == any(padded)
+
+
+def test_the_note_of_a_padding_gives_both_keys() -> None:
+    assert Preprocessing(resize=[300, 100], crop=224).notes == [
+        "preprocessing.resize=[300, 100] leaves 100 pixels, and preprocessing.crop=224 pads every "
+        "picture with black: resize to no less than the crop"
+    ]
+
+
+@pytest.mark.parametrize("given", ["abc", ["a", 1], {"a": 1}, 1.5, True])
+def test_a_size_of_another_type_gets_a_sentence(given: Any) -> None:
+    node = {"_target_": "oodbench.preprocessing.Preprocessing", "resize": given}
+    with pytest.raises(ConfigError, match=r": must be an integer, a list of integers or null$"):
+        build(node, "preprocessing")

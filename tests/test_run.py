@@ -1,14 +1,16 @@
 """The command line: single, sweep, failing jobs, kills, reruns."""
 
 import json
+import re
 import signal
 import subprocess
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from toys import WNIDS, Cli, command
+from toys import TOY_MODEL, TOY_MODULE, WNIDS, Cli, command
 
 from oodbench.runs.records import read_info, read_split
 
@@ -62,7 +64,7 @@ def test_a_rerun_is_skipped_without_torch(toy: Path, cli: Cli) -> None:
         line, cwd=toy, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
     assert again.returncode == 0, again.stderr
-    assert "done already" in again.stdout
+    assert "done already" in again.stderr
     imported = {entry.rsplit("|", 1)[-1].strip() for entry in again.stderr.splitlines()}
     assert "oodbench.runs.plan" in imported
     assert not imported & {"torch", "torchvision", "timm", "scipy", "sklearn"}
@@ -180,18 +182,57 @@ def test_shards_make_the_same_run(toy: Path, cli: Cli) -> None:
     assert contents(run_folder(toy / "outputs")) == contents(run_folder(toy / "whole"))
 
 
-def test_in_a_sweep_the_others_go_on_and_every_failure_is_listed(toy: Path, cli: Cli) -> None:
-    swept = cli("-m", "model=toy,timm", "benchmark=imagenet,imagenet_a,imagenet_sketch", PIPELINE)
+def test_in_a_sweep_the_others_go_on_and_every_failure_is_said_once(toy: Path, cli: Cli) -> None:
+    (toy / "toy_network.py").write_text(
+        f"{TOY_MODULE}\n\nclass Broken(Toy):\n    def forward(self, x):\n        return x.broken\n"
+    )
+    (toy / "my_conf" / "model" / "broken.yaml").write_text(
+        TOY_MODEL.replace("name: toy", "name: broken").replace("network.Toy", "network.Broken")
+    )
+    models, benchmarks = "toy,timm,broken", "imagenet,imagenet_a,imagenet_sketch"
+    swept = cli("-m", f"model={models}", f"benchmark={benchmarks}", PIPELINE)
     assert swept.returncode == 1
-    assert "6 jobs" in swept.stdout
-    assert "1 done" in swept.stdout
-    assert "5 failed" in swept.stdout
-    assert "toy × imagenet_a" in swept.stderr
-    assert "imagenet-sketch: no such folder" in swept.stderr
-    assert "model.timm_name" in swept.stderr
+    assert re.search(r"^9 jobs in \d+ s: 1 done, 8 failed$", swept.stdout, re.MULTILINE)
     assert "Traceback" not in swept.stderr
+    # Each failure once, with what repeats the job.
+    failed = [line for line in swept.stderr.splitlines() if line.startswith("failed: ")]
+    jobs = list(product(models.split(","), benchmarks.split(",")))[1:]
+    for line, (model, benchmark) in zip(failed, jobs, strict=True):
+        job = f"data.root=data data.allow_partial=True model={model} benchmark={benchmark} "
+        assert line.startswith(f"failed: {job}{PIPELINE}: ")
+    assert swept.stderr.count("imagenet-sketch: no such folder") == 2
+    assert "model.timm_name" in swept.stderr
+    broken = failed[jobs.index(("broken", "imagenet"))]
+    assert (found := re.search(r"AttributeError.* \(traceback: (.*outputs/logs/.*)\)$", broken))
+    assert "Traceback (most recent call last)" in Path(found[1]).read_text()
     failures = list((toy / "outputs" / "runs").rglob("error.json"))
     assert {json.loads(path.read_text())["benchmark"] for path in failures} >= {"imagenet_sketch"}
+
+
+def test_in_a_sweep_a_run_that_is_done_is_one_line(toy: Path, cli: Cli) -> None:
+    swept = ("-m", "model=toy", "limit=2,3", PIPELINE)
+    first = cli(*swept)
+    assert "n=2" in first.stdout
+    assert "result.json" in first.stdout
+    again = cli(*swept)
+    assert again.stderr == ""
+    *done, counts = again.stdout.splitlines()
+    # Both are the run of three pictures.
+    line = r"toy × imagenet \(.*\)  \[partial: 3 of 50000\]  top1  .*  n=3  done already"
+    more = "; asked for 2 of these 3 items: the larger result stays"
+    assert len(done) == 2
+    assert re.fullmatch(f"{line}{more}", done[0]), done
+    assert re.fullmatch(line, done[1]), done
+    alone = cli(*swept[1:2], "limit=1", PIPELINE)
+    assert "asked for 1 of these 3 items: the larger result stays" in alone.stderr
+    assert re.fullmatch(r"2 jobs in \d+ s: 2 skipped, 0 failed", counts)
+
+
+def test_in_a_sweep_two_pipelines_of_the_same_pixels_are_one_run(cli: Cli) -> None:
+    swept = cli("-m", "model=toy", "limit=1", "preprocessing=published,resize256_crop224,square")
+    shared = "preprocessing=resize256_crop224 gives the same pixels as published: one run"
+    assert len(re.findall(rf"toy × imagenet .* done already; {shared}\n", swept.stdout)) == 1
+    assert "2 done, 1 skipped, 0 failed" in swept.stdout
 
 
 def test_a_sweep_that_matches_nothing_exits_2(cli: Cli) -> None:
@@ -220,13 +261,26 @@ def test_a_typo_is_refused_by_name_with_the_alternatives(
     assert "Traceback" not in refused.stdout + refused.stderr
 
 
+def test_preprocessing_that_pads_warns(toy: Path, cli: Cli) -> None:
+    padding = ("preprocessing.resize=10", "preprocessing.crop=32", "limit=1")
+    found = cli("model=toy", PIPELINE, *padding)
+    said = "preprocessing.resize=10 leaves 10 pixels, and preprocessing.crop=32 pads every picture"
+    assert found.stderr.count(said) == 1  # before the run
+    assert found.stdout.count(f"  note: {said}") == 1
+    assert (
+        "pads" in json.loads((run_folder(toy / "outputs") / "result.json").read_text())["notes"][0]
+    )
+    again = cli("model=toy", PIPELINE, *padding)
+    assert said in again.stdout
+
+
 def test_unreadable_pictures_stop_the_run_or_are_counted(toy: Path, cli: Cli) -> None:
     broken = toy / "data" / "imagenet" / "val" / WNIDS[1] / f"{WNIDS[1]}_003.JPEG"
     broken.write_bytes(broken.read_bytes()[:400])
     stopped = cli("model=toy", PIPELINE)
     assert stopped.returncode == 1
-    assert broken.name in stopped.stdout
-    assert "data.on_error=skip" in stopped.stdout
+    assert broken.name in stopped.stderr
+    assert "data.on_error=skip" in stopped.stderr
     skipped = cli("model=toy", PIPELINE, "data.on_error=skip")
     assert skipped.returncode == 0
     result = json.loads((run_folder(toy / "outputs") / "result.json").read_text())
@@ -241,16 +295,16 @@ def test_unreadable_pictures_stop_the_run_or_are_counted(toy: Path, cli: Cli) ->
 def test_incomplete_data_are_an_error_unless_allowed(toy: Path, cli: Cli) -> None:
     refused = cli("model=toy", PIPELINE, "data.allow_partial=false")
     assert refused.returncode == 1
-    assert "60 files, imagenet has 50000" in refused.stdout
-    assert "data.allow_partial=true" in refused.stdout
+    assert "60 files, imagenet has 50000" in refused.stderr
+    assert "data.allow_partial=true" in refused.stderr
 
 
 def test_unknown_weights_are_never_reused(toy: Path, cli: Cli) -> None:
     arguments = ("model=toy", PIPELINE, "model.weights.identity=null")
     assert cli(*arguments).returncode == 0
     again = cli(*arguments)
-    assert "set model.weights.identity=NAME" in again.stdout
-    assert "60 items to evaluate" in again.stdout
+    assert "set model.weights.identity=NAME" in again.stderr
+    assert "60 pictures to evaluate" in again.stderr
 
 
 def test_published_attack_scores_even_positions(toy: Path, cli: Cli) -> None:
@@ -331,7 +385,7 @@ def test_an_engine_without_gradients_cannot_be_attacked_with_them(toy: Path, cli
     refused = cli(*attacked)
     assert refused.returncode == 1
     expected = "engine=openvino: computes no gradients, which attack=pgd_targeted needs: use "
-    assert expected + "another engine, such as engine=eager, or an attack without" in refused.stdout
+    assert expected + "another engine, such as engine=eager, or an attack without" in refused.stderr
 
 
 def test_the_engine_that_computed_is_named(toy: Path, cli: Cli) -> None:

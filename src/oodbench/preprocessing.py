@@ -74,6 +74,20 @@ class Preprocessing:
             tensor_resizer(interpolation) if backend == "tensor" else pil_resizer(interpolation)
         )
 
+    @property
+    def notes(self) -> list[str]:
+        """What whoever reads a result has to know of its pixels: that all of them are padded."""
+        if self.resize is None or self.crop is None:
+            return []
+        given = self.resize if isinstance(self.resize, int) else list(self.resize)
+        side = self.resize if isinstance(self.resize, int) else min(self.resize)
+        if side >= self.crop:
+            return []
+        return [
+            f"preprocessing.resize={given} leaves {side} pixels, and preprocessing.crop="
+            f"{self.crop} pads every picture with black: resize to no less than the crop"
+        ]
+
     def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
         """Pixels uint8 `(height, width, 3)` of an RGB picture."""
         if self.square_crop:

@@ -8,36 +8,60 @@ import logging
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from oodbench.core.command import quiet_pipe
 from oodbench.core.errors import OodbenchError, failure_line, is_mendable
 from oodbench.core.schema import RunConfig, shipped, validate
 from oodbench.models.facts import bare_name_notice
-from oodbench.reports.text import describe
+from oodbench.reports.text import describe, headline
 from oodbench.runs.difference import difference
-from oodbench.runs.done import is_done
+from oodbench.runs.done import is_done, more_than_asked
+from oodbench.runs.other_names import add_name
+from oodbench.runs.own_evaluation import say_once
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, make_plan, unidentified_paths
-from oodbench.runs.results import RunFailure, write_failure
+from oodbench.runs.results import RunFailure, RunResult, write_failure
 from oodbench.sweeps.composing import CONFIG_PATH
 from oodbench.sweeps.launching import prepare_launch
-from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
+from oodbench.sweeps.outcomes import (
+    AT_THE_END,
+    Outcome,
+    RememberLaunch,
+    outcomes,
+    write_outcome,
+)
 
 log = logging.getLogger("oodbench")
 
+SUMMARY = (
+    "Measure image classifiers on out-of-distribution benchmarks: one cell, or a sweep with -m."
+)
 
-def run_cell(plan: Plan) -> Outcome:
-    """Evaluate one model on one benchmark, or find that it is done already."""
+
+def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
+    """Evaluate one model on one benchmark, or find that it is done already.
+
+    Args:
+        swept: whether it is one of several jobs: of a run that is done, one line is enough.
+    """
     if (result := is_done(plan)) is not None:
+        notes = [*_shared_pixels(plan, result), *more_than_asked(plan, result)]
+        if swept:
+            said = "; ".join(["done already", *notes])
+            return Outcome("skipped", plan.cell, f"{headline(result)}  {said}")
         log.info("%s: done already: %s", plan.cell, plan.paths.directory)
-        if result.preprocessing != plan.run.preprocessing["name"]:
-            log.info("the same pixels as preprocessing=%s: one run", result.preprocessing)
+        for note in notes:
+            log.info("%s: %s", plan.cell, note)
         return Outcome("skipped", plan.cell, describe(result))
+    if (line := say_once(plan.run)) is not None:
+        log.warning("%s", line)
     from oodbench.evaluation.execute import execute
 
     result = execute(plan)
@@ -47,9 +71,23 @@ def run_cell(plan: Plan) -> Outcome:
     return Outcome("done", plan.cell, describe(result))
 
 
+def _shared_pixels(plan: Plan, result: RunResult) -> list[str]:
+    """That the run was made under the name of another preprocessing, which gives the same; the
+    tables show it under both."""
+    name = str(plan.run.preprocessing["name"])
+    if name == result.preprocessing:
+        return []
+    with suppress(OSError):  # the run may be another user's
+        add_name(plan.paths, name)
+    return [f"preprocessing={name} gives the same pixels as {result.preprocessing}: one run"]
+
+
 def task(config: DictConfig) -> None:
     """Hydra's task: never raises, so that one failing job does not stop a sweep."""
     cell = "config"
+    hydra_config = HydraConfig.get()
+    swept = hydra_config.mode == RunMode.MULTIRUN
+    folder = Path(hydra_config.runtime.output_dir)
     run: RunConfig | None = None
     plan: Plan | None = None
     try:
@@ -57,13 +95,20 @@ def task(config: DictConfig) -> None:
         cell = Plan.cell_of(run)
         _say_which_weights(run)
         plan = make_plan(run)
-        outcome = run_cell(plan)
+        outcome = run_cell(plan, swept=swept)
     except Exception as error:
-        outcome = Outcome("failed", cell, failure_line(error))
+        traceback = not is_mendable(error)
+        outcome = Outcome(
+            "failed",
+            cell,
+            failure_line(error),
+            overrides=list(hydra_config.overrides.task),
+            log=str(folder / f"{hydra_config.job.name}.log") if traceback else "",
+        )
         if run is not None:
             _keep_failure(run, plan.paths if plan else unidentified_paths(run), outcome.message)
-        log.error("%s: %s", cell, outcome.message, exc_info=not is_mendable(error))
-    write_outcome(Path(HydraConfig.get().runtime.output_dir), outcome)
+        log.error(*("%s: %s", cell, outcome.message), exc_info=traceback, extra={AT_THE_END: swept})
+    write_outcome(folder, outcome)
     if outcome.message and outcome.state != "failed":
         print(outcome.message, flush=True)
 
@@ -105,7 +150,7 @@ def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 2 a sweep matched nothing, 130 Ctrl-C."""
     # Before torch is imported: or threads that wait for each other take cores from the decoders.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    prepare_launch()
+    prepare_launch("oodbench", SUMMARY, "config", RunConfig)
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="config")(task)
     started = time.monotonic()
     try:
@@ -113,10 +158,15 @@ def main() -> None:
             launch()
     except KeyboardInterrupt:
         print("\ninterrupted: whole chunks are kept, the same command goes on", file=sys.stderr)
-        sys.stdout.flush()
+        if RememberLaunch.directory is not None:
+            _list_failures(outcomes(RememberLaunch.directory))
+        with suppress(OSError):
+            sys.stdout.flush()
         os._exit(130)
     if RememberLaunch.directory is not None:
-        sys.exit(_report(outcomes(RememberLaunch.directory), time.monotonic() - started))
+        with quiet_pipe():
+            code = _report(outcomes(RememberLaunch.directory), time.monotonic() - started)
+        sys.exit(code)
 
 
 def _report(ended: list[Outcome], seconds: float) -> int:
@@ -132,9 +182,15 @@ def _report(ended: list[Outcome], seconds: float) -> int:
         print(
             f"{len(ended)} jobs in {seconds:.0f} s: {counts or 'none done'}, {len(failed)} failed"
         )
-        for outcome in failed:
-            print(f"failed: {outcome.cell}: {outcome.message}", file=sys.stderr)
+    _list_failures(ended)
     return 1 if failed else 0
+
+
+def _list_failures(ended: list[Outcome]) -> None:
+    """The failed jobs of a sweep; that of a single run has been said."""
+    for outcome in ended:
+        if RememberLaunch.multirun and outcome.state == "failed":
+            print(outcome.failure(), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -145,12 +145,21 @@ def test_bad_arguments(fields: dict[str, Any], message: str) -> None:
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "foolbox", None)
-    with pytest.raises(ConfigError, match=r"pip install 'oodbench\[foolbox\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[foolbox\]'"):
         attack()
 
 
-def test_shipped_config() -> None:
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [("LinfPGD", 40), ("FGSM", 1), ("LinfBasicIterativeAttack", 10)],
+)
+def test_an_attack_by_its_name_alone(name: str, steps: int) -> None:
+    """The shipped config carries no argument of one attack; steps are those of foolbox's docs."""
     register_all()
     node = OmegaConf.load(Path(__file__).parents[2] / "conf" / "attack" / "foolbox.yaml")
+    node.attack = name
     built = build(OmegaConf.to_container(node, resolve=True), "attack")  # type: ignore[arg-type]
     assert built.eps == pytest.approx(8 / 255)
+    model, images = network(), pictures()
+    result = built(model, images, model(images).argmax(1), list(range(COUNT)))
+    assert set(result.iterations.tolist()) == {steps}

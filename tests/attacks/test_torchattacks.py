@@ -347,24 +347,64 @@ def test_steps_of_the_library_count_where_none_are_given() -> None:
     assert set(result.iterations.tolist()) == {10}  # its documented default
 
 
-@pytest.mark.parametrize("override", [None, 0.03])
-def test_config(override: float | None) -> None:
+def configured(**changed: Any) -> TorchAttack:
+    """The shipped config with some of its fields changed."""
     register_all()
-    file = Path(__file__).parents[2] / "conf" / "attack" / "torchattacks.yaml"
-    config = OmegaConf.create({"attack": OmegaConf.load(file)})
-    if override is not None:
-        OmegaConf.update(config, "attack.eps", override)
-    node = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(node, dict)
-    radius = override or 8 / 255
-    assert node["attack"]["arguments"] == {
-        "eps": radius,
-        "alpha": 2 / 255,
-        "steps": 10,
-        "random_start": True,
+    node = OmegaConf.load(Path(__file__).parents[2] / "conf" / "attack" / "torchattacks.yaml")
+    resolved = OmegaConf.to_container(OmegaConf.merge(node, changed), resolve=True)
+    built = build(resolved, "attack")  # type: ignore[arg-type]
+    assert isinstance(built, TorchAttack)
+    return built
+
+
+def classes_of_the_library() -> list[str]:
+    """Those that need nothing but a model."""
+    takes_more = ("MultiAttack", "LGV")
+    found = {
+        name: value
+        for name, value in vars(torchattacks).items()
+        if isinstance(value, type) and issubclass(value, torchattacks.attack.Attack)
     }
-    built = build(node["attack"], "attack")
-    assert (built.name, built.eps, built.norm) == ("torchattacks", radius, "linf")
+    return [name for name in found if name not in takes_more]
+
+
+@pytest.mark.parametrize("eps", [8 / 255, 0.02])
+def test_every_attack_by_its_name_alone(eps: float) -> None:
+    """The shipped config carries no argument of one attack; each gets the radius it takes."""
+    names = classes_of_the_library()
+    assert {"PGD", "MIFGSM", "PIFGSM", "Pixle"} < set(names)
+    for name in names:
+        built = configured(attack=name, eps=eps)
+        assert (built.name, built.eps, built.norm) == ("torchattacks", eps, "linf")
+        made = built._attack(network(), **built._arguments)
+        taken = [vars(made)[key] for key in ("eps", "max_epsilon") if key in vars(made)]
+        assert taken in ([], [eps]), name
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [
+        ("MIFGSM", {"eps": 0.02}),
+        ("PIFGSM", {"max_epsilon": 0.02}),
+        ("APGD", {"eps": 0.02, "norm": "L2"}),
+    ],
+)
+def test_it_is_the_library_s_attack_of_this_radius(name: str, library: dict[str, Any]) -> None:
+    model, images = network(), pictures()
+    labels = labels_of(model, images)
+    norm = "l2" if "norm" in library else "linf"
+    arguments = {"n_restarts": 1, "seed": 3} if name == "APGD" else {}
+    mine = configured(attack=name, eps=0.02, norm=norm, arguments=arguments)
+    found = mine.attack_batch(model, images, labels)
+    expected = getattr(torchattacks, name)(model, **library, **arguments)(images, labels)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    change = (found - images).detach().flatten(1)
+    size = change.norm(dim=1).max() if norm == "l2" else change.abs().max()
+    assert 0.01 < float(size) <= 0.02 + 1e-6
+
+
+def test_a_radius_among_the_arguments_is_taken_as_it_is() -> None:
+    assert configured(eps=0.03, arguments={"eps": 0.01})._arguments == {"eps": 0.01}
 
 
 @pytest.mark.slow

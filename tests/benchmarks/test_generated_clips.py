@@ -1,5 +1,6 @@
 """ImageNet-P made while loading: the same frames as on disk, under the same names."""
 
+import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -108,7 +109,7 @@ def test_a_run_is_scored_as_imagenet_p_is(cli: Cli, toy: Path) -> None:
         "benchmark.protocol.encode=false",
     )
     assert done.returncode == 0, done.stderr
-    assert "toy × imagenet_p_generated" in done.stdout
+    assert re.search(r"toy × imagenet_p_generated.*: \d+ clips to evaluate on", done.stderr)
     (result,) = (toy / "outputs" / "runs" / "imagenet_p_generated" / "toy").glob("*/result.json")
     scores = read_json(result)["scores"]
     for name in ("translate", "tilt"):

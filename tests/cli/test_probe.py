@@ -38,7 +38,7 @@ def test_training_then_done_already(probe_toy: Path) -> None:
     before = (head.read_bytes(), head.stat().st_mtime_ns)
     again = started(probe_toy, *SHORT)
     assert again.returncode == 0
-    assert "done already" in again.stdout
+    assert "done already" in again.stderr
     assert (head.read_bytes(), head.stat().st_mtime_ns) == before
 
 
@@ -65,7 +65,7 @@ def test_an_error_is_said_once_by_all_processes(probe_toy: Path) -> None:
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     failed = started(probe_toy, "data.root=nowhere", "device=cpu", launcher=launcher)
     assert failed.returncode == 1
-    assert failed.stdout.count("nowhere/imagenet/train: no such folder") == 1
+    assert failed.stderr.count("nowhere/imagenet/train: no such folder") == 1
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_messages_are_one_line_and_the_exit_code_is_1(probe_toy: Path) -> None:
     for options, said in cases.items():
         failed = run(probe_toy, *options)
         assert failed.returncode == 1
-        assert said in failed.stdout
+        assert said in failed.stderr
         assert "Traceback" not in failed.stdout + failed.stderr
         (line,) = failed.stdout.strip().splitlines()
         assert "[ERROR]" in line

@@ -6,7 +6,7 @@ from shutil import copyfile
 import numpy as np
 import pandas as pd
 import pytest
-from run_factory import run_result, score, store, store_examples
+from run_factory import failure, run_result, score, store, store_examples, store_failure
 
 from oodbench.cli.table import main
 from oodbench.runs.records import ChunkInfo, chunk_path, write_chunk
@@ -170,3 +170,23 @@ def test_a_result_with_a_flipped_bit_is_named_and_not_shown(
         "same cell again\n"
     )
     assert shown(tmp_path) == {sound.key: "0.5"}
+
+
+def test_failures_are_listed_where_asked_for(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--output-root", str(root), "--failed"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["failed: 1", "mynet × imagenet    no weights"]
+
+
+def test_a_sweep_that_failed_as_a_whole_is_a_list_of_reasons(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("b", "a"):
+        store_failure(failure(name, difference=["attack=pgd_linf"]), tmp_path)
+    assert main(["--output-root", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "failed: 2",
+        "a × imagenet  attack=pgd_linf  no weights",
+        "b × imagenet  attack=pgd_linf  no weights",
+    ]

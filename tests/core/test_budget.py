@@ -150,7 +150,7 @@ def test_every_model_gets_the_same_pictures(here: Path) -> None:
 def test_a_bad_budget_is_refused_by_the_command_line(cli: Cli) -> None:
     refused = cli("model=toy", PIPELINE, "budget=2 percent")
     assert refused.returncode == 1
-    assert "budget=2 percent: give a part" in refused.stdout
+    assert "budget=2 percent: give a part" in refused.stderr
     assert "Traceback" not in refused.stdout + refused.stderr
 
 

@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from processes import at_once
@@ -171,29 +173,91 @@ def test_one_that_is_taken_at_the_same_moment_is_not_discarded(
 ) -> None:
     """Another process removes the dead one and takes it between a look and the removal."""
     held_by(path, replace(_me(), pid=ended_process()))
-    look = lease.holder
-
-    def slow(lease_path: Path) -> Owner | None:
-        found = look(lease_path)
-        monkeypatch.undo()
-        lease_path.unlink()
-        leases.take(lease_path)
-        return found
-
-    monkeypatch.setattr(lease, "holder", slow)
+    between(path, monkeypatch, lambda: leases.take(path))
     discard(path)
     assert leases.holds(path)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_of_threads_that_come_at_once_one_gets_it(path: Path) -> None:
+def between(path: Path, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen just after the lease was found free for the first time."""
+    look = lease.holder
+
+    def slow(lease_path: Path) -> Owner | None:
+        found = look(lease_path)
+        if lease_path == path:
+            monkeypatch.undo()
+            happens()
+        return found
+
+    monkeypatch.setattr(lease, "holder", slow)
+
+
+def test_of_two_that_find_it_free_one_gets_it(
+    leases: Leases, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However late the other one acts on what it saw, with a third that comes after it."""
     held_by(path, ELSEWHERE, age=LIMIT + 10)
-    everyone = [Leases() for _ in range(8)]
-    with ThreadPoolExecutor(8) as pool:
-        won = list(pool.map(lambda leases: leases.take(path) is None, everyone))
-    assert won.count(True) == 1
-    for leases in everyone:
-        leases.close()
+    between(path, monkeypatch, lambda: leases.take(path))
+    with Leases() as late:
+        assert late.take(path) == _me()
+        assert leases.holds(path)
+        assert not late.holds(path)
+    assert leases.holds(path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_one_that_is_given_back_at_the_same_moment_is_got(
+    leases: Leases, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_by(path, ELSEWHERE, age=LIMIT + 10)
+    between(path, monkeypatch, path.unlink)
+    assert leases.take(path) is None
+    assert leases.holds(path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_place_of_a_free_one_is_never_empty(
+    leases: Leases, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes while it changes hands finds one owner or the other."""
+    held_by(path, ELSEWHERE, age=LIMIT + 10)
+    found: list[bool] = []
+
+    def traced(frame: FrameType, event: str, argument: object) -> Callable[..., Any]:
+        found.append(path.exists())
+        return traced
+
+    before = sys.gettrace()
+    sys.settrace(traced)
+    try:
+        leases.take(path)
+    finally:
+        sys.settrace(before)
+    assert leases.holds(path)
+    assert found
+    assert all(found)
+
+
+def test_a_succession_that_was_killed_stops_nobody(leases: Leases, path: Path) -> None:
+    held_by(path, ELSEWHERE, age=LIMIT + 10)
+    succession = path.with_name(path.name + lease.SUFFIX)
+    held_by(succession, ELSEWHERE)
+    assert leases.take(path) == ELSEWHERE
+    held_by(succession, replace(_me(), pid=ended_process()))
+    assert leases.take(path) is None
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_of_threads_that_come_at_once_one_gets_it(path: Path) -> None:
+    for _ in range(20):
+        held_by(path, ELSEWHERE, age=LIMIT + 10)
+        everyone = [Leases() for _ in range(8)]
+        with ThreadPoolExecutor(8) as pool:
+            won = list(pool.map(lambda leases: leases.take(path) is None, everyone))
+        assert won.count(True) == 1
+        for leases in everyone:
+            leases.close()
 
 
 TAKE = """

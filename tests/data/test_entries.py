@@ -17,6 +17,8 @@ def root(tmp_path: Path) -> Path:
     folder.mkdir()
     for name, size in (("b.JPEG", 3), ("a.png", 2), ("x.gif", 1), ("notes.txt", 1), (".c.png", 1)):
         (folder / name).write_bytes(bytes(size))
+    for name in ("DEMO.txt", "SHA256SUMS"):
+        (folder / name).write_text("our own notes")
     (folder / "inner.png").mkdir()
     (folder / "linked.png").symlink_to("a.png")
     (folder / "dead.png").symlink_to("nowhere")
@@ -39,8 +41,19 @@ def test_files_and_what_is_left_out(root: Path, caplog: pytest.LogCaptureFixture
     assert found == (("a.png", 2), ("b.JPEG", 3), ("linked.png", 2))
     # dead.png, notes.txt, round, x.gif
     assert [record.getMessage() for record in caplog.records] == [
-        f"{root / 'n01440764'}: left out: 4 files that are no pictures of a known kind, or dead "
-        "links, such as dead.png"
+        f"{root / 'n01440764'}: left out: 4 files, such as dead.png, that are none of "
+        ".bmp, .jpeg, .jpg, .png, .ppm, .tif, .tiff, .webp, or dead links"
+    ]
+
+
+def test_one_file_is_named_and_what_was_looked_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "x.gif").touch()
+    with caplog.at_level(logging.WARNING):
+        assert files(tmp_path, frozenset({".mp4"})) == ()
+    assert caplog.messages == [
+        f"{tmp_path}: left out: x.gif, which is none of .mp4, or a dead link"
     ]
 
 

@@ -155,14 +155,16 @@ def test_auto_falls_back_where_the_model_does_not_export(tmp_path: Path) -> None
 
 
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
-def test_auto_falls_back_for_a_network_of_another_runtime(tmp_path: Path) -> None:
+def test_auto_leaves_a_network_of_another_runtime_to_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     inner = classifier().network
     file = tmp_path / "net.onnx"
     torch.onnx.export(inner, (torch.rand(1, 3, 40, 40),), str(file), dynamo=False)
     model = classifier(lambda: onnx_network(weights_file=str(file)))
     forward = engine("auto", model, tmp_path)
-    assert forward.name == "eager"
-    assert forward.note
+    assert (forward.name, forward.note) == ("eager", "")
+    assert caplog.messages == []
     found = forward.start(pictures(3)).result()
     np.testing.assert_allclose(found, expected(model, pictures(3)), atol=1e-4)
     for name in EXPORTED:
@@ -175,7 +177,7 @@ def test_an_engine_that_is_not_installed_names_the_extra(
     name: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ConfigError, match=rf"pip install 'oodbench\[{extra}\]'"):
+    with pytest.raises(ConfigError, match=rf"pip install -e '\.\[{extra}\]'"):
         engine(name, classifier(), tmp_path)
 
 

@@ -357,6 +357,7 @@ def test_what_a_killed_process_left_is_removed(here: Path) -> None:
     held(records / "all-00000.parquet", replace(_me(), started="1"))
     held(records / "all-00004.parquet", replace(_me(), started="1"))
     held(records / "all-00005.parquet", ELSEWHERE)
+    held(records / ".all-00000.parquet.lease", replace(_me(), started="1"))
     for number in (0, 4, 5):
         (records / f".all-{number:05d}.parquet.ab.part").touch()
     (records / ".mine.part").touch()

@@ -19,6 +19,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from oodbench.evaluation import assemble, pixel_cache
+from oodbench.runs import own_evaluation
 from oodbench.sweeps.outcomes import RememberLaunch
 
 Main = Callable[[], int | None]
@@ -87,6 +88,7 @@ def _forget() -> None:
     RememberLaunch.directory, RememberLaunch.multirun = None, False
     assemble._last.clear()
     pixel_cache._warned.clear()
+    own_evaluation._said.clear()
 
 
 @contextlib.contextmanager

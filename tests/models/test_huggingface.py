@@ -330,7 +330,7 @@ def test_a_type_without_an_image_classifier_is_refused(kind: str) -> None:
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(ConfigError, match=r"pip install 'oodbench\[transformers\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[transformers\]'"):
         transformers_network(config="{}")
 
 

@@ -150,5 +150,7 @@ def test_what_is_no_onnx_file_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path, ["N", 3, 8, 8])
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ConfigError, match=r"package onnxruntime: pip install 'oodbench\[onnx\]'"):
+    with pytest.raises(
+        ConfigError, match=r"package onnxruntime: in the clone .*pip install -e '\.\[onnx\]'"
+    ):
         onnx_network(weights_file=path)

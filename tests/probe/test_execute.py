@@ -250,7 +250,7 @@ def test_tensorboard_holds_every_epoch_once_after_going_on(tmp_path: Path) -> No
 
 def test_tensorboard_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install 'oodbench\[tensorboard\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '\.\[tensorboard\]'"):
         check_tensorboard()
 
 

@@ -97,3 +97,15 @@ def test_pictures_that_could_not_be_read_are_counted_and_the_first_are_named() -
         "  skipped: 6 of 10 items could not be read and are left out: "
         "a.jpg, b.jpg, c.jpg, d.jpg, e.jpg, …"
     ) in describe(result(splits=splits)).splitlines()
+
+
+def test_of_several_splits_it_is_said_what_n_counts() -> None:
+    """ImageNet-C of four pictures: 300 files at 15 corruptions x 5 severities, n=4."""
+    splits: dict[str, Any] = {f"fog/{k}": {} for k in range(75)}
+    scores = {"": {"mce": Score(68.6, nan, nan, 4, "percent")}}
+    said = describe(result(splits=splits, n_images=300, scores=scores)).splitlines()
+    assert said[1:3] == [
+        "  mce  68.6 %  n=4",
+        "  n counts different pictures, which the 300 items of 75 splits show",
+    ]
+    assert "n counts" not in describe(result(splits={"": {"n_items": 4}}))

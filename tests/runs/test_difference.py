@@ -1,5 +1,7 @@
 """In which words a run is said to differ from the published one."""
 
+import shlex
+
 import pytest
 from configs import config_of
 
@@ -43,13 +45,26 @@ def test_the_published_run_does_not_differ(model: str, benchmark: str) -> None:
             "benchmark=imagenet_sketch preprocessing=resize256_crop224",
             "preprocessing=resize256_crop224",
         ),
+        # A pipeline that has no name is said whole: what is not there is off.
         (
             "benchmark=imagenet_sketch preprocessing.interpolation=bilinear",
+            "preprocessing.resize=256, preprocessing.crop=224, "
             "preprocessing.interpolation=bilinear",
         ),
         (
             "benchmark=imagenet_a preprocessing.resize=224 preprocessing.square_crop=true",
-            "preprocessing.square_crop=True, preprocessing.resize=224",
+            "preprocessing.square_crop=true, preprocessing.resize=224, preprocessing.crop=224, "
+            "preprocessing.interpolation=bilinear",
+        ),
+        (
+            "benchmark=imagenet_a preprocessing=square preprocessing.resize=200",
+            "preprocessing=square, preprocessing.square_crop=true, preprocessing.resize=200, "
+            "preprocessing.interpolation=bicubic",
+        ),
+        (
+            "benchmark=imagenet_a preprocessing.resize=[9,8]",
+            "preprocessing.resize=[9,8], preprocessing.crop=224, "
+            "preprocessing.interpolation=bilinear",
         ),
         # Nothing is resized: the interpolation is idle.
         ("benchmark=imagenet_c preprocessing.interpolation=bicubic", ""),
@@ -64,7 +79,8 @@ def test_the_published_run_does_not_differ(model: str, benchmark: str) -> None:
         ("benchmark=imagenet_a engine.precision=bf16", "engine.precision=bf16"),
         (
             "benchmark=imagenet_a preprocessing.crop=9 engine.precision=tf32",
-            "preprocessing.crop=9, engine.precision=tf32",
+            "preprocessing.resize=256, preprocessing.crop=9, preprocessing.interpolation=bilinear, "
+            "engine.precision=tf32",
         ),
         ("benchmark=imagenet_a attack=pgd_linf", "attack=pgd_linf"),
         ("benchmark=adversarial attack=pgd_linf", "attack=pgd_linf"),
@@ -75,15 +91,16 @@ def test_the_published_run_does_not_differ(model: str, benchmark: str) -> None:
         (
             "benchmark=adversarial attack=transfer model@attack.source=efficientnet_lite0 "
             "+attack.source.allow_unstable=true",
-            "attack.source.allow_unstable=true, attack=transfer, "
-            "attack.source=efficientnet_lite0, attack.attack=pgd_all_steps",
+            "attack=transfer, attack.source=efficientnet_lite0, "
+            "attack.source.allow_unstable=true, attack.attack=pgd_all_steps",
         ),
         ("benchmark=adversarial attack.eps=0.03", "attack.eps=0.03"),
         ("benchmark=adversarial attack.eps=0.06", ""),
         ("benchmark=adversarial seed=3", "seed=3"),
         (
             "benchmark=adversarial attack.iterations=3 attack.eps=0.03 seed=3 preprocessing.crop=9",
-            "preprocessing.crop=9, attack.eps=0.03, attack.iterations=3, seed=3",
+            "preprocessing.square_crop=true, preprocessing.resize=224, preprocessing.crop=9, "
+            "preprocessing.interpolation=bicubic, attack.eps=0.03, attack.iterations=3, seed=3",
         ),
         (
             "benchmark=imagenet_a preprocessing._target_=my.Transform preprocessing.name=mine",
@@ -100,12 +117,78 @@ def test_resnet50(overrides: str, said: str) -> None:
     [
         ("benchmark=imagenet_a preprocessing=square", ""),
         ("benchmark=imagenet_a preprocessing=timm", "preprocessing=timm"),
-        ("benchmark=imagenet_a preprocessing.resize=224", "preprocessing.resize=224"),
+        (
+            "benchmark=imagenet_a preprocessing.resize=224",
+            "preprocessing.square_crop=true, preprocessing.resize=224, "
+            "preprocessing.interpolation=bicubic",
+        ),
         (
             "benchmark=imagenet_sketch preprocessing.resize_after_crop=null",
-            "preprocessing.resize_after_crop=None",
+            "preprocessing.resize=256, preprocessing.crop=224, "
+            "preprocessing.resize_after_crop=null, preprocessing.interpolation=bicubic",
         ),
     ],
 )
 def test_efficientnet_at_380_pixels(overrides: str, said: str) -> None:
     assert difference_of("model=tf_efficientnet_b4_ns", *overrides.split()) == said
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ("model.std=[0.05,0.05,0.05]", ["model.std=[0.05,0.05,0.05]"]),
+        ("model.mean=[0,0,0]", ["model.mean=[0.0,0.0,0.0]"]),
+        ("model.weights.random_seed=0", ["model.weights.random_seed=0"]),
+        ("model.input_size=240", ["preprocessing.square_crop=true", "preprocessing.resize=240"]),
+        ("model.family=default", ["preprocessing.square_crop=false", "preprocessing.resize=256"]),
+        ("model.weights.file=x.pth", []),  # it must have the hash of the shipped one
+        (
+            "model.weights.file=x.pth model.weights.hash=null",
+            ["model.weights.file=x.pth", "model.weights.hash=null"],
+        ),
+        (
+            "benchmark=imagenet_c_generated benchmark.protocol.jpeg_quality=5",
+            ["benchmark.protocol.jpeg_quality=5"],
+        ),
+        (
+            "benchmark=imagenet_c_generated benchmark.protocol.seed=7",
+            ["benchmark.protocol.seed=7"],
+        ),
+        (
+            "benchmark=imagenet_p_generated benchmark.protocol.encode=false",
+            ["benchmark.protocol.encode=false"],
+        ),
+        ("+benchmark.protocol.positions=even", ["benchmark.protocol.positions=even"]),
+        (
+            "benchmark.published_preprocessing.tf_efficientnet.resize=200",
+            ["preprocessing.square_crop=true", "preprocessing.resize=200"],
+        ),
+        ("benchmark.attack=pgd_linf attack=pgd_linf", ["attack=pgd_linf"]),
+        (
+            "benchmark=imagenet_a benchmark.name=imagenet",
+            ["benchmark.protocol.classes=imagenet_a"],
+        ),
+        ("benchmark=adversarial '~attack.step_size'", ["~attack.step_size"]),
+    ],
+)
+def test_what_ships_under_the_names_is_compared_whole(overrides: str, said: list[str]) -> None:
+    """Each of these once stood unmarked in the row of efficientnet_lite0."""
+    words = shlex.split(overrides)
+    found = difference(validate(config_of("model=efficientnet_lite0", *words)))
+    assert found[: len(said)] == said
+    assert bool(found) == bool(said)
+
+
+def test_another_network_under_the_name_of_a_shipped_one() -> None:
+    found = difference_of("model=efficientnet_lite0", "model.name=resnet50")
+    assert "model.network.architecture=tf_efficientnet_lite0" in found
+    found = difference_of("model=torchvision", "model.name=resnet50")  # its V2 weights
+    assert "model.weights.url=https://download.pytorch.org/models/resnet50-11ad3fa6.pth" in found
+
+
+def test_what_a_generic_model_needs_is_its_identity() -> None:
+    checkpoint = ["model=checkpoint", "model.arch=resnet18", "weights.file=x.pth"]
+    assert difference_of(*checkpoint) == ""
+    assert difference_of(*checkpoint, "model.name=mine") == ""
+    assert difference_of(*checkpoint, "model.mean=[0,0,0]") == "model.mean=[0.0,0.0,0.0]"
+    assert difference_of("model=timm", "model.timm_name=resnet18.a1_in1k") == ""

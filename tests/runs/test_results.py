@@ -17,6 +17,7 @@ from oodbench.runs.results import (
     RunFailure,
     RunResult,
     StoredRuns,
+    no_runs,
     read_failure,
     read_result,
     read_results,
@@ -242,6 +243,15 @@ def test_a_scan_is_in_order_of_paths_and_names_the_damaged(tmp_path: Path) -> No
 def test_no_runs_at_all(tmp_path: Path) -> None:
     assert read_results(tmp_path / "nothing") == StoredRuns([], [], [])
     assert read_failure(tmp_path / "error.json") is None
+    none = f"no finished run below {tmp_path}/runs; run oodbench model=… first"
+    assert str(no_runs(tmp_path)) == none
+    for name in ("demo", "b"):
+        (tmp_path / name / "runs").mkdir(parents=True)
+    (tmp_path / "logs").mkdir()
+    nested = f"{tmp_path}/b or {tmp_path}/demo"
+    assert str(no_runs(tmp_path, ["a line"])) == (
+        f"a line\n{none}, or give --output-root {nested}, where there are runs"
+    )
 
 
 def test_failures_are_read_in_order_and_damaged_ones_named(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_probabilities_are_refused_unless_declared(toy: Path, cli: Cli) -> None:
     (toy / "toy_network.py").write_text(code.replace(".flatten(1))", ".flatten(1)).softmax(1)"))
     done = cli("model=toy")
     assert done.returncode == 1
-    assert "model toy: its outputs are probabilities: set model.outputs=prob" in done.stdout
+    assert "model toy: its outputs are probabilities: set model.outputs=prob" in done.stderr
     result(toy, cli("model=toy", "model.outputs=probabilities"))
 
 
@@ -70,10 +70,10 @@ def test_onnx_file(toy: Path, cli: Cli) -> None:
     found = result(toy, cli(*model))
     assert found["model"] == "mine"
     assert found["n_images"] == 60
-    assert "done already" in cli(*model).stdout
+    assert "done already" in cli(*model).stderr
     done = cli(*model, "benchmark=adversarial", "limit=1")
     assert done.returncode == 1
-    assert "mine.onnx: an ONNX file has no gradients, which this attack needs" in done.stdout
+    assert "mine.onnx: an ONNX file has no gradients, which this attack needs" in done.stderr
 
 
 def test_transformers_folder(toy: Path, cli: Cli) -> None:

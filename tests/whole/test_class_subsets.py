@@ -119,6 +119,6 @@ def test_a_model_of_other_classes_is_refused_in_one_line(
     (toy / "classes.txt").write_text("\n".join([*others, *["background"] * 30]) + "\n")
     refused = cli("model=toy", "benchmark=thirty", "model.classes=classes.txt")
     assert refused.returncode == 1
-    assert "no output for any of the 30 classes" in refused.stdout
+    assert "no output for any of the 30 classes" in refused.stderr
     assert "Traceback" not in refused.stdout + refused.stderr
     assert not list((toy / "outputs").rglob("result.json"))

@@ -46,7 +46,7 @@ def test_the_run_stops_at_the_picture(toy: Path, cli: Cli, readout: str, value: 
     done = cli("model=toy", f"+benchmark.protocol.readout._target_={readout}", "preprocessing=timm")
     assert done.returncode == 1
     name = "NaN" if value == "nan" else "+inf"
-    assert f"{STOP}: 1 of its 1000 logits are {name}, which is no answer: try" in done.stdout
+    assert f"{STOP}: 1 of its 1000 logits are {name}, which is no answer: try" in done.stderr
     assert results(toy) == []
 
 
@@ -58,7 +58,7 @@ def test_a_network_in_training_mode_is_refused_or_marked(toy: Path, cli: Cli) ->
     )
     refused = cli("model=toy")
     assert refused.returncode == 1
-    assert "model toy: its outputs depend on chance: one moves by" in refused.stdout
+    assert "model toy: its outputs depend on chance: one moves by" in refused.stderr
     allowed = cli("model=toy", "model.allow_unstable=true", "engine=eager")
     assert allowed.returncode == 0
     change(toy, FORWARD)

@@ -153,7 +153,7 @@ def test_a_finished_transfer_run_is_skipped_without_torch(two_toys: Path, cli: C
         line, cwd=two_toys, env=environment, capture_output=True, text=True, check=False
     )
     assert again.returncode == 0
-    assert "done already" in again.stdout
+    assert "done already" in again.stderr
     imported = {entry.rsplit("|", 1)[-1].strip() for entry in again.stderr.splitlines()}
     assert "oodbench.runs.plan" in imported
     assert not imported & {"torch", "torchvision", "timm", "torchattacks"}

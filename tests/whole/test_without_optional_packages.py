@@ -38,5 +38,5 @@ def test_clips_without_pyav_are_one_line_that_says_what_to_install(
     monkeypatch.setitem(sys.modules, "av", None)
     done = cli("model=toy", "preprocessing=timm", "benchmark=imagenet_p")
     assert done.returncode == 1
-    assert "clips need PyAV" in done.stdout
-    assert "pip install av" in done.stdout
+    assert "clips need PyAV" in done.stderr
+    assert "pip install av" in done.stderr

@@ -11,6 +11,7 @@ from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.network_access import NetworkAccess
 from oodbench.core.checking import alternatives
 from oodbench.core.errors import ConfigError
+from oodbench.core.extras import install_extra
 
 _GRADIENT_FREE = (
     *("additive_noise", "binarization", "blended_noise", "blur", "boundary_attack", "contrast"),
@@ -104,7 +105,7 @@ def _attack_class(name: str) -> Any:
         from foolbox.attacks.base import Attack
     except ModuleNotFoundError:
         raise ConfigError(
-            "attack: needs the package foolbox: pip install 'oodbench[foolbox]'"
+            f"attack: needs the package foolbox: {install_extra('foolbox')}"
         ) from None
     classes = {
         key: value

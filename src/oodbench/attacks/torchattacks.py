@@ -1,6 +1,7 @@
 """Any attack of the torchattacks library (Kim, 2020, arXiv:2010.01950), by its class name."""
 
 import inspect
+from collections.abc import Collection
 from typing import Any
 
 from torch import Tensor, nn
@@ -42,7 +43,8 @@ class TorchAttack(LibraryAttack):
             name: for tables and folders.
             attack: name of a class of the library, such as `PGD`.
             arguments: its keyword arguments, without the model.
-            eps: radius in [0, 1] pixel units that the result is held to; None: no such bound.
+            eps: radius in [0, 1] pixel units that the result is held to; None: no such bound. The
+                attack gets it, and `norm`, where it takes such an argument and none is given.
             norm: of the radius, linf or l2.
             target: none (any error is a success), random, least_likely, top_k or a class index.
             top_k: targets tried one after the other under `target=top_k`; any error is a success.
@@ -57,8 +59,10 @@ class TorchAttack(LibraryAttack):
                 value is out of range.
         """
         self._attack = _attack_class(attack)
-        self._arguments = dict(arguments)
-        iterations = _steps(_checked_arguments(self._attack, self._arguments))
+        parameters = _parameters(self._attack)
+        refuse_unknown_arguments(arguments, list(parameters))
+        self._arguments = _radius(parameters, eps, norm) | arguments
+        iterations = int((parameters | self._arguments).get("steps", 0))
         super().__init__(
             name=name,
             eps=eps,
@@ -112,13 +116,15 @@ def _takes_only_a_model(attack: Any) -> bool:
     return required == ["model"]
 
 
-def _checked_arguments(attack: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments with the library's defaults for those that are not given."""
+def _parameters(attack: Any) -> dict[str, Any]:
+    """The arguments that it takes beside the model, with the library's defaults."""
     parameters = dict(inspect.signature(attack).parameters)
     del parameters["model"]
-    refuse_unknown_arguments(arguments, list(parameters))
-    return {key: value.default for key, value in parameters.items()} | arguments
+    return {key: value.default for key, value in parameters.items()}
 
 
-def _steps(arguments: dict[str, Any]) -> int:
-    return int(arguments.get("steps", 0))
+def _radius(parameters: Collection[str], eps: float | None, norm: str) -> dict[str, Any]:
+    """What the library calls radius and norm, where the attack takes them."""
+    radius = {} if eps is None else {"eps": eps, "max_epsilon": eps}
+    known = radius | {"norm": {"linf": "Linf", "l2": "L2"}.get(norm, norm)}
+    return {key: value for key, value in known.items() if key in parameters}

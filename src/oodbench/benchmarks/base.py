@@ -44,6 +44,7 @@ class Split:
         n_items: number of items on disk.
         fingerprint: sha256 over the sorted relative paths and sizes.
         list_items: the items in the one order of all runs.
+        official: the benchmark is made of it; False for what is scored beside it where present.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Split:
     n_items: int
     fingerprint: str
     list_items: Callable[[], Sequence[Item]]
+    official: bool = True
 
 
 Readout = Callable[[NDArray[np.float32]], dict[str, NDArray[np.generic]]]
@@ -59,7 +61,10 @@ Readout = Callable[[NDArray[np.float32]], dict[str, NDArray[np.generic]]]
 
 
 class Benchmark(Protocol):
-    """A benchmark, as seen by the evaluation and by the scoring."""
+    """A benchmark, as seen by the evaluation and by the scoring.
+
+    It may have an attribute `item`, what messages call one of its items: see `counted_items`.
+    """
 
     headline: str
     """Name of the metric that stands for the benchmark in the wide table."""
@@ -96,3 +101,13 @@ class Benchmark(Protocol):
             splits: (name, records) one after the other, so that one is in memory at a time.
         """
         ...
+
+
+def item_name(benchmark: Benchmark) -> str:
+    """What messages call an item: a picture where the benchmark does not say."""
+    return str(getattr(benchmark, "item", "picture"))
+
+
+def counted_items(benchmark: Benchmark, n: int) -> str:
+    """Such as `1 picture` or `20 clips`."""
+    return f"{n} {item_name(benchmark)}{'' if n == 1 else 's'}"

@@ -70,7 +70,9 @@ class ImageNetCGenerated(ImageNetC):
             DataError: the clean pictures are missing, or not in synset folders.
         """
         cells = [f"{name}/{level}" for name in self.corruptions for level in SEVERITIES]
-        return generated_splits(self.source, cells, self.n_expected, parameters_hash())
+        return generated_splits(
+            self.source, cells, self.n_expected, parameters_hash(), TEST_CORRUPTIONS
+        )
 
     def missing_splits(self) -> Sequence[str]:
         """Cells of the 15 test corruptions that are not asked for."""

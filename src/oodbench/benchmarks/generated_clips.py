@@ -57,7 +57,11 @@ class ImageNetPGenerated(ImageNetP):
         Raises:
             DataError: the clean pictures are missing, or not in synset folders.
         """
-        return generated_splits(self.source, self.perturbations, self.n_expected, parameters_hash())
+        return generated_splits(
+            *(self.source, self.perturbations, self.n_expected),
+            parameters_hash(),
+            TEST_PERTURBATIONS,
+        )
 
     def missing_splits(self) -> Sequence[str]:
         """Test perturbations that are not asked for."""

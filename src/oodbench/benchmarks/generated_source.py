@@ -1,6 +1,6 @@
 """Splits of a benchmark that is made, while loading, from one folder of clean pictures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +19,11 @@ from oodbench.reference import imagenet_wnids
 
 
 def generated_splits(
-    source: Path, cells: Iterable[str], n_expected: int, parameters_sha256: str
+    source: Path,
+    cells: Iterable[str],
+    n_expected: int,
+    parameters_sha256: str,
+    official: Collection[str],
 ) -> list[Split]:
     """A split of all clean pictures for every cell; items are named `<cell>/<wnid>/<file>`.
 
@@ -28,6 +32,7 @@ def generated_splits(
         cells: names of the splits.
         n_expected: official number of clean pictures.
         parameters_sha256: of everything, but the pictures, that the items depend on.
+        official: what the cells begin with that the benchmark is made of.
 
     Raises:
         DataError: the clean pictures are missing, or not in synset folders.
@@ -43,6 +48,7 @@ def generated_splits(
             n_items=summary.n_files,
             fingerprint=fingerprint,
             list_items=partial(_items, source, cell),
+            official=cell.split("/")[0] in official,
         )
         for cell in cells
     ]

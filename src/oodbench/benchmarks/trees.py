@@ -42,7 +42,13 @@ def find_trees(root: Path, names: Sequence[str]) -> dict[str, Path]:
 
 
 def tree_split(
-    name: str, tree: Path, root: Path, n_expected: int, suffixes: frozenset[str]
+    name: str,
+    tree: Path,
+    root: Path,
+    n_expected: int,
+    suffixes: frozenset[str],
+    *,
+    official: bool,
 ) -> Split:
     """One tree of class folders as a split; items are named below `root`."""
     summary = cached_summary(
@@ -58,6 +64,7 @@ def tree_split(
         n_items=summary.n_files,
         fingerprint=summary.fingerprint,
         list_items=partial(_tree_items, tree, root, suffixes),
+        official=official,
     )
 
 
@@ -100,6 +107,7 @@ class ImageNetC:
                 self.root,
                 self.n_expected,
                 PICTURE_SUFFIXES,
+                official=name in corruption.TEST_CORRUPTIONS,
             )
             for name, tree in trees.items()
             for severity in SEVERITIES
@@ -156,6 +164,7 @@ class ImageNetP:
     """
 
     headline = "flip_probability"
+    item = "clip"
     normalising_model = "alexnet"
     second_run = SecondRun(("mfr", "mt5d"), model=normalising_model, or_file=True)
 
@@ -178,7 +187,10 @@ class ImageNetP:
                 f"one folder down, found: {', '.join(folder_names(self.root)[:8]) or 'no folders'}"
             )
         return [
-            tree_split(name, tree, self.root, self.n_expected, CLIP_SUFFIXES)
+            tree_split(
+                *(name, tree, self.root, self.n_expected, CLIP_SUFFIXES),
+                official=name in perturbation.TEST_PERTURBATIONS,
+            )
             for name, tree in trees.items()
         ]
 

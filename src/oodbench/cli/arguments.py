@@ -1,4 +1,4 @@
-"""What the commands that read finished runs share."""
+"""What several commands share: arguments, and how they print."""
 
 import argparse
 import sys
@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.core.files import json_text, write_json
+from oodbench.core.versions import version_text
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """Declare `--version`."""
+    parser.add_argument("--version", action="version", version=version_text())
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,13 @@
 import argparse
 import sys
 
-from oodbench.cli.arguments import add_json, add_run_arguments, print_json, print_problems
+from oodbench.cli.arguments import (
+    add_json,
+    add_run_arguments,
+    add_version,
+    print_json,
+    print_problems,
+)
 from oodbench.core.command import as_command
 from oodbench.reports.published.check import check_runs, content_of, text_of
 
@@ -38,6 +44,7 @@ def argument_parser() -> argparse.ArgumentParser:
         description="Finished runs beside the published table, timm's results, imagenet-testbed "
         "and the literature: pass, explained or unexplained. Exit code 1 on unexplained.",
     )
+    add_version(parser)
     add_run_arguments(parser)
     add_json(parser, "also write all comparisons there")
     loudness = parser.add_mutually_exclusive_group()

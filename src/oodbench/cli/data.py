@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from oodbench.cli.arguments import add_version
 from oodbench.core.command import as_command
 from oodbench.core.errors import ConfigError
 from oodbench.data.demo.build import build_demo
@@ -172,6 +173,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="oodbench-data", description="Make and look after the data sets that oodbench reads."
     )
+    add_version(parser)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         command.options(

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from oodbench.cli.arguments import add_version
 from oodbench.core.command import as_command
 from oodbench.core.errors import ConfigError, OodbenchError
 from oodbench.core.schema import RunConfig
@@ -137,6 +138,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="oodbench-models", description="The models that oodbench knows, and their weights."
     )
+    add_version(parser)
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     commands: Sequence[tuple[str, Command, str]] = (
         ("list", list_models, "which models there are, how large, under which licence"),

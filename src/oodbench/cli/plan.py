@@ -9,7 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from oodbench.cli.arguments import add_json, print_json
+from oodbench.cli.arguments import add_json, add_version, print_json
 from oodbench.core.command import as_command
 from oodbench.sweeps.jobs import Launch
 
@@ -60,6 +60,7 @@ def argument_parser() -> argparse.ArgumentParser:
         description="What oodbench would do with the same overrides: runs, pictures, work, time on "
         "this machine, disk and memory; and all data and weights that are missing.",
     )
+    add_version(parser)
     parser.add_argument(
         "overrides", nargs="*", metavar="OVERRIDE", help="as those of oodbench, such as model=NAME"
     )

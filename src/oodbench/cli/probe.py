@@ -7,12 +7,14 @@ torchrun --nproc-per-node 8 --no-python oodbench-probe model=moco_v2 data.root=/
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from oodbench.core.command import quiet_pipe
 from oodbench.core.errors import failure_line, is_mendable
 from oodbench.probe.schema import ProbeConfig, register_probe_schema, validate_probe
 from oodbench.sweeps.composing import CONFIG_PATH
@@ -20,6 +22,8 @@ from oodbench.sweeps.launching import prepare_launch
 from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
 
 log = logging.getLogger("oodbench")
+
+SUMMARY = "Train a linear classifier on the frozen features of a model."
 
 
 def run_probe(probe: ProbeConfig) -> Outcome:
@@ -75,18 +79,20 @@ def _rank() -> int:
 
 def main() -> None:
     """Exit codes: 0 all well, 1 a job failed, 130 Ctrl-C."""
-    prepare_launch()
+    prepare_launch("oodbench-probe", SUMMARY, "probe", ProbeConfig)
     register_probe_schema()
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="probe")(task)
     try:
-        launch()
+        with quiet_pipe():
+            launch()
     except KeyboardInterrupt:
         if _rank() == 0:
             print(
                 "\ninterrupted: the checkpoint is kept, the same command goes on from it",
                 file=sys.stderr,
             )
-        sys.stdout.flush()
+        with suppress(OSError):
+            sys.stdout.flush()
         os._exit(130)
     if RememberLaunch.directory is not None:
         ended = outcomes(RememberLaunch.directory)

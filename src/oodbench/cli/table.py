@@ -3,9 +3,14 @@
 import argparse
 import sys
 
-from oodbench.cli.arguments import add_run_arguments, print_problems
+from oodbench.cli.arguments import add_run_arguments, add_version, print_problems
 from oodbench.core.command import as_command
-from oodbench.reports.tables.write import rescore_all, write_attack_report, write_tables
+from oodbench.reports.tables.write import (
+    list_failed,
+    rescore_all,
+    write_attack_report,
+    write_tables,
+)
 
 
 @as_command("interrupted: the same command does it again")
@@ -28,9 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     print_problems(left)
     written = write_tables(chosen.output_root, chosen.normaliser)
     print_problems(written.problems)
-    report = write_attack_report(chosen.output_root) if chosen.attack_report else None
+    shown = written
+    if chosen.failed:
+        shown = list_failed(chosen.output_root)
+    elif chosen.attack_report:
+        shown = write_attack_report(chosen.output_root)
     if not chosen.quiet:
-        shown = written if report is None else report
         print(shown.text)
         for file in shown.files:
             print(file)
@@ -42,6 +50,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="oodbench-table", description="Tables of all runs on disk, beside published values."
     )
+    add_version(parser)
     add_run_arguments(parser)
     parser.add_argument(
         "--rescore", action="store_true", help="first score all runs again from their records"
@@ -53,6 +62,11 @@ def argument_parser() -> argparse.ArgumentParser:
         metavar="DOTTED.NAME",
         help="with --rescore: a class or score of your own that results may name, exactly so; "
         "importing it runs its code (may be given several times)",
+    )
+    parser.add_argument(
+        "--failed",
+        action="store_true",
+        help="show instead of the table the cells whose last attempt failed, and why",
     )
     parser.add_argument(
         "--attack-report",

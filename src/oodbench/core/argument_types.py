@@ -12,6 +12,7 @@ _PLAIN: dict[object, tuple[tuple[type, ...], str]] = {
     str: ((str,), "text"),
     NoneType: ((NoneType,), "null"),
 }
+_PLURAL: dict[object, str] = {int: "integers", float: "numbers", str: "texts"}
 _LISTS = {list, tuple, set, frozenset, Sequence, Collection, Iterable}
 
 
@@ -67,5 +68,5 @@ def _words(hint: Any) -> str:
     if origin is Literal:
         return f"one of {', '.join(map(str, inner))}"
     if origin in _LISTS:
-        return f"a list, each of it {_words(inner[0])}" if inner else "a list"
+        return f"a list of {_PLURAL.get(inner[0], _words(inner[0]))}" if inner else "a list"
     return "a mapping" if origin in (dict, Mapping) else "something else"

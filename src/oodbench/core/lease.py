@@ -3,8 +3,8 @@
 A lease is a small file that names its owner. Whoever creates it (`O_EXCL`, which NFS honours, too)
 has the lease; its time of change is the owner's heartbeat. It is free again when its owner removes
 it, when its owner is known to be dead, which can be told on the same machine alone, or when its
-heartbeat is older than `LIMIT`. A process that was only stopped for as long loses its lease and
-finds that out with `Leases.holds`.
+heartbeat is older than `LIMIT`: then another one's file takes its place in one step (a rename). A
+process that was only stopped for as long loses its lease and finds that out with `Leases.holds`.
 """
 
 import json
@@ -72,10 +72,9 @@ class Owner:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A lease's file at one moment: what it says, and which file of that name it is."""
+    """A lease's file at one moment: what it says, and when it was last changed."""
 
     text: str
-    number: int
     changed: float
 
 
@@ -104,20 +103,14 @@ class Leases:
             OSError: the folder cannot be written.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            try:
-                descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-            except FileExistsError:
-                owner = holder(path)
-                if owner is not None:
-                    return owner
-                discard(path)
-                continue
-            with self._lock:
-                self._held[path] = descriptor
-            os.write(descriptor, json.dumps({**asdict(_me()), "token": uuid4().hex}).encode())
-            self._start()
-            return None
+        while not self._create(path):
+            if (owner := holder(path)) is not None:
+                return owner
+            if (owner := self._succeed(path)) is not None:
+                return owner
+            if self.holds(path):
+                break
+        return None
 
     def holds(self, path: Path) -> bool:
         """Whether the lease is still this process's: nobody has taken it over meanwhile."""
@@ -152,6 +145,45 @@ class Leases:
     ) -> None:
         self.close()
 
+    def _create(self, path: Path) -> bool:
+        """Whether there was no lease of that name and this process has made it."""
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        except FileExistsError:
+            return False
+        self._keep(path, descriptor)
+        os.write(descriptor, json.dumps({**asdict(_me()), "token": uuid4().hex}).encode())
+        self._start()
+        return True
+
+    def _succeed(self, path: Path) -> Owner | None:
+        """Put a new lease in the place of one that was found free, if it still is.
+
+        A lease of the succession lets one process do so at a time, and the place is never empty
+        meanwhile, so that nobody who comes then creates it.
+
+        Returns:
+            The owner of the succession where that is not free, else None.
+        """
+        succession = path.with_name(path.name + SUFFIX)
+        if (owner := self.take(succession)) is not None:
+            return owner
+        if path.exists() and holder(path) is None:
+            succession.rename(path)
+            with self._lock:
+                descriptor = self._held.pop(succession)
+            self._keep(path, descriptor)
+        else:
+            self.give_back(succession)
+        return None
+
+    def _keep(self, path: Path, descriptor: int) -> None:
+        with self._lock:
+            lost = self._held.get(path)
+            self._held[path] = descriptor
+        if lost is not None:
+            os.close(lost)
+
     def _start(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._beat, name="leases", daemon=True)
@@ -176,19 +208,9 @@ def holder(path: Path) -> Owner | None:
 
 def discard(path: Path) -> None:
     """Remove a lease that nobody holds; one that somebody takes at the same moment stays."""
-    judged = _look(path)
-    if judged is None or holder(path) is not None:
-        return
-    aside = path.with_name(f"{path.name}.{uuid4().hex}")
-    try:
-        path.rename(aside)  # of several processes that judge alike, one gets the file
-    except FileNotFoundError:
-        return
-    moved = _look(aside)
-    if moved is not None and (moved.text, moved.number) != (judged.text, judged.number):
-        with suppress(OSError):  # it is that of a process that was faster
-            os.link(aside, path)
-    aside.unlink(missing_ok=True)
+    if path.exists() and holder(path) is None:
+        with Leases() as leases:
+            leases.take(path)
 
 
 def wait_until_free(paths: Collection[Path], say: Callable[[Owner], None]) -> None:
@@ -234,7 +256,7 @@ def _look(path: Path) -> _Seen | None:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             status = os.fstat(file.fileno())
-            return _Seen(file.read(), status.st_ino, status.st_mtime)
+            return _Seen(file.read(), status.st_mtime)
     except FileNotFoundError:
         return None
 

@@ -18,10 +18,10 @@ class Progress:
     Args:
         total: items to do.
         label: what is being done.
-        unit: image or clip.
+        unit: what one item is called.
     """
 
-    def __init__(self, total: int, label: str, unit: str = "image") -> None:
+    def __init__(self, total: int, label: str, unit: str = "picture") -> None:
         self._bar = tqdm(
             total=total, desc=label, unit=unit, disable=not sys.stderr.isatty(), leave=False
         )

@@ -17,8 +17,10 @@ from oodbench.core.budget import parse_budget
 from oodbench.core.checking import check_normalisation, merged, one_of, within
 from oodbench.core.errors import ConfigError
 from oodbench.core.names import check_name
+from oodbench.core.unread import model_file, refuse_arguments_of_no_attack, refuse_unread
 
-FAMILIES = ("default", "tf_efficientnet")
+DEFAULT_FAMILY = "default"
+FAMILIES = (DEFAULT_FAMILY, "tf_efficientnet")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 _FRACTION = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
 LAYOUTS = ("plain", "positional", "moco_v2", "timm", "transformers", "onnx")
@@ -38,6 +40,7 @@ class WeightsConfig:
     hash: str | None = None
     """`sha256:<hex>` or `md5:<hex>`, whole or a prefix."""
     license: str | None = None
+    """Licence of the weights, for the lists of `oodbench-models`."""
     package: str | None = None
     """`module:callable` of an installed package that returns the path."""
     hub: str | None = None
@@ -48,6 +51,7 @@ class WeightsConfig:
     head_file: str | None = None
     """MoCo v2: file of the linear classifier."""
     head_hash: str | None = None
+    """Hash of that file, as `hash`."""
     identity: str | None = None
     """Name that the user vouches for, for a network that has no weights file."""
     random_seed: int | None = None
@@ -59,14 +63,19 @@ class ModelConfig:
     """A classifier of the 1000 ImageNet classes."""
 
     name: str = MISSING
-    family: str = "default"
+    """Names the folder of the runs and the row of the table."""
+    family: str = DEFAULT_FAMILY
     """Which published preprocessing applies: default or tf_efficientnet."""
     input_size: int = 224
     """Side of the native input, in pixels."""
     crop_pct: float = 0.875
+    """Share of the resized picture that `preprocessing=timm` keeps."""
     interpolation: str = "bilinear"
+    """Of the resize in `preprocessing=timm`: nearest, bilinear, bicubic, lanczos or box."""
     mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])
+    """Subtracted from pixels in [0, 1], one number a channel."""
     std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
+    """What is left is divided by these."""
     parameters: float | None = None
     """Millions of parameters, checked after building."""
     classes: str = "imagenet_1k"
@@ -77,10 +86,15 @@ class ModelConfig:
     allow_unstable: bool = False
     """Accept a network whose outputs depend on chance or on the batch; the result is marked."""
     timm_name: str | None = None
+    """Name in timm, of `model=timm`."""
     arch: str | None = None
+    """Architecture in timm, of `model=checkpoint`."""
     repository: str | None = None
     """Hugging Face repository or folder of `model=transformers`."""
+    generic: str | None = None
+    """The shipped entry that makes a model of what its user names, where it is such a one."""
     network: dict[str, Any] = field(default_factory=dict)
+    """Class or function that gives the network, and its arguments."""
     weights: WeightsConfig = field(default_factory=WeightsConfig)
 
 
@@ -119,6 +133,7 @@ class ColumnConfig:
     """By name, the preferred one first; a cell shows the first that its run has. Empty: the
     headline."""
     lower_is_better: bool = False
+    """Whether a lower value is the better one."""
 
 
 @dataclass
@@ -126,19 +141,30 @@ class BenchmarkConfig:
     """What is measured."""
 
     name: str = MISSING
+    """Names the folder of the runs and the column of the table."""
     official_name: str | None = None
     """Name that is kept for the official files: what `oodbench-data` generated is refused under it.
     """
     version: int = 1
     """Raised when records of the same data would differ."""
     root: str = MISSING
+    """Folder of the pictures or clips."""
     attack: str = "none"
     """Name of the attack that belongs to the benchmark."""
     chunk_size: int = 512
     """Items a Parquet file; what a kill can lose at most."""
     column: ColumnConfig = field(default_factory=ColumnConfig)
+    """How it appears in the table."""
     published_preprocessing: dict[str, PipelineConfig] = field(default_factory=dict)
+    """What the published run did, by `model.family`; `default` for all that have none."""
     protocol: dict[str, Any] = field(default_factory=dict)
+    """Class that reads the data and scores the records, and its arguments."""
+
+    def published(self, family: str) -> PipelineConfig | None:
+        """What the published run did for a family, as for `default` where it has none of its own;
+        None where that is unknown."""
+        pipelines = self.published_preprocessing
+        return pipelines.get(family, pipelines.get(DEFAULT_FAMILY))
 
     @property
     def is_official(self) -> bool:
@@ -151,6 +177,7 @@ class EngineConfig:
     """How a forward pass is computed; nothing here is part of the run key but precision."""
 
     name: str = MISSING
+    """Of the engine, for messages and run.json."""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1, …"""
     precision: str = "fp32"
@@ -164,6 +191,7 @@ class EngineConfig:
     cache_dir: str = ".cache/engines"
     """Folder of exported models."""
     backend: dict[str, Any] = field(default_factory=dict)
+    """Class that computes, and its arguments."""
     when_attacked: dict[str, str] = field(default_factory=dict)
     """Class of a backend -> class that computes in its place where pictures are attacked."""
 
@@ -173,6 +201,7 @@ class DataConfig:
     """Where pictures are and how they are read."""
 
     root: str = "data"
+    """Folder of all data sets; by default OODBENCH_DATA_ROOT, else data."""
     allow_partial: bool = False
     """Accept fewer pictures than the official count; the cell is marked."""
     on_error: str = "stop"
@@ -190,6 +219,7 @@ class DataConfig:
     cache: str = "off"
     """Keep decoded pictures: off, memory (of this process), disk (below `cache_dir`)."""
     cache_dir: str = ".cache/pictures"
+    """Folder of the cache on disk."""
     cache_gib: float = 20.0
     """Most that the cache may take, GiB; what was used longest ago is removed first."""
 
@@ -199,9 +229,11 @@ class WeightsDirectoryConfig:
     """Where weights are looked for and saved."""
 
     dir: str = MISSING
+    """Folder of weights files; by default OODBENCH_WEIGHTS, else weights."""
     file: str | None = None
-    """Weights file of `model=checkpoint`."""
+    """Weights file of the model, whichever it is: short for `model.weights.file`."""
     download: bool = True
+    """Whether to download weights that are missing."""
 
 
 @dataclass
@@ -209,7 +241,9 @@ class ShardConfig:
     """This job's part of the run's chunks: those whose number is `index` modulo `count`."""
 
     index: int = 0
+    """Which part, from 0."""
     count: int = 1
+    """How many parts."""
 
 
 @dataclass
@@ -218,19 +252,23 @@ class RunConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     attack: dict[str, Any] = field(default_factory=dict)
+    """What is done to the pictures before they are classified."""
     benchmark: BenchmarkConfig = field(default_factory=BenchmarkConfig)
     preprocessing: dict[str, Any] = field(default_factory=dict)
+    """From a picture to the pixels that the model sees."""
     engine: EngineConfig = field(default_factory=EngineConfig)
     data: DataConfig = field(default_factory=DataConfig)
     weights: WeightsDirectoryConfig = field(default_factory=WeightsDirectoryConfig)
     shard: ShardConfig = field(default_factory=ShardConfig)
     seed: int = 0
+    """Source of all randomness, with each picture's name."""
     limit: int | None = None
     """First pictures (clips) of every split, in the class-stratified order; null: all."""
     budget: Any = None
     """As `limit`, as a part of every split (`2%`, rounded up) or a number of pictures (clips) of
     every split (5000); with both the smaller one counts. See `oodbench.core.budget`."""
     output_root: str = "outputs"
+    """Folder of runs, tables and logs."""
 
 
 def register_schema() -> None:
@@ -248,7 +286,10 @@ def validate(config: DictConfig) -> RunConfig:
         raise ConfigError(f"no model: give model=NAME; available: {', '.join(shipped('model'))}")
     # Before anything is resolved: the published preprocessing is looked up by the family.
     one_of("model.family", str(config.model.family), FAMILIES)
+    file = model_file(config)
+    refuse_unread(config)
     run = merged(config, RunConfig)
+    run.model.weights.file = run.model.weights.file or file
     run.attack = with_fractions(run.attack)
     _check_values(run)
     return run
@@ -346,6 +387,7 @@ def _check_values(run: RunConfig) -> None:
             raise ConfigError(f"preprocessing.{name} is missing")
     if "name" not in run.attack:
         raise ConfigError("attack.name is missing")
+    refuse_arguments_of_no_attack(run.attack)
     check_name("model.name", run.model.name)
     check_name("benchmark.name", run.benchmark.name)
     check_name("preprocessing.name", run.preprocessing["name"])

@@ -10,7 +10,12 @@ from oodbench.core.schema import ColumnConfig, shipped
 
 
 def shipped_content(group: str, name: str) -> dict[str, Any] | None:
-    """Content of a shipped config, unresolved; None where there is none of that name."""
+    """Content of a shipped config, unresolved; None where there is none of that name.
+
+    Args:
+        group: its folder; "" for a primary config.
+        name: of the file, without `.yaml`.
+    """
     file = files("oodbench.conf").joinpath(group, f"{name}.yaml")
     if not file.is_file():
         return None

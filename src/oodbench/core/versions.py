@@ -9,6 +9,11 @@ def versions(names: Iterable[str]) -> dict[str, str | None]:
     return {name: _version(name) for name in names}
 
 
+def version_text() -> str:
+    """What `--version` of every command prints."""
+    return f"oodbench {_version('oodbench')}"
+
+
 def _version(name: str) -> str | None:
     try:
         return version(name)

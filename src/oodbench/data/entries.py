@@ -13,12 +13,15 @@ log = logging.getLogger(__name__)
 OF_SYSTEMS = frozenset({"lost+found", "@eaDir", "__MACOSX", "System Volume Information"})
 """Folders that file systems, network stores and archives leave beside the data."""
 
+OWN = frozenset({"DEMO.txt", "SHA256SUMS"})
+"""Files that `oodbench-data` leaves beside the pictures that it makes."""
+
 _said: set[str] = set()
 
 
 @contextmanager
 def entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
-    """Of a folder, without the hidden ones and those of systems.
+    """Of a folder, without the hidden ones, those of systems and our own notes.
 
     Raises:
         DataError: it cannot be read.
@@ -29,7 +32,7 @@ def entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
             yield (
                 entry
                 for entry in found
-                if not entry.name.startswith((".", "$")) and entry.name not in OF_SYSTEMS
+                if not entry.name.startswith((".", "$")) and entry.name not in OF_SYSTEMS | OWN
             )
     except PermissionError as error:
         raise DataError(f"{error.filename or folder}: may not be read: change its mode") from None
@@ -70,16 +73,19 @@ def files(folder: Path, suffixes: frozenset[str]) -> tuple[tuple[str, int], ...]
             elif not is_folder(entry):
                 left_out.append(entry.name)
     if left_out:
-        say_left_out(folder, left_out)
+        say_left_out(folder, left_out, suffixes)
     return tuple(sorted(kept))
 
 
-def say_left_out(folder: Path, names: list[str]) -> None:
+def say_left_out(folder: Path, names: list[str], suffixes: frozenset[str]) -> None:
     """One line for a folder, however often it is listed."""
-    text = (
-        f"{folder}: left out: {len(names)} files that are no pictures of a known kind, or dead "
-        f"links, such as {min(names)}"
-    )
+    kinds = ", ".join(sorted(suffixes))
+    text = f"{folder}: left out: {min(names)}, which is none of {kinds}, or a dead link"
+    if len(names) > 1:
+        text = (
+            f"{folder}: left out: {len(names)} files, such as {min(names)}, that are none of "
+            f"{kinds}, or dead links"
+        )
     if text not in _said:
         _said.add(text)
         log.warning("%s", text)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from oodbench.core.errors import ConfigError
+from oodbench.core.extras import install_extra
 from oodbench.engines.base import Forward
 from oodbench.engines.compiled import CompiledEngine
 from oodbench.engines.cuda_graphs import CudaGraphsEngine
@@ -130,8 +131,10 @@ class AutoEngine:
     def _openvino_fits(self, classifier: nn.Module) -> bool:
         if device_of(classifier).type != "cpu" or self.precision != "fp32":
             return False
+        if any(getattr(module, "runs_elsewhere", False) for module in classifier.modules()):
+            return False
         if find_spec("openvino") is None:
-            log.info("engine=auto: faster with OpenVINO: pip install 'oodbench[openvino]'")
+            log.info("engine=auto: faster with OpenVINO: %s", install_extra("openvino"))
             return False
         return True
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oodbench.core.errors import ConfigError, one_line
+from oodbench.core.extras import install_extra
 from oodbench.engines.base import Forward
 from oodbench.engines.pooled import PooledForward
 from oodbench.engines.pytorch import device_of
@@ -84,7 +85,7 @@ def imported(module: str, *, engine: str, extra: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError:
         raise ConfigError(
-            f"engine={engine} needs the package {module}: pip install 'oodbench[{extra}]'"
+            f"engine={engine} needs the package {module}: {install_extra(extra)}"
         ) from None
 
 

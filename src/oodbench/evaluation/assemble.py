@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from oodbench.attacks.base import Attack, traits_of
 from oodbench.attacks.source import NeedsSource
@@ -27,6 +26,7 @@ from oodbench.evaluation.evaluate import Setting
 from oodbench.evaluation.reader import Reader
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.models.build import build_classifier
+from oodbench.models.classifier import Classifier
 from oodbench.models.weights import Weights
 from oodbench.runs.chunks import Chunk, kept_skipped
 from oodbench.runs.key import run_key, transfer_document
@@ -70,11 +70,11 @@ def attack_traits(plan: Plan) -> AttackTraits | None:
     return traits_of(build(node, "attack")) if "_target_" in node else None
 
 
-_last: dict[str, nn.Module] = {}
+_last: dict[str, Classifier] = {}
 """The one classifier that is kept: a sweep runs all benchmarks of a model one after the other."""
 
 
-def _classifier(plan: Plan) -> nn.Module:
+def _classifier(plan: Plan) -> Classifier:
     label = repr((plan.document["model"], plan.device))
     if plan.weights.identity is None or label not in _last:
         _last.clear()
@@ -83,9 +83,11 @@ def _classifier(plan: Plan) -> nn.Module:
 
 
 def _prepared(
-    plan: Plan, classifier: nn.Module, batch_size: int, n_pictures: int, example: NDArray[np.uint8]
+    plan: Plan, classifier: Classifier, batch_size: int, n_pictures: int, example: NDArray[np.uint8]
 ) -> Forward:
     engine = plan.run.engine
+    height, width = example.shape[1:3]
+    classifier.check_size(height, width, plan.run.model.input_size)
     forward = prepared(
         engine,
         classifier,
@@ -123,7 +125,7 @@ def _attack(plan: Plan) -> Attack:
     return attack
 
 
-def _built(model: ModelConfig, weights: Weights, device: str) -> nn.Module:
+def _built(model: ModelConfig, weights: Weights, device: str) -> Classifier:
     """A model with its weights on the run's device."""
     classifier = build_classifier(model, weights_files=weights.files).to(device)
     classifier.check_outputs(model.input_size)

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from oodbench.benchmarks.base import counted_items, item_name
 from oodbench.core.budget import budget_note
-from oodbench.core.building import by_content
+from oodbench.core.building import build, by_content
 from oodbench.core.errors import DataError
 from oodbench.core.files import locked, write_json
 from oodbench.core.ids import frozen
@@ -38,6 +39,7 @@ from oodbench.runs.difference import difference
 from oodbench.runs.done import covering, stored_result
 from oodbench.runs.key import dataset_fingerprint
 from oodbench.runs.leftovers import remove_leftovers
+from oodbench.runs.official_counts import expected_counts, totals
 from oodbench.runs.plan import Plan, decoders, unidentified_paths
 from oodbench.runs.records import ChunkInfo, chunk_files
 from oodbench.runs.results import RunResult, write_result
@@ -62,6 +64,7 @@ def execute(plan: Plan) -> RunResult | None:
     """
     started = datetime.now(UTC)
     clock = time.monotonic()
+    words = difference(plan.run)  # before hours of work: it refuses what cannot be compared
     with Leases() as leases:
         if plan.weights.identity is None:
             _begin_anew(plan, leases)
@@ -70,7 +73,7 @@ def execute(plan: Plan) -> RunResult | None:
         remove_leftovers(plan.paths)
         computed = _compute_missing(plan, leases)
         _write_info(plan, started, time.monotonic() - clock, computed)
-        result = _settled(plan)
+        result = _settled(plan, words)
     if result is not None:
         _forget_failures(plan)
     return result
@@ -81,9 +84,12 @@ def _compute_missing(plan: Plan, leases: Leases) -> list[Chunk]:
     computed: list[Chunk] = []
     todo = list(missing_chunks(plan))
     log.info(
-        *("%s: %d items to evaluate on %s: %s", plan.cell, _n_items(todo), plan.device),
+        "%s: %s to evaluate on %s: %s",
+        *(plan.cell, counted_items(plan.benchmark, _n_items(todo)), plan.device),
         plan.paths.directory,
     )
+    for note in _pixel_notes(plan) if todo else ():
+        log.warning("%s: %s", plan.cell, note)
     while todo:
         claims = Claims(plan, todo, leases)
         if claims.any_free():
@@ -97,11 +103,17 @@ def _compute_missing(plan: Plan, leases: Leases) -> list[Chunk]:
     return computed
 
 
+def _pixel_notes(plan: Plan) -> list[str]:
+    """What the preprocessing says of its pixels, where it has something to say."""
+    preprocessing = build(plan.run.preprocessing, "preprocessing")
+    return list(getattr(preprocessing, "notes", ()))
+
+
 def _compute(plan: Plan, claims: Claims, todo: Sequence[Chunk]) -> None:
     reading = Reading(plan.run, plan.document, plan.counts)
     with (
         Reader(reading, plan.benchmark) as read,
-        Progress(_n_items(todo), plan.cell) as progress,
+        Progress(_n_items(todo), plan.cell, item_name(plan.benchmark)) as progress,
         memory_in_one_line(plan.device),
     ):
         evaluate(claims, setting_of(plan, read, todo), progress)
@@ -115,7 +127,7 @@ def _n_items(chunks: Sequence[Chunk]) -> int:
     return sum(chunk.stop - chunk.start for chunk in chunks)
 
 
-def _settled(plan: Plan) -> RunResult | None:
+def _settled(plan: Plan, words: Sequence[str]) -> RunResult | None:
     """Write the result once all chunks are there; None while those of other shards are missing.
 
     Another process may have written one meanwhile: the result is of all that either was asked for.
@@ -126,7 +138,7 @@ def _settled(plan: Plan) -> RunResult | None:
         if not all(is_whole(chunk, info, skips=skips) for chunk, info in infos):
             return None
         notes = sorted({info.note for _, info in infos if info and info.note})
-        result = _result(plan, [*_deep_note(plan, infos), *notes])
+        result = _result(plan, words, [*_deep_note(plan, infos), *notes])
         with locked(plan.paths.info):
             larger = covering(plan, stored_result(plan))
             if larger.counts == plan.counts:
@@ -164,10 +176,10 @@ def _deep_note(plan: Plan, infos: Sequence[tuple[Chunk, ChunkInfo | None]]) -> l
     return [depth.note(count, scale=plan.run.data.deep_pictures == "scale")] if count else []
 
 
-def _result(plan: Plan, found_notes: Sequence[str]) -> RunResult:
+def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> RunResult:
     run = plan.run
     traits = attack_traits(plan)
-    published = run.benchmark.published_preprocessing.get(run.model.family)
+    published = run.benchmark.published(run.model.family)
     config = {
         "model": plan.document["model"],
         "preprocessing": frozen(run.preprocessing),
@@ -179,22 +191,24 @@ def _result(plan: Plan, found_notes: Sequence[str]) -> RunResult:
         },
     }
     scored = score_records(plan.benchmark, plan.paths.records, plan.counts, traits, key=plan.key)
-    expected = {split.name: split.n_expected for split in plan.splits}
+    expected = expected_counts(run.benchmark, plan.splits)
     splits = split_counts(plan.paths.records, plan.counts, expected, scored.n_read)
     _refuse_too_many_skipped(plan, splits)
+    official = [split.name for split in plan.splits if split.official]
+    n_images, n_expected = totals(splits, official, len(plan.missing_splits))
     return RunResult(
         key=plan.key,
         model=run.model.name,
         benchmark=run.benchmark.name,
         preprocessing=str(run.preprocessing["name"]),
         attack=str(run.attack["name"]),
-        difference=difference(run),
+        difference=list(words),
         status=status_of(splits, plan.missing_splits),
         demo=plan.demo,
         extension=bool(published and published.extension),
         headline=plan.benchmark.headline,
-        n_images=sum(split["n"] for split in splits.values()),
-        n_expected=sum(split["n_expected"] for split in splits.values()),
+        n_images=n_images,
+        n_expected=n_expected,
         splits=splits,
         missing_splits=list(plan.missing_splits),
         notes=[*_notes(plan), *found_notes, *_left_out_note(scored.n_left_out)],
@@ -232,7 +246,7 @@ def _refuse_too_many_skipped(plan: Plan, splits: Mapping[str, Mapping[str, Any]]
 
 
 def _notes(plan: Plan) -> list[str]:
-    notes = []
+    notes = _pixel_notes(plan)
     if plan.demo:
         notes.append("demo data: not comparable with published numbers")
     identity = plan.weights.identity

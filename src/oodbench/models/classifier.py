@@ -102,6 +102,30 @@ class Classifier(nn.Module):
         # -inf is a constant here: no gradient flows through it, so none becomes NaN.
         return logits[:, self.columns].masked_fill(self.lacking, -torch.inf)
 
+    def check_size(self, height: int, width: int, input_size: int) -> None:
+        """Check that the network takes the pictures of a run, where it takes those of its own size.
+
+        Args:
+            height, width: of the run's pictures, in pixels.
+            input_size: side of those that `check_outputs` has seen.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        if (height, width) == (input_size, input_size):
+            return
+        try:
+            with torch.inference_mode(), full_float32():
+                self._network_outputs(torch.zeros(1, 3, height, width).to(self.mean))
+        except (AssertionError, RuntimeError, ValueError) as error:
+            if is_out_of_memory(error):
+                raise
+            raise ConfigError(
+                f"model {self.name}: its network takes pictures of model.input_size={input_size} "
+                f"pixels and fails on the run's, {height} x {width}: use preprocessing=timm "
+                f"({one_line(error, 120)})"
+            ) from error
+
     def check_outputs(self, input_size: int) -> None:
         """Check what the network returns for noise of `input_size` pixels a side.
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.core.errors import ConfigError, WeightsError, one_line
+from oodbench.core.extras import install_extra
 from oodbench.models.loading import read_state_dict
 from oodbench.models.shards import shards
 
@@ -46,7 +47,7 @@ def transformers_network(
         from transformers import AutoConfig, AutoModelForImageClassification
     except ModuleNotFoundError:
         raise ConfigError(
-            "model=transformers needs that package too: pip install 'oodbench[transformers]'"
+            f"model=transformers needs that package too: {install_extra('transformers')}"
         ) from None
     settings: dict[str, Any] = json.loads(config)
     kind = settings.pop("model_type")

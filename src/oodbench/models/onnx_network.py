@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.core.errors import ConfigError, WeightsError, one_line
+from oodbench.core.extras import install_extra
 
 
 def onnx_network(*, weights_file: str | None = None) -> nn.Module:
@@ -26,7 +27,13 @@ def onnx_network(*, weights_file: str | None = None) -> nn.Module:
 
 
 class OnnxNetwork(nn.Module):
-    """Images in, the graph's first output out. Has no parameters and no gradients."""
+    """Images in, the graph's first output out. Has no parameters and no gradients.
+
+    Attributes:
+        runs_elsewhere: than in PyTorch: there is nothing to export for another engine.
+    """
+
+    runs_elsewhere = True
 
     def __init__(self, path: Path) -> None:
         """Read the graph; the arguments and errors are those of `onnx_network`."""
@@ -94,7 +101,7 @@ def _imported(module: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError:
         raise ConfigError(
-            f"model=onnx needs the package {module}: pip install 'oodbench[onnx]'"
+            f"model=onnx needs the package {module}: {install_extra('onnx')}"
         ) from None
 
 

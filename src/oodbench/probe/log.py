@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from oodbench.core.errors import ConfigError
+from oodbench.core.extras import install_extra
 from oodbench.core.files import write_text
 from oodbench.probe.training import Row
 
@@ -37,7 +38,7 @@ def check_tensorboard() -> None:
     """
     if importlib.util.find_spec("tensorboard") is None:
         raise ConfigError(
-            "tensorboard=true: TensorBoard is not installed: pip install 'oodbench[tensorboard]'"
+            f"tensorboard=true: TensorBoard is not installed: {install_extra('tensorboard')}"
         )
 
 

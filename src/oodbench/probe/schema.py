@@ -10,6 +10,7 @@ from oodbench.core.checking import at_least, merged, one_of, within
 from oodbench.core.errors import ConfigError
 from oodbench.core.names import check_name
 from oodbench.core.schema import LAYOUTS, PRECISIONS, ModelConfig, WeightsDirectoryConfig, shipped
+from oodbench.core.unread import model_file, refuse_unread
 from oodbench.preprocessing import INTERPOLATIONS
 
 AUGMENTATIONS = ("published", "none")
@@ -25,12 +26,17 @@ class RecipeConfig:
     """
 
     name: str = MISSING
+    """Of the recipe, for tables and folders."""
     epochs: int = MISSING
+    """Passes over the training pictures."""
     milestones: list[int] = field(default_factory=list)
     """Epochs (from 0) at whose start the learning rate is multiplied by `gamma`."""
     gamma: float = 0.1
+    """Factor of the learning rate at each milestone."""
     lr: float = 30.0
+    """Learning rate at the start."""
     momentum: float = 0.9
+    """Of the gradient descent."""
     weight_decay: float = 0.0
     """L2 term of the weight matrix. The bias has none, as in scikit-learn's logistic regression;
     with the published value, 0, it makes no difference."""
@@ -46,14 +52,19 @@ class ProbeDataConfig:
     """Where the pictures are and how they are read."""
 
     root: str = "data"
+    """Folder of all data sets; by default OODBENCH_DATA_ROOT, else data."""
     train_root: str = MISSING
+    """Folder of the training pictures, one folder a class."""
     val_root: str = MISSING
+    """Folder of the validation pictures, one folder a class."""
     classes: str = "imagenet_1k"
     """imagenet_1k: folders are synset ids; folders: the sorted names of the training folders."""
     train_expected: int = MISSING
     """Official number of training pictures of imagenet_1k."""
     val_expected: int = MISSING
+    """Official number of its validation pictures."""
     allow_partial: bool = False
+    """Accept missing classes and fewer pictures."""
     workers: int | None = None
     """Processes that decode, of each training process; 0: that process itself; null: the cores of
     the machine, shared among its training processes, but at most 16 each."""
@@ -68,6 +79,7 @@ class ProbePreprocessingConfig:
     crop: int = MISSING
     """Pixels of the centred square; of the random crop too."""
     interpolation: str = "bilinear"
+    """Of the resize; by default the model's."""
 
 
 @dataclass
@@ -80,14 +92,23 @@ class ProbeConfig:
     preprocessing: ProbePreprocessingConfig = field(default_factory=ProbePreprocessingConfig)
     weights: WeightsDirectoryConfig = field(default_factory=WeightsDirectoryConfig)
     seed: int = 0
+    """Source of all randomness."""
     output_root: str = "outputs"
+    """Folder of trained classifiers and logs."""
     device: str = "auto"
+    """auto, cpu, cuda, cuda:1; under torchrun each process uses its own GPU."""
     precision: str = "fp32"
+    """Of the backbone: fp32, tf32, bf16, fp16; the classifier is trained in float32."""
     forward_batch_size: int = 64
+    """Pictures that the backbone sees at once; memory and speed, not the recipe."""
     checkpoint_minutes: float = 10.0
+    """Between checkpoints, besides those at the end of each epoch and on Ctrl-C."""
     tensorboard: bool = False
+    """Also write TensorBoard events."""
     head_file: str | None = None
+    """Where the classifier goes; null: model.weights.head_file, else the run's folder."""
     overwrite: bool = False
+    """Whether to replace another classifier that is there."""
 
 
 def register_probe_schema() -> None:
@@ -103,7 +124,10 @@ def validate_probe(config: DictConfig) -> ProbeConfig:
     """
     if OmegaConf.is_missing(config.model, "name") and not config.model.network:
         raise ConfigError(f"no model: give model=NAME; available: {', '.join(shipped('model'))}")
+    file = model_file(config)
+    refuse_unread(config)
     probe = merged(config, ProbeConfig)
+    probe.model.weights.file = probe.model.weights.file or file
     _check_values(probe)
     _check_recipe(probe.recipe)
     return probe

@@ -12,17 +12,29 @@ def describe(result: RunResult) -> str:
     """Headline scores with 95 % intervals, what they rest on, and where the files are."""
     scores = result.scores.get("", {})
     width = max((len(name) for name in scores), default=0)
-    lines = [
-        f"{result.model} × {result.benchmark}"
-        + (f" ({difference_text(result.difference)})" if result.difference else "")
-        + _marks(result)
-    ]
+    lines = [_title(result)]
     lines += [f"  {name:<{width}}  {format_score(score)}" for name, score in scores.items()]
+    if len(result.splits) > 1 and scores:
+        shown = f"the {result.n_images} items of {len(result.splits)} splits show"
+        lines.append(f"  n counts different pictures, which {shown}")
     lines += [f"  note: {note}" for note in result.notes]
     if result.skipped:
         lines.append(f"  skipped: {_skipped(result)}")
     lines.append(f"  {result.paths.result if result.directory.name else result.key}")
     return "\n".join(lines)
+
+
+def headline(result: RunResult) -> str:
+    """The headline score on one line."""
+    score = result.scores.get("", {}).get(result.headline)
+    shown = f"  {result.headline}  {format_score(score)}" if score is not None else ""
+    return f"{_title(result)}{shown}"
+
+
+def _title(result: RunResult) -> str:
+    """Which run it is, and what has to be known of it."""
+    difference = f" ({difference_text(result.difference)})" if result.difference else ""
+    return f"{result.model} × {result.benchmark}{difference}{_marks(result)}"
 
 
 def _skipped(result: RunResult) -> str:

@@ -1,26 +1,44 @@
-"""How a run differs from the published one, in the words of the command line."""
+"""How a run differs from what ships under its names, in the words of the command line."""
 
-from collections.abc import Iterable, Iterator
-from importlib.resources import files
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from oodbench.core.building import bound_arguments
-from oodbench.core.ids import frozen
-from oodbench.core.schema import RunConfig, source_model
-from oodbench.runs.key import ATTACK_BATCHING, PIL, PIPELINE
+from oodbench.core.ids import TARGET, frozen
+from oodbench.core.schema import ModelConfig, RunConfig, WeightsConfig, source_model
+from oodbench.models.class_lists import class_list_identity
+from oodbench.runs.key import (
+    ATTACK_BATCHING,
+    PIL,
+    PIPELINE,
+    preprocessing_document,
+    protocol_document,
+)
+from oodbench.runs.stock import PUBLISHED, Stock, stock_attack, stock_model, stock_of
 
 PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interpolation")
 
+Node = Mapping[str, Any]
+
 
 def difference(run: RunConfig) -> list[str]:
-    """What was done otherwise, as overrides such as `preprocessing.interpolation=bilinear`.
+    """What was done otherwise, as overrides such as `benchmark.protocol.seed=7`.
 
-    Empty where preprocessing and attack are the benchmark's own, the precision is fp32, and nothing
-    is allowed that is refused otherwise.
+    Everything that the key depends on is compared with what ships under the run's names: the model,
+    the benchmark and its own attack and preprocessing, in fp32, and nothing allowed that is refused
+    otherwise. A name that does not ship stands for whatever its config says.
+
+    A pipeline that ships under no name is named whole: what is not there is off.
     """
-    return [*_model(run), *_data(run), *_preprocessing(run), *_attack(run), *_precision(run)]
+    stock = stock_of(run)
+    return [
+        *_model("model", run.model, stock.model),
+        *_benchmark(run, stock),
+        *_data(run),
+        *_preprocessing(run, stock),
+        *_attack(run, stock),
+        *_precision(run),
+    ]
 
 
 def difference_text(words: Iterable[str]) -> str:
@@ -28,91 +46,181 @@ def difference_text(words: Iterable[str]) -> str:
     return ", ".join(words)
 
 
-def _model(run: RunConfig) -> list[str]:
-    found = []
-    for key, model in (("model", run.model), ("attack.source", source_model(run.attack))):
-        if model is not None and model.weights.entry is not None:
-            found.append(f"{key}.weights.entry={model.weights.entry}")
-        if model is not None and model.allow_unstable:
-            found.append(f"{key}.allow_unstable=true")
-    return found
+def changed_leaves(key: str, ours: Node, theirs: Node) -> list[str]:
+    """The leaves of one node that another one lacks or has otherwise, then those that it lacks.
 
+    Args:
+        key: of both nodes, dotted; "" where their leaves are keys of the config.
+        ours, theirs: plain containers.
 
-def _data(run: RunConfig) -> list[str]:
-    deep = run.data.deep_pictures
-    return [] if deep == "clip" else [f"data.deep_pictures={deep}"]
-
-
-def _preprocessing(run: RunConfig) -> list[str]:
-    node = run.preprocessing
-    name = str(node["name"])
-    published = run.benchmark.published_preprocessing.get(run.model.family)
-    if published is None or frozen(node)["_target_"] != PIPELINE:
-        return [f"preprocessing={name}"]
-    arguments = bound_arguments(node, "preprocessing")
+    Returns:
+        Overrides: `key.leaf=value`, and `~key.leaf` for what is not there.
+    """
+    mine, usual = dict(_flat(key, ours)), dict(_flat(key, theirs))
     changed = [
-        field
-        for field in PIPELINE_FIELDS
-        if arguments[field] != getattr(published, field) and not _idle(field, arguments, published)
+        _word(leaf, value)
+        for leaf, value in sorted(mine.items())
+        if leaf not in usual or usual[leaf] != value
     ]
-    backend = str(arguments.get("backend", PIL))
-    resized_by = [] if backend == PIL else [f"preprocessing.backend={backend}"]
-    if not changed:
-        return resized_by
-    if name != "published":
-        return [f"preprocessing={name}", *resized_by]
-    return [f"preprocessing.{field}={arguments[field]}" for field in changed] + resized_by
-
-
-def _idle(field: str, arguments: dict[str, Any], published: Any) -> bool:
-    """Interpolation does not matter where neither pipeline resizes."""
-    sizes = ("resize", "resize_after_crop")
-    return field == "interpolation" and all(
-        arguments[size] is None and getattr(published, size) is None for size in sizes
-    )
+    return changed + [f"~{leaf}" for leaf in sorted(usual) if leaf not in mine]
 
 
 def _flat(key: str, node: Any) -> Iterator[tuple[str, Any]]:
     """(dotted key, value) of every leaf."""
-    if isinstance(node, dict):
+    if isinstance(node, Mapping):
         for name, value in node.items():
-            yield from _flat(f"{key}.{name}", value)
+            yield from _flat(f"{key}.{name}" if key else str(name), value)
     else:
-        yield key, node
+        yield key, list(node) if isinstance(node, tuple) else node
 
 
-def _attack(run: RunConfig) -> list[str]:
+def _word(key: str, value: Any) -> str:
+    return f"{key}={spelled(value)}"
+
+
+def spelled(value: Any) -> str:
+    """A value as the command line takes it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(spelled, value))}]"
+    return str(value)
+
+
+def _model(key: str, model: ModelConfig, stock: ModelConfig | None) -> list[str]:
+    allowed = [_word(f"{key}.allow_unstable", True)] if model.allow_unstable else []
+    if stock is None:
+        entry = model.weights.entry
+        return [*([] if entry is None else [_word(f"{key}.weights.entry", entry)]), *allowed]
+    changed = changed_leaves(key, _outputs(model), _outputs(stock))
+    return [*changed, *_weights(f"{key}.weights", model.weights, stock.weights), *allowed]
+
+
+def _outputs(model: ModelConfig) -> dict[str, Any]:
+    """What the outputs depend on beside the weights."""
+    return {
+        "network": frozen(model.network),
+        "mean": model.mean,
+        "std": model.std,
+        "classes": class_list_identity(model.classes),
+        "outputs": model.outputs,
+    }
+
+
+def _weights(key: str, weights: WeightsConfig, usual: WeightsConfig) -> list[str]:
+    """Other sources of weights; a file that must have the usual hash is the usual one, from
+    wherever it comes."""
+    fields = ["layout", "entry", "random_seed"]
+    if weights.random_seed is None:
+        fields += ["url", "hub", "package", "file", "hash"]
+        if weights.layout == "moco_v2":
+            fields += ["head_file", "head_hash"]
+        if not any((weights.file, weights.package, weights.url, weights.hub)):
+            fields.append("identity")
+    checked = {"file": "hash", "package": "hash", "url": "hash", "head_file": "head_hash"}
+    return [
+        _word(f"{key}.{field}", value)
+        for field in fields
+        if (value := getattr(weights, field)) != getattr(usual, field)
+        and not (field in checked and _same_hash(weights, usual, checked[field]))
+    ]
+
+
+def _same_hash(weights: WeightsConfig, usual: WeightsConfig, field: str) -> bool:
+    return getattr(usual, field) is not None and getattr(weights, field) == getattr(usual, field)
+
+
+def _benchmark(run: RunConfig, stock: Stock) -> list[str]:
+    ours, theirs = run.benchmark, stock.benchmark
+    if theirs is None:
+        return []
+    fields = ("version", "chunk_size")
+    changed = [
+        _word(f"benchmark.{field}", getattr(ours, field))
+        for field in fields
+        if getattr(ours, field) != getattr(theirs, field)
+    ]
+    protocols = (protocol_document(ours.protocol), protocol_document(theirs.protocol))
+    return changed + changed_leaves("benchmark.protocol", *protocols)
+
+
+def _data(run: RunConfig) -> list[str]:
+    deep = run.data.deep_pictures
+    return [] if deep == "clip" else [_word("data.deep_pictures", deep)]
+
+
+def _preprocessing(run: RunConfig, stock: Stock) -> list[str]:
+    """Nothing, a shipped name, or the whole pipeline; a back end of its own is named besides."""
+    node = run.preprocessing
+    name = str(node["name"])
+    named = [] if name == PUBLISHED else [f"preprocessing={name}"]
+    if frozen(node)[TARGET] != PIPELINE:
+        return named + _other_class(node, stock)
+    ours = preprocessing_document(node)
+    backend = ours.pop("backend", PIL)
+    resized_by = [] if backend == PIL else [_word("preprocessing.backend", backend)]
+    if stock.published and ours == preprocessing_document(stock.published):
+        return resized_by
+    usual = preprocessing_document(stock.preprocessing) if stock.preprocessing else {}
+    if named and ours == usual:
+        return named + resized_by
+    return named + _whole(ours, usual) + resized_by
+
+
+def _other_class(node: Node, stock: Stock) -> list[str]:
+    """What a class that is not the pipeline is given, where its name promises the pipeline."""
+    if stock.preprocessing is None:
+        return []
+    return changed_leaves("preprocessing", _nameless(frozen(node)), _nameless(stock.preprocessing))
+
+
+def _whole(ours: Node, usual: Node) -> list[str]:
+    """All that the pipeline does, and what is off that is usually on."""
+    return [
+        _word(f"preprocessing.{field}", ours[field])
+        for field in PIPELINE_FIELDS
+        if ours[field] or usual.get(field)
+    ]
+
+
+def _attack(run: RunConfig, stock: Stock) -> list[str]:
     name = str(run.attack["name"])
-    changed = [] if name == run.benchmark.attack else [f"attack={name}"]
-    changed += _changed_fields(run.attack, "attack")
-    if "_target_" in run.attack and run.seed != 0:
-        changed.append(f"seed={run.seed}")
+    own = (stock.benchmark or run.benchmark).attack
+    changed = [] if name == own else [f"attack={name}"]
+    changed += _changed_attack(run, run.attack, "attack")
+    if TARGET in run.attack and run.seed != 0:
+        changed.append(_word("seed", run.seed))
     return changed
 
 
-def _changed_fields(attack: dict[str, Any], key: str) -> list[str]:
-    """Fields that differ from the shipped config of that name; a second model only by its name."""
+def _changed_attack(run: RunConfig, attack: dict[str, Any], key: str) -> list[str]:
+    """Fields that differ from the shipped config of that name, and those of its source and of the
+    attack on it."""
     own = dict(frozen(attack))
-    second: list[str] = []
-    if isinstance(source := own.get("source"), dict):
+    second: list[list[str]] = []
+    source = source_model(attack)
+    if source is not None:
         del own["source"]
-        second.append(f"{key}.source={source.get('name')}")
+        stock = stock_model(source, run.weights)
+        second.append([_word(f"{key}.source", source.name)])
+        second.append(_model(f"{key}.source", source, stock))
         if isinstance(inner := own.pop("attack", None), dict):
-            second.append(f"{key}.attack={inner.get('name')}")
-            second += _changed_fields(inner, f"{key}.attack")
-    shipped = files("oodbench.conf").joinpath("attack", f"{attack.get('name')}.yaml")
-    if not shipped.is_file():
-        return second
-    stock = OmegaConf.to_container(OmegaConf.create(shipped.read_text("utf-8")), resolve=True)
-    usual = dict(_flat(key, frozen(stock)))
-    return second + [
-        f"{field}={value}"
-        for field, value in sorted(_flat(key, own))
-        if field.removeprefix(f"{key}.") not in ATTACK_BATCHING
-        and (field not in usual or usual[field] != value)
-    ]
+            second.append([_word(f"{key}.attack", inner.get("name"))])
+            second.append(_changed_attack(run, inner, f"{key}.attack"))
+    usual = stock_attack(str(attack.get("name")))
+    if usual is not None:
+        second.append(changed_leaves(key, _computing(own), _computing(frozen(usual))))
+    return list(chain.from_iterable(second))
+
+
+def _nameless(node: Node) -> dict[str, Any]:
+    return {name: value for name, value in node.items() if name != "name"}
+
+
+def _computing(attack: Node) -> dict[str, Any]:
+    return {name: value for name, value in attack.items() if name not in ATTACK_BATCHING}
 
 
 def _precision(run: RunConfig) -> list[str]:
     precision = run.engine.precision
-    return [] if precision == "fp32" else [f"engine.precision={precision}"]
+    return [] if precision == "fp32" else [_word("engine.precision", precision)]

@@ -50,6 +50,14 @@ def is_done(plan: Plan) -> RunResult | None:
     return result if _records_are_there(whole, result) else None
 
 
+def more_than_asked(plan: Plan, result: RunResult) -> list[str]:
+    """That a result covers more than `limit` and `budget` ask for, where it does."""
+    asked, there = sum(plan.counts.values()), sum(item_counts(result).values())
+    if there <= asked:
+        return []
+    return [f"asked for {asked} of these {there} items: the larger result stays"]
+
+
 def stored_result(plan: Plan) -> RunResult | None:
     """The result of this very run on disk, None where there is none that can be used."""
     with suppress(DataError):

@@ -22,6 +22,9 @@ PIPELINE = "oodbench.preprocessing.Preprocessing"
 PIL = "pil"
 """The pipeline's default `backend`, which keys leave out: they are older than the others."""
 
+IDLE_INTERPOLATION = "bilinear"
+"""The pipeline's default, which keys hold where nothing is resized."""
+
 _USUAL_OF_ATTACKS = (("target_is_label", "leave_out"),)
 """Arguments of an attack with values that keys leave out, likewise."""
 
@@ -53,9 +56,9 @@ def key_document(
     return {
         "schema": SCHEMA,
         "model": _model(run.model, weights),
-        "preprocessing": {**_preprocessing(run.preprocessing), **_deep_pictures(run)},
+        "preprocessing": {**preprocessing_document(run.preprocessing), **_deep_pictures(run)},
         "benchmark": {
-            "protocol": _protocol(run.benchmark.protocol),
+            "protocol": protocol_document(run.benchmark.protocol),
             "version": run.benchmark.version,
             "chunk_size": run.benchmark.chunk_size,
             "dataset": dataset_fingerprint(splits),
@@ -81,6 +84,37 @@ def transfer_document(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def protocol_document(node: dict[str, Any]) -> dict[str, Any]:
+    """Which pictures a benchmark reads and what it records of them, as in the key.
+
+    Args:
+        node: `benchmark.protocol`.
+    """
+    arguments = bound_arguments(node, "benchmark.protocol")
+    kept = {name: value for name, value in arguments.items() if name not in SCORING_ONLY}
+    found: dict[str, Any] = frozen(by_content(kept, checksums=True))
+    return found
+
+
+def preprocessing_document(node: dict[str, Any]) -> dict[str, Any]:
+    """What a preprocessing does, as in the key.
+
+    Only a library of its own that resizes is named: PIL's pictures are the usual ones. How a
+    pipeline would interpolate is left at the default where it resizes nothing.
+
+    Args:
+        node: `preprocessing`.
+    """
+    arguments = _nameless(frozen(bound_arguments(node, "preprocessing")))
+    if arguments.get("_target_") != PIPELINE:
+        return arguments
+    if arguments.get("backend") == PIL:
+        del arguments["backend"]
+    if arguments["resize"] is None and arguments["resize_after_crop"] is None:
+        arguments["interpolation"] = IDLE_INTERPOLATION
+    return arguments
+
+
 def dataset_fingerprint(splits: Sequence[Split]) -> str:
     """sha256 over the names and fingerprints of all splits."""
     digest = hashlib.sha256()
@@ -97,21 +131,6 @@ def run_key(document: dict[str, Any]) -> str:
 def same_document(stored: Any, document: dict[str, Any]) -> bool:
     """Whether a document that was read is this one: JSON has no tuples and no whole floats."""
     return isinstance(stored, dict) and _canonical_text(stored) == _canonical_text(document)
-
-
-def _protocol(node: dict[str, Any]) -> dict[str, Any]:
-    arguments = bound_arguments(node, "benchmark.protocol")
-    kept = {name: value for name, value in arguments.items() if name not in SCORING_ONLY}
-    found: dict[str, Any] = frozen(by_content(kept, checksums=True))
-    return found
-
-
-def _preprocessing(node: dict[str, Any]) -> dict[str, Any]:
-    """Only a library of its own that resizes is named: PIL's pictures are the usual ones."""
-    arguments = _nameless(frozen(bound_arguments(node, "preprocessing")))
-    if arguments.get("_target_") == PIPELINE and arguments.get("backend") == PIL:
-        del arguments["backend"]
-    return arguments
 
 
 def _deep_pictures(run: RunConfig) -> dict[str, str]:

@@ -14,7 +14,7 @@ def remove_leftovers(paths: RunPaths) -> None:
     A chunk is written by the holder of its lease: one that nobody holds is not being written.
     Other files have no lease and go when they are older than a lease may be.
     """
-    for lease in paths.records.glob(f".*.parquet{SUFFIX}"):
+    for lease in paths.records.glob(f".*.parquet{SUFFIX}*"):
         discard(lease)
     for part in paths.records.glob(f".*.parquet.*{PART}"):
         if holder(lease_path(_target(part))) is None:

@@ -41,6 +41,11 @@ class RunPaths:
         return self.directory / "key.json"
 
     @property
+    def other_names(self) -> Path:
+        """Names of preprocessings that do here what the run's own does; safe to delete."""
+        return self.directory / "other_names.json"
+
+    @property
     def error(self) -> Path:
         """Why the last attempt failed; absent after a good one."""
         return self.directory / "error.json"
@@ -55,6 +60,11 @@ def all_runs(output_root: Path) -> list[RunPaths]:
     """Every folder of a run, finished or not, sorted by path."""
     folders = sorted(runs_directory(output_root).glob("*/*/*"))
     return [RunPaths(folder) for folder in folders if folder.is_dir()]
+
+
+def nested_roots(output_root: Path) -> list[Path]:
+    """Folders of an output root that are output roots themselves, as the demo's is."""
+    return sorted(path.parent for path in output_root.glob("*/runs") if path.is_dir())
 
 
 def transfer_directory(output_root: Path, key: str) -> Path:

@@ -15,13 +15,11 @@ from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.ids import SCORES, located_name
 from oodbench.core.schema import DataConfig, RunConfig, source_model
 from oodbench.data.listing import folder_names
-from oodbench.data.manifest import found_notice
+from oodbench.data.manifest import DEMO_MARK, found_notice
 from oodbench.engines.settings import device_type, resolve_device
 from oodbench.models.weights import Weights, identified
 from oodbench.runs.key import key_document, run_key
 from oodbench.runs.paths import RunPaths
-
-DEMO_MARK = "DEMO.txt"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from oodbench.core.schema import ColumnConfig, ColumnMetric
 from oodbench.core.shipped import is_official, shipped_column
 from oodbench.metrics.attack_traits import AttackTraits, traits_before_they_were_stored
 from oodbench.metrics.score import TO_POINTS, Score
-from oodbench.runs.paths import RunPaths, all_runs, runs_directory
+from oodbench.runs.paths import RunPaths, all_runs, nested_roots, runs_directory
 
 SCHEMA = 2
 """Of result.json and error.json, which did not say theirs before 2; goes up when a field changes.
@@ -171,6 +171,8 @@ def read_results(output_root: Path) -> StoredRuns:
 def no_runs(output_root: Path, problems: Sequence[str] = ()) -> DataError:
     """That there is no run to report on, after the lines that say which could not be used."""
     none = f"no finished run below {runs_directory(output_root)}; run oodbench model=… first"
+    if others := [str(root) for root in nested_roots(output_root)]:
+        none += f", or give --output-root {' or '.join(others)}, where there are runs"
     return DataError("\n".join([*problems, none]))
 
 

@@ -3,10 +3,12 @@
 import importlib.util
 import math
 from pathlib import Path
+from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from oodbench.core.schema import register_schema
+from oodbench.core.errors import ConfigError
+from oodbench.core.schema import DEFAULT_FAMILY, register_schema
 from oodbench.models.facts import register_model_facts
 
 SHIPPED_FOLDER = Path(__file__).resolve().parents[3] / "conf"
@@ -28,6 +30,18 @@ def _register_resolvers() -> None:
     """Make the resolvers known to OmegaConf. May be called again."""
     OmegaConf.register_new_resolver("frac", _fraction, replace=True)
     OmegaConf.register_new_resolver("floor_div", _floor_division, replace=True)
+    OmegaConf.register_new_resolver("published_step", _published_step, replace=True)
+
+
+def _published_step(pipelines: DictConfig, family: str, step: str) -> Any:
+    """A step of a benchmark's published preprocessing, see `BenchmarkConfig.published`."""
+    pipeline = pipelines.get(family, pipelines.get(DEFAULT_FAMILY))
+    if pipeline is None:
+        raise ConfigError(
+            "the benchmark has no published_preprocessing.default: add it to its config, or give "
+            "another preprocessing, such as preprocessing=timm"
+        )
+    return pipeline[step]
 
 
 def _fraction(numerator: float, denominator: float) -> float:

@@ -193,6 +193,12 @@ def report_with(report: Callable[[Callable[[], Any]], Any]) -> None:
     vars(hydra_utils)["run_and_report"] = report
 
 
+def given_config_dir(arguments: Sequence[str]) -> Path | None:
+    """What a command line gives as `--config-dir`, None where nothing."""
+    known, _ = hydra_utils.get_args_parser().parse_known_args(arguments)
+    return None if known.config_dir is None else Path(known.config_dir)
+
+
 def _loader(config_dir: Path | None) -> _Loader:
     """As `hydra.main` makes it from `--config-dir`."""
     search_path = create_automatic_config_search_path(None, None, CONFIG_PATH)

@@ -5,18 +5,29 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from oodbench.core.versions import versions
+from oodbench.core.command import quiet_pipe
+from oodbench.core.versions import version_text
 from oodbench.sweeps.composing import register_all
-from oodbench.sweeps.jobs import SweepLoader, launch_with, report_with
+from oodbench.sweeps.help import help_text
+from oodbench.sweeps.jobs import SweepLoader, given_config_dir, launch_with, report_with
 from oodbench.sweeps.launch_errors import report_in_one_line
 
 _HOME = re.compile(r"(?P<key>[^=\s]+=)~(?=/|$)")
 
 
-def prepare_launch() -> None:
-    """Configs known, errors in one line, `~` after `=` the home folder, `--version` oodbench's."""
-    if "--version" in sys.argv[1:]:
-        print(f"oodbench {versions(['oodbench'])['oodbench']}")
+def prepare_launch(command: str, summary: str, primary: str, schema: type) -> None:
+    """Configs known, errors in one line, `~` after `=` the home folder.
+
+    `--version` and `--help` are answered here; the arguments are those of `help_text`.
+    """
+    given = sys.argv[1:]
+    asked = {"--help", "-h", "--version"} & set(given)
+    with quiet_pipe():
+        if "--version" in asked:
+            print(version_text())
+        elif asked:
+            print(help_text(command, summary, primary, schema, given_config_dir(given)))
+    if asked:
         sys.exit(0)
     register_all()
     launch_with(SweepLoader)

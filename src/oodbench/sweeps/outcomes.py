@@ -1,8 +1,9 @@
 """What a launch did: where Hydra ran it, and how each of its jobs ended."""
 
+import logging
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,37 @@ from omegaconf import DictConfig
 from oodbench.core.files import read_json, write_json
 
 OUTCOME = "outcome.json"
+AT_THE_END = "at_the_end"
+"""Attribute of a log record that a sweep says at its end."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one job ended: done, skipped, waiting (for other shards) or failed."""
+    """How one job ended: done, skipped, waiting (for other shards) or failed.
+
+    Attributes:
+        overrides: of the command line that repeats the job.
+        log: path of a log file with more than the message says, "" where there is no more.
+    """
 
     state: str
     cell: str
     message: str = ""
+    overrides: list[str] = field(default_factory=list)
+    log: str = ""
+
+    def failure(self) -> str:
+        """Why it failed, with the overrides; one line."""
+        more = f" (traceback: {self.log})" if self.log else ""
+        return f"failed: {' '.join(self.overrides) or self.cell}: {self.message}{more}"
+
+
+class NotAtTheEnd(logging.Filter):
+    """Keeps from the console what a sweep says at its end; log files have it all."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the console shows it now."""
+        return not getattr(record, AT_THE_END, False)
 
 
 class RememberLaunch(Callback):

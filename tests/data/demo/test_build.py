@@ -284,7 +284,7 @@ def test_without_foolbox_one_line_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo_sources, "find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"pip install 'oodbench\[demo\]'") as caught:
+    with pytest.raises(DataError, match=r"pip install -e '\.\[demo\]'") as caught:
         build_demo(tmp_path / "new")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "new").exists()
@@ -297,7 +297,7 @@ def test_without_opencv_one_line_says_what_to_install(
     for name in [name for name in sys.modules if name.startswith(packages)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(ConfigError, match=r"need OpenCV .*pip install 'oodbench\[") as caught:
+    with pytest.raises(ConfigError, match=r"need OpenCV .*pip install -e '\.\[") as caught:
         build_demo(tmp_path / "new")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "new").exists()

@@ -65,6 +65,17 @@ def test_layout_format_and_manifest(source: Path, tmp_path: Path) -> None:
 
 
 @needs_opencv
+def test_what_is_made_of_demo_pictures_is_demo_data(source: Path, tmp_path: Path) -> None:
+    assert run(source, tmp_path / "real", *QUICK) == 0
+    assert not (tmp_path / "real" / "DEMO.txt").exists()
+    (source / "DEMO.txt").write_text("only a demo\n")
+    assert run(source, tmp_path / "demo", *QUICK) == 0
+    assert (tmp_path / "demo" / "DEMO.txt").read_text() == "only a demo\n"
+    assert run(source, tmp_path / "real", *QUICK) == 0  # goes on, from what is now demo data
+    assert (tmp_path / "real" / "DEMO.txt").exists()
+
+
+@needs_opencv
 def test_a_file_is_the_corrupted_resized_and_cropped_picture(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run(source, out, *QUICK) == 0
@@ -265,7 +276,7 @@ def test_without_opencv_the_error_names_the_extra(
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert run(source, tmp_path / "out") == 1
     error = capsys.readouterr().err
-    assert "pip install 'oodbench[corruptions]'" in error
+    assert "pip install -e '.[corruptions]'" in error
     assert error.count("\n") == 1
 
 

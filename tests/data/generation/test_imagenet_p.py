@@ -222,7 +222,7 @@ def test_without_opencv_the_error_names_the_extra(
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert run(one, tmp_path / "out") == 1
     error = capsys.readouterr().err
-    assert "pip install 'oodbench[corruptions]'" in error
+    assert "pip install -e '.[corruptions]'" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
 

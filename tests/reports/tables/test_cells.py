@@ -48,7 +48,7 @@ SKIPPED = {"": {"n_items": 10, "n": 8, "n_expected": 10, "skipped": UNREADABLE}}
             {"status": "partial", "demo": True, "n_expected": 50000},
             "top1",
             score(0.7, 0.6, 0.8),
-            "70.0 [60.0, 80.0] demo",
+            "70.0 [60.0, 80.0] demo 10",
         ),
         (
             {"model": "tf_efficientnet_b8", "benchmark": "imagenet_c", "extension": True},

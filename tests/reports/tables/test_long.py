@@ -9,21 +9,47 @@ from run_factory import failure, run_result, score
 from oodbench.reports.tables.long import long_table
 
 COLUMNS = (
-    "model,benchmark,preprocessing,attack,split,metric,value,low,high,n,n_expected,unit,"
-    "published,source,key,status,difference,note"
+    "model,benchmark,preprocessing,attack,"
+    "square_crop,resize,crop,resize_after_crop,interpolation,"
+    "split,metric,value,low,high,n,n_expected,unit,"
+    "published,source,key,status,difference,note,in_table"
 )
 
 
 def test_bytes_by_hand() -> None:
     result = run_result(scores={"top1": score(0.1 + 0.2, 0.25, 0.35), "top5": score(nan, n=0)})
-    text = long_table([result], [failure("mynet", key="0f")], {}).to_csv(index=False)
+    shown = {(result.directory, "top1")}
+    text = long_table([result], [failure("mynet", key="0f")], {}, shown).to_csv(index=False)
     assert text.splitlines() == [
         COLUMNS,
-        "mynet,imagenet,published,none,,,,,,,,,,,0f,failed,,",
-        "resnet50,imagenet,published,none,,top1,0.30000000000000004,0.25,0.35,10,10,fraction,"
-        "0.761,published,000000000001,complete,,",
-        "resnet50,imagenet,published,none,,top5,,,,0,10,fraction,,,000000000001,complete,,",
+        "mynet,imagenet,published,none,,,,,,,,,,,,,,,,0f,failed,,,False",
+        "resnet50,imagenet,published,none,,,,,,,top1,0.30000000000000004,0.25,0.35,10,10,fraction,"
+        "0.761,published,000000000001,complete,,,True",
+        "resnet50,imagenet,published,none,,,,,,,top5,,,,0,10,fraction,,,000000000001,complete,,,"
+        "False",
     ]
+
+
+def test_the_pipeline_has_columns() -> None:
+    """What every one of 32 runs with other sizes, all called `published`, did."""
+    steps = {"resize": [8, 9], "crop": 7, "interpolation": "bicubic", "name": "published"}
+    node = {"_target_": "oodbench.preprocessing.Preprocessing", **steps}
+    other = {"_target_": "mine.Transform", "resize": 3}
+    results = [
+        run_result("a", config={"preprocessing": node}),
+        run_result("b", config={"preprocessing": other}),
+    ]
+    fields = ["square_crop", "resize", "crop", "resize_after_crop", "interpolation"]
+    table = long_table(results, [], {})[fields]
+    assert table.iloc[0].tolist() == ["false", "[8,9]", "7", "", "bicubic"]
+    assert table.iloc[1].isna().all()
+
+
+def test_a_run_of_two_names_is_there_under_both() -> None:
+    result = run_result("resnet50")
+    table = long_table([result], [], {}, (), {result.directory: ["timm"]})
+    assert table["preprocessing"].tolist() == ["published", "timm"]
+    assert table["value"].tolist() == [0.5, 0.5]
 
 
 def test_order_of_the_runs_does_not_matter() -> None:

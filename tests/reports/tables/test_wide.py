@@ -64,6 +64,8 @@ def test_differences_share_a_row_and_have_nothing_subtracted() -> None:
         ({}, {}, "newer"),
         ({}, {"status": "partial"}, "older"),
         ({"status": "partial"}, {"status": "partial"}, "newer"),
+        ({"status": "partial", "n_images": 9}, {"status": "partial", "n_images": 8}, "older"),
+        ({"demo": True, "n_images": 9}, {"demo": True, "n_images": 8}, "older"),
         ({}, {"demo": True}, "older"),
         ({"status": "partial"}, {"demo": True}, "older"),
     ],
@@ -89,14 +91,20 @@ def test_failures() -> None:
         failure("m", "imagenet_sketch", difference=["attack=pgd_linf"]),
         failure("done", "imagenet"),
     ]
-    table = wide_table([run_result("done")], failures, {})
+    table = wide_table([run_result("done"), run_result("m", "cue_conflict")], failures, {})
     frame = table.frame.set_index("Model")
-    assert frame.index.tolist() == ["done", "m", "m (attack=pgd_linf)", "m (preprocessing=timm)"]
+    assert frame.index.tolist() == ["done", "m"]
     assert frame.loc["done", "IN"] == "50.0"
     assert frame.loc["m"].tolist() == ["failed", "–", "–", "–", "–", "–", "failed"]
-    assert frame.loc["m (attack=pgd_linf)", "IN-Sketch"] == "failed"
-    assert frame.loc["m (preprocessing=timm)", "IN-A"] == "failed"
     assert "failed: " in table.caption
+    assert table.caption.endswith("Failed, without a row here: 2 (oodbench-table --failed).")
+
+
+def test_a_sweep_without_data_leaves_no_rows() -> None:
+    failures = [failure(f"m{number}") for number in range(26)]
+    table = wide_table([run_result("done")], failures, {})
+    assert table.frame["Model"].tolist() == ["done"]
+    assert "without a row here: 26" in table.caption
 
 
 def test_in_p_names_its_metric() -> None:
@@ -122,7 +130,7 @@ def test_demo_warning_only_where_a_demo_cell_shows() -> None:
     demo = run_result("resnet50", status="partial", demo=True, modified=2.0, n_expected=50000)
     table = wide_table([demo], [], {})
     assert table.warning == DEMO_WARNING
-    assert table.frame.loc[0, "IN"] == "50.0 demo"
+    assert table.frame.loc[0, "IN"] == "50.0 demo 10"
     assert wide_table([demo, run_result("resnet50")], [], {}).warning == ""
 
 

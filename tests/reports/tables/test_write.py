@@ -42,4 +42,4 @@ def test_demo_warning_is_the_first_line() -> None:
 
 def test_bars_in_names_do_not_break_the_table() -> None:
     table = wide_table([run_result("a|b")], [], {})
-    assert r"| a\|b  |" in markdown(WideTable(table.frame, "", "x"))
+    assert r"| a\|b  |" in markdown(WideTable(table.frame, table.shown, "", "x"))

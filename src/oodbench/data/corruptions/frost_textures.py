@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from oodbench.core.errors import ConfigError
+from oodbench.core.extras import install_extra
 from oodbench.data.corruptions.opencv import cv2
 from oodbench.data.corruptions.pixels import Picture
 from oodbench.reference import read_table
@@ -49,7 +50,7 @@ def frost_folder() -> Path:
                 return folder
     raise ConfigError(
         "corruption frost: its textures come with the package corrupt-tta or imagecorruptions: "
-        "pip install 'oodbench[corruptions]'"
+        + install_extra("corruptions")
     )
 
 

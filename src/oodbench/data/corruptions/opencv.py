@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 from oodbench.core.errors import ConfigError
+from oodbench.core.extras import install_extra
 
 
 def load_opencv() -> Any:
@@ -16,7 +17,7 @@ def load_opencv() -> Any:
         return import_module("cv2")
     except ImportError as error:
         raise ConfigError(
-            f"the corruptions need OpenCV ({error}): pip install 'oodbench[corruptions]'"
+            f"the corruptions need OpenCV ({error}): {install_extra('corruptions')}"
         ) from error
 
 

@@ -58,6 +58,8 @@ def build_demo(directory: Path, report: Callable[[str], None] = print) -> None:
         for data_set in data_sets:
             report(_build(data_set, directory, sources))
         write_json(directory / "demo.json", manifest)
+    except BrokenPipeError:  # of the terminal, not of the folder
+        raise
     except OSError as error:
         reason = error.strerror or error
         raise DataError(

@@ -19,6 +19,7 @@ from oodbench.data.demo.pictures import (
     sketch,
 )
 from oodbench.data.demo.sources import SOURCES, Source, open_source
+from oodbench.data.manifest import DEMO_MARK
 from oodbench.metrics.corruption import TEST_CORRUPTIONS
 from oodbench.metrics.perturbation import TEST_PERTURBATIONS
 from oodbench.reference import SEVERITIES, class_lists, geirhos_categories
@@ -27,7 +28,7 @@ NOTICE = (
     "demo data made by oodbench from 20 pictures: "
     "no number measured on it is comparable with a published one"
 )
-"""The text of every `DEMO.txt`: results on a folder that has one are marked as demo results."""
+"""The text of every `DEMO_MARK`."""
 
 _JPEG_QUALITY = 85
 _SEED = 0  # of the corruptions and perturbations
@@ -70,7 +71,7 @@ def demo_data_sets() -> tuple[DemoDataSet, ...]:
 
 
 def _data_set(name: str, files: Iterator[DemoFile], *roots: str) -> DemoDataSet:
-    notices = [DemoFile(f"{root}/DEMO.txt", _write_notice) for root in roots]
+    notices = [DemoFile(f"{root}/{DEMO_MARK}", _write_notice) for root in roots]
     return DemoDataSet(name, (*notices, *files))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from oodbench.core.errors import DataError
+from oodbench.core.extras import install_extra
 from oodbench.reference import imagenet_wnids
 
 _CLASS_INDICES = (
@@ -57,14 +58,13 @@ def sources_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise DataError(
             "the demo data are made from pictures of the package foolbox, which is not installed: "
-            "pip install 'oodbench[demo]'"
+            + install_extra("demo")
         )
     folder = Path(next(iter(spec.submodule_search_locations))) / "data"
     for source in SOURCES:
         if not (folder / source.file_name).is_file():
             raise DataError(
-                f"{folder / source.file_name} is missing: pip install --force-reinstall "
-                "'oodbench[demo]'"
+                f"{folder / source.file_name} is missing: pip install --force-reinstall foolbox"
             )
     return folder
 

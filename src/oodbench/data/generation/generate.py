@@ -93,6 +93,7 @@ def build(product: Product, plan: GenerationPlan) -> None:
     start = perf_counter()
     try:
         manifest.claim(plan.out, product.command, own, versions)
+        manifest.keep_demo_mark(plan.source, plan.out)
         deep: set[str] = set()
         try:
             tasks = list(_tasks(product, plan, folders, maker))
@@ -101,6 +102,8 @@ def build(product: Product, plan: GenerationPlan) -> None:
             n_deep = manifest.add_deep(plan.out, deep)
         complete = {cell: settle(plan.out / cell, maker.suffix) for cell in plan.cells}
         manifest.finish(plan.out, complete, damaged)
+    except BrokenPipeError:  # of the terminal, not of the folder
+        raise
     except OSError as error:
         raise DataError(
             f"{error.filename or plan.out}: {error.strerror or error}: fix it or choose another "

@@ -30,6 +30,9 @@ _COLUMNS = (
     "tol.",
     "reason",
 )
+_COMPARED = ("preprocessing=", "preprocessing.", "engine.")
+"""What a difference may begin with that a comparison takes into account or that moves little."""
+
 _RIGHT = {_COLUMNS.index(name) for name in ("measured", "theirs", "diff.", "tol.")}
 
 
@@ -174,9 +177,8 @@ def _reason_to_leave_out(result: RunResult) -> str:
         return f"partial: {result.n_images} of {result.n_expected} pictures"
     if result.weights is not None and result.weights.startswith("random:"):
         return "random weights"
-    if any(word.startswith(("attack=", "attack.", "seed=")) for word in result.difference):
-        return f"another attack: {difference_text(result.difference)}"
-    return ""
+    others = [word for word in result.difference if not word.startswith(_COMPARED)]
+    return f"another run: {difference_text(others)}" if others else ""
 
 
 def _scores(result: RunResult, derived: Derived) -> Iterator[tuple[str, Score]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from oodbench.core.schema import DEFAULT_FAMILY
 from oodbench.core.shipped import shipped_benchmark, shipped_content
 from oodbench.runs.key import PIPELINE
 from oodbench.runs.results import RunResult
@@ -57,7 +58,8 @@ def published_pipeline(model: str, benchmark: str) -> str | None:
     if node is None:
         return None
     facts = model_facts(model)
-    steps = node["published_preprocessing"][facts["family"]]
+    pipelines = node["published_preprocessing"]
+    steps = pipelines.get(facts["family"], pipelines[DEFAULT_FAMILY])
     resolved = OmegaConf.create({"model": {"input_size": facts["input_size"]}, "steps": steps})
     return pipeline_text(resolved.steps)
 

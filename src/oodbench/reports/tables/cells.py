@@ -55,10 +55,9 @@ def _beside(score: Score, published: Published | None) -> str:
 
 
 def _marks(result: RunResult) -> list[str]:
-    """Demo data are never complete, so they carry no count."""
     marks = []
     if result.demo:
-        marks.append("demo")
+        marks.append(f"demo {result.n_images}")
     elif result.status == "partial":
         marks.append(f"partial {result.n_images}/{result.n_expected}")
     if result.skipped:

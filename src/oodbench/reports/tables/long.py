@@ -1,6 +1,8 @@
 """The long table: one row per score."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -8,7 +10,8 @@ import pandas as pd
 from oodbench.metrics.score import Score
 from oodbench.reports.derived import Derived
 from oodbench.reports.tables.cells import comparison
-from oodbench.runs.difference import difference_text
+from oodbench.reports.tables.rows import pipeline_of, rows_of
+from oodbench.runs.difference import PIPELINE_FIELDS, difference_text
 from oodbench.runs.results import RunFailure, RunResult
 
 COLUMNS = (
@@ -16,6 +19,7 @@ COLUMNS = (
     "benchmark",
     "preprocessing",
     "attack",
+    *PIPELINE_FIELDS,
     "split",
     "metric",
     "value",
@@ -30,15 +34,26 @@ COLUMNS = (
     "status",
     "difference",
     "note",
+    "in_table",
 )
 
 _ORDER = ["model", "benchmark", "preprocessing", "attack", "difference", "key", "split", "metric"]
 
 
 def long_table(
-    results: Sequence[RunResult], failures: Sequence[RunFailure], derived: Derived
+    results: Sequence[RunResult],
+    failures: Sequence[RunFailure],
+    derived: Derived,
+    shown: Collection[tuple[Path, str]] = (),
+    other_names: Mapping[Path, Sequence[str]] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """All scores of all runs, sorted; it depends on nothing but the arguments.
+
+    Args:
+        results, failures: of all runs.
+        derived: scores that need a second run.
+        shown: those that the wide table shows, by the run's folder and the metric.
+        other_names: further preprocessings that a run stands for, by its folder.
 
     Returns:
         Columns `COLUMNS`. `value`, `low`, `high` and `published` are in `unit`; `n` is what a score
@@ -46,11 +61,25 @@ def long_table(
         for groups of pictures that are no split. `published` is there where the run did what the
         published one did. `status`: complete, partial, failed (one row without a value), demo
         (never complete) or extension (complete, but the published run did not support it).
+        `square_crop` to `interpolation` are the run's pipeline, empty for a preprocessing of
+        another kind. `in_table`: whether a cell of the wide table shows the score. A run that has
+        several preprocessings' names, as they do the same here, has its rows under each of them;
+        the first counts as shown.
         `note`: where the run is a part, how many items of how many the row's split, or for a mean
         all splits that it is over, hold; how many items of these could not be read; then what the
         score itself says.
     """
-    rows = [row for result in results for row in _rows(result, derived)]
+    rows = [
+        {
+            **row,
+            "preprocessing": name,
+            "difference": place.difference,
+            "in_table": row["in_table"] and name == result.preprocessing,
+        }
+        for result, place in zip(results, rows_of(results), strict=True)
+        for row in _rows(result, derived, shown)
+        for name in (result.preprocessing, *other_names.get(result.directory, ()))
+    ]
     rows += [_failed(failure) for failure in failures]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table = table.astype(dict.fromkeys(("n", "n_expected"), "Int64"))
@@ -95,12 +124,15 @@ def _splits_of(result: RunResult, split: str) -> list[dict[str, Any]]:
     ] or list(result.splits.values())
 
 
-def _rows(result: RunResult, derived: Derived) -> Iterator[dict[str, Any]]:
-    for split, scores in result.scores.items():
+def _rows(
+    result: RunResult, derived: Derived, shown: Collection[tuple[Path, str]]
+) -> Iterator[dict[str, Any]]:
+    pipeline = pipeline_of(result)
+    whole = {**result.scores.get("", {}), **derived.get(result.directory, {})}
+    for split, scores in {**result.scores, "": whole}.items():
         for metric, score in scores.items():
-            yield _row(result, split, metric, score)
-    for metric, score in derived.get(result.directory, {}).items():
-        yield _row(result, "", metric, score)
+            in_table = split == "" and (result.directory, metric) in shown
+            yield {**_row(result, split, metric, score), **pipeline, "in_table": in_table}
 
 
 def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, Any]:
@@ -108,7 +140,6 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
     row = {
         "model": result.model,
         "benchmark": result.benchmark,
-        "preprocessing": result.preprocessing,
         "attack": result.attack,
         "split": split,
         "metric": metric,
@@ -120,7 +151,6 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
         "unit": score.unit,
         "key": result.key,
         "status": status(result),
-        "difference": difference_text(result.difference),
         "note": "; ".join(
             filter(None, [partial_note(result, split), skipped_note(result, split), score.note])
         ),
@@ -143,6 +173,7 @@ def _failed(failure: RunFailure) -> dict[str, Any]:
         "key": failure.key,
         "difference": difference_text(failure.difference),
         "status": "failed",
+        "in_table": False,
     }
 
 

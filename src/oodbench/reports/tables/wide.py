@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from oodbench.reference import published_models
 from oodbench.reports.derived import Derived
 from oodbench.reports.tables.cells import ABSENT, FAILED, cell_text
 from oodbench.reports.tables.columns import MODEL, Column, caption_sentences, table_columns
-from oodbench.runs.difference import difference_text
+from oodbench.reports.tables.rows import Row, chosen_runs, row_of
 from oodbench.runs.results import RunFailure, RunResult
 
 DEMO_WARNING = "DEMO DATA: these numbers are not comparable with published ones."
@@ -21,14 +22,12 @@ _MARKS = {
     "(testbed ": "testbed: the value of imagenet-testbed, where none was published.",
     "other protocol": "other protocol: made with re-cropped files, hence no difference.",
     " partial ": "partial: pictures scored / official count.",
+    " demo ": "demo: demo data, and how many pictures (clips) were scored.",
     " skipped ": "skipped: pictures that could not be read and were left out.",
     " ext.": "ext.: an extension, the published run did not support this model here.",
     FAILED: "failed: the last attempt ended with an error, see its error.json.",
     ABSENT: f"{ABSENT}: no value.",
 }
-
-_Row = tuple[str, str]
-"""Model and difference."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,13 @@ class WideTable:
 
     Attributes:
         frame: text, the column "Model" and one per benchmark.
+        shown: the scores in its cells, by the run's folder and the metric.
         warning: shown above the table; empty unless a cell rests on demo data.
         caption: shown below it.
     """
 
     frame: pd.DataFrame
+    shown: frozenset[tuple[Path, str]]
     warning: str
     caption: str
 
@@ -49,21 +50,22 @@ class WideTable:
 def wide_table(
     results: Sequence[RunResult], failures: Sequence[RunFailure], derived: Derived
 ) -> WideTable:
-    """One row per model with the runs that did what the published run did, then all others.
+    """One row per model with the runs that did what ships under its names, then all others.
 
-    Of several runs for a cell a complete one goes before a partial one and both before one on demo
-    data, then the newest. A run with a difference has a row `model (difference)` below.
+    A run with a difference has a row `model (difference)` below; `oodbench.reports.tables.rows`
+    says which of several runs a cell shows. A failure shows in a row that has a result; the others
+    are counted below the table.
     """
-    chosen = _chosen(results)
-    failed = {(_row(failure), failure.benchmark) for failure in failures}
-    rows = sorted({row for row, _ in (*chosen, *failed)}, key=_rank)
+    chosen = chosen_runs(results)
+    failed = {(row_of(failure), failure.benchmark) for failure in failures} - chosen.keys()
+    rows = sorted({row for row, _ in chosen}, key=_rank)
     columns = [
         (column, _one_metric(column, chosen.values(), derived))
         for column in table_columns(results, failures)
     ]
     table = []
     for row in rows:
-        cells = {MODEL: f"{row[0]} ({row[1]})" if row[1] else row[0]}
+        cells = {MODEL: f"{row.model} ({row.difference})" if row.difference else row.model}
         for column, metric in columns:
             place = (row, column.benchmark)
             cells[_heading(column, metric)] = (
@@ -75,28 +77,20 @@ def wide_table(
     headings = [_heading(column, metric) for column, metric in columns]
     frame = pd.DataFrame(table, columns=[MODEL, *headings], dtype=str)
     demo = any(result.demo for result in chosen.values())
-    caption = _caption(frame, caption_sentences(columns), len(results) - len(chosen))
-    return WideTable(frame, DEMO_WARNING if demo else "", caption)
+    unseen = sum(row not in rows for row, _ in failed)
+    caption = _caption(
+        frame, caption_sentences(columns), left_out=len(results) - len(chosen), n_failed=unseen
+    )
+    shown = frozenset(
+        (run.directory, _shown(column, run, derived))
+        for column, _ in columns
+        for run in chosen.values()
+        if run.benchmark == column.benchmark
+    )
+    return WideTable(frame, shown, DEMO_WARNING if demo else "", caption)
 
 
-def _row(run: RunResult | RunFailure) -> _Row:
-    return run.model, difference_text(run.difference)
-
-
-def _chosen(results: Sequence[RunResult]) -> dict[tuple[_Row, str], RunResult]:
-    chosen: dict[tuple[_Row, str], RunResult] = {}
-    for result in results:
-        place = (_row(result), result.benchmark)
-        if place not in chosen or _merit(result) > _merit(chosen[place]):
-            chosen[place] = result
-    return chosen
-
-
-def _merit(result: RunResult) -> tuple[bool, bool, float, str]:
-    return (not result.demo, result.status == "complete", result.modified, result.key)
-
-
-def _rank(row: _Row) -> tuple[bool, int, str, str]:
+def _rank(row: Row) -> tuple[bool, int, str, str]:
     model, difference = row
     order = published_models()
     place = order.index(model) if model in order else len(order)
@@ -142,8 +136,12 @@ def _cell(column: Column, result: RunResult, derived: Derived, *, named: bool) -
     return text
 
 
-def _caption(frame: pd.DataFrame, sentences: Sequence[str], left_out: int) -> str:
+def _caption(frame: pd.DataFrame, sentences: Sequence[str], *, left_out: int, n_failed: int) -> str:
     cells = frame.drop(columns=MODEL).to_numpy().ravel().tolist()
     marks = [meaning for mark, meaning in _MARKS.items() if any(mark in cell for cell in cells)]
     older = f"Older or less complete runs, in results.csv only: {left_out}." if left_out else ""
-    return " ".join(filter(None, ["Percent, with 95 % intervals.", *sentences, *marks, older]))
+    failed = (
+        f"Failed, without a row here: {n_failed} (oodbench-table --failed)." if n_failed else ""
+    )
+    parts = ["Percent, with 95 % intervals.", *sentences, *marks, older, failed]
+    return " ".join(filter(None, parts))

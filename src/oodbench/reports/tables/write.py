@@ -13,8 +13,11 @@ from oodbench.core.errors import DataError
 from oodbench.core.files import write_text
 from oodbench.reports.attacks.text import report_text
 from oodbench.reports.derived import derive
+from oodbench.reports.tables.escaping import for_csv, for_markdown
+from oodbench.reports.tables.failed import failed_text
 from oodbench.reports.tables.long import long_table
 from oodbench.reports.tables.wide import WideTable, wide_table
+from oodbench.runs.other_names import other_names
 from oodbench.runs.paths import tables_directory
 from oodbench.runs.results import no_runs, read_results
 from oodbench.runs.scoring import rescore
@@ -27,7 +30,7 @@ class Written:
     """What `write_tables` or `write_attack_report` has made.
 
     Attributes:
-        text: content of table.md, or of attack_report.txt.
+        text: content of table.md, or of attack_report.txt; the failures where nothing else is.
         files: results.csv, table.csv, table.md; or attack_report.txt.
         problems: one line for every file of a run that could not be used.
     """
@@ -54,16 +57,32 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
     problems = list(stored.problems)
     derived = derive(results, normaliser, problems=problems)
     wide = wide_table(results, failures, derived)
+    names = {result.directory: other_names(result.paths) for result in results}
+    long = long_table(results, failures, derived, wide.shown, names)
     text = markdown(wide)
     contents = {
-        "results.csv": long_table(results, failures, derived).to_csv(index=False),
-        "table.csv": wide.frame.to_csv(index=False),
+        "results.csv": for_csv(long).to_csv(index=False),
+        "table.csv": for_csv(wide.frame).to_csv(index=False),
         "table.md": text,
     }
     for name, content in contents.items():
         write_text(tables_directory(output_root) / name, content)
     files = tuple(tables_directory(output_root) / name for name in contents)
+    if not results:
+        return Written(failed_text(failures), files, problems)
     return Written(text, files, problems)
+
+
+def list_failed(output_root: Path) -> Written:
+    """What failed below the output root; no file is written.
+
+    Raises:
+        DataError: there is no run.
+    """
+    stored = read_results(output_root)
+    if not stored.results and not stored.failures:
+        raise no_runs(output_root, stored.problems)
+    return Written(failed_text(stored.failures), (), stored.problems)
 
 
 def write_attack_report(output_root: Path) -> Written:
@@ -116,7 +135,7 @@ def rescore_all(output_root: Path, allowed: Collection[str] = ()) -> list[str]:
 def markdown(table: WideTable) -> str:
     """The table in Markdown, its columns aligned so that it reads well as plain text too."""
     rows = [list(table.frame.columns), *table.frame.to_numpy().tolist()]
-    cells = pd.DataFrame(rows).map(lambda cell: str(cell).replace("|", r"\|"))
+    cells = pd.DataFrame(rows).map(lambda cell: for_markdown(str(cell)))
     bordered = [["", *row, ""] for row in cells.to_numpy().tolist()]
     lines = [line.strip() for line in aligned(bordered, between=" | ")]
     rule = re.sub(r"\\\||[^|]", lambda found: "-" * len(found[0]), lines[0])

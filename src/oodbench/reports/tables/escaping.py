@@ -1,0 +1,24 @@
+"""Text of configs and files in tables: what a spreadsheet or Markdown would take for its own."""
+
+import pandas as pd
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings that spreadsheets take for a formula (OWASP, CSV injection)."""
+
+_MARKDOWN = {"\\": r"\\", "|": r"\|", "`": r"\`", "*": r"\*", "<": "&lt;", "](": r"]\(", "\n": " "}
+
+
+def for_csv(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with an apostrophe before text that a spreadsheet would compute."""
+    return table.map(lambda cell: f"'{cell}" if _is_formula(cell) else cell)
+
+
+def for_markdown(text: str) -> str:
+    """The text so that Markdown shows it as it is, in one cell."""
+    for found, instead in _MARKDOWN.items():
+        text = text.replace(found, instead)
+    return text
+
+
+def _is_formula(cell: object) -> bool:
+    return isinstance(cell, str) and cell.startswith(_FORMULA)
