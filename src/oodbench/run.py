@@ -44,6 +44,8 @@ SUMMARY = (
     "Measure image classifiers on out-of-distribution benchmarks: one cell, or a sweep with -m."
 )
 
+INTERRUPTED = "interrupted: what was computed is kept, the same command goes on from there"
+
 
 def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
     """Evaluate one model on one benchmark, or find that it is done already.
@@ -157,7 +159,7 @@ def main() -> None:
         with quiet_pipe():
             launch()
     except KeyboardInterrupt:
-        print("\ninterrupted: whole chunks are kept, the same command goes on", file=sys.stderr)
+        print(f"\n{INTERRUPTED}", file=sys.stderr)
         if RememberLaunch.directory is not None:
             _list_failures(outcomes(RememberLaunch.directory))
         with suppress(OSError):
