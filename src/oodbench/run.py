@@ -181,9 +181,8 @@ def _report(ended: list[Outcome], seconds: float) -> int:
             state: sum(o.state == state for o in ended) for state in ("done", "skipped", "waiting")
         }
         counts = ", ".join(f"{n} {state}" for state, n in states.items() if n)
-        print(
-            f"{len(ended)} jobs in {seconds:.0f} s: {counts or 'none done'}, {len(failed)} failed"
-        )
+        jobs = f"{len(ended)} job{'' if len(ended) == 1 else 's'}"
+        print(f"{jobs} in {seconds:.0f} s: {counts or 'none done'}, {len(failed)} failed")
     _list_failures(ended)
     return 1 if failed else 0
 
