@@ -119,6 +119,14 @@ def test_derived_scores_stand_beside_the_run_s_own() -> None:
     assert mine["split"].tolist() == ["", ""]
 
 
+def test_checks_of_the_attack_that_warn_are_in_the_note() -> None:
+    verdicts = {"gradient of zero": "warn", "loss moved the wrong way": "pass"}
+    checks = [{"name": name, "verdict": verdict} for name, verdict in verdicts.items()]
+    scores = {"top1": replace(score(0.5), note="a note")}
+    (note,) = long_table([run_result(scores=scores, attack_report={"checks": checks})], [], {}).note
+    assert note == "the attack's checks warn: gradient of zero; a note"
+
+
 def test_scores_of_a_part_say_so_and_of_how_many() -> None:
     # A 2 % run of two splits of which one picture could not be read, and one split that is missing.
     splits: dict[str, dict[str, Any]] = {

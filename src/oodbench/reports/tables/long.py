@@ -66,8 +66,8 @@ def long_table(
         several preprocessings' names, as they do the same here, has its rows under each of them;
         the first counts as shown.
         `note`: where the run is a part, how many items of how many the row's split, or for a mean
-        all splits that it is over, hold; how many items of these could not be read; then what the
-        score itself says.
+        all splits that it is over, hold; how many items of these could not be read; which checks of
+        its attack warn; then what the score itself says.
     """
     rows = [
         {
@@ -107,6 +107,12 @@ def partial_note(result: RunResult, split: str) -> str:
         return ""
     absent = f", splits missing: {len(missing)}" if missing else ""
     return f"partial: {scored} of {expected}{absent}"
+
+
+def _notes(result: RunResult, split: str) -> list[str]:
+    warned = ", ".join(result.attack_warnings)
+    doubt = f"the attack's checks warn: {warned}" if warned else ""
+    return [partial_note(result, split), skipped_note(result, split), doubt]
 
 
 def skipped_note(result: RunResult, split: str) -> str:
@@ -151,9 +157,7 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
         "unit": score.unit,
         "key": result.key,
         "status": status(result),
-        "note": "; ".join(
-            filter(None, [partial_note(result, split), skipped_note(result, split), score.note])
-        ),
+        "note": "; ".join(filter(None, [*_notes(result, split), score.note])),
         "source": "",
     }
     if published is not None:
