@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from oodbench.attacks.apgd import APGD
 from oodbench.attacks.base import Attack
+from oodbench.attacks.libraries.randomness import PerImageRandomness
 from oodbench.attacks.pgd import PGD
-from oodbench.attacks.randomness import PerImageRandomness
 from oodbench.attacks.square import Square
 
 RADII = {"linf": 0.5 / 255, "l2": 0.2}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.apgd import APGD, dlr_targeted
 from oodbench.attacks.checks import ImageError
-from oodbench.attacks.randomness import PerImageRandomness
+from oodbench.attacks.libraries.randomness import PerImageRandomness
 from oodbench.core.errors import ConfigError
 
 COUNT = 30

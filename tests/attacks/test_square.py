@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.autoattack import AutoAttack
 from oodbench.attacks.checks import ImageError, check_result
-from oodbench.attacks.randomness import PerImageRandomness
+from oodbench.attacks.libraries.randomness import PerImageRandomness
 from oodbench.attacks.square import Square
 from oodbench.attacks.squares import L2Squares
 from oodbench.core.errors import ConfigError

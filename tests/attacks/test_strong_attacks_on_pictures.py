@@ -17,7 +17,7 @@ from oodbench.attacks.apgd import APGD
 from oodbench.attacks.autoattack import AutoAttack
 from oodbench.attacks.base import Attack
 from oodbench.attacks.checks import check_result
-from oodbench.attacks.randomness import PerImageRandomness
+from oodbench.attacks.libraries.randomness import PerImageRandomness
 from oodbench.attacks.square import Square
 from oodbench.models.build import build_classifier
 from oodbench.models.weights import find_weights

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from masked_networks import AtPass, MaskedNetwork
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -179,6 +180,15 @@ def test_an_error_of_an_attack_names_the_picture(
 ) -> None:
     with pytest.raises(AttackError, match=rf"^attack=pgd_l2: n01/picture2\.png .*{expected}"):
         attacked(make(), *brightness)
+
+
+@pytest.mark.parametrize("early_stop", [True, False])
+def test_a_gradient_that_is_none_names_the_picture(early_stop: bool) -> None:
+    # In l_inf sign(NaN) is 0: the picture stayed as it was, and so did its right prediction.
+    network = MaskedNetwork(Brightness(), AtPass(1, 2, float("nan")))
+    still = attack(norm="linf", eps=1e-3, step_size=1e-4, early_stop=early_stop)
+    with pytest.raises(AttackError, match=r"^attack=pgd_l2: n01/picture2\.png .* at iteration 1:"):
+        computed_of(still, 200, 210, 220, 230, network=network)
 
 
 def logits_of(setting: Setting, *brightness: int) -> NDArray[np.float32]:

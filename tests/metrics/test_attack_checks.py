@@ -220,6 +220,14 @@ def test_what_an_attack_does_not_record_is_not_checked() -> None:
     assert checks[ANYWAY].figure == 1 / 10
 
 
+def test_a_run_that_began_before_a_column_was_recorded() -> None:
+    flags = [None] * 5 + [True] * 5
+    mixed = records(loss_stuck=flags, attack_contradicted=flags, steps_without_gradient=flags)
+    checks = by_name(attack_report(mixed.assign(left_out=None), ATTACK))
+    assert checks[CONFIRMED].verdict == "not checked"
+    assert (checks[LOSS].figure, checks[ZERO].figure) == (1 / 9, 1 / 9)
+
+
 def test_nothing_attacked() -> None:
     checks = by_name(attack_report(records([TARGETED[7]]), ATTACK))
     assert checks[LOSS].verdict == checks[ZERO].verdict == "not checked"

@@ -86,6 +86,14 @@ def test_everything_that_restricts_a_result_is_said() -> None:
     assert lines[-1] == "  0123456789ab"
 
 
+def test_checks_of_the_attack_that_warn_are_named() -> None:
+    verdicts = {"gradient of zero": "warn", "loss moved the wrong way": "pass", "mine": "warn"}
+    checks = [{"name": name, "verdict": verdict} for name, verdict in verdicts.items()]
+    line = "  the attack's checks warn: gradient of zero, mine: oodbench-table --attack-report "
+    assert f"{line}says why" in describe(result(attack_report={"checks": checks})).splitlines()
+    assert "warn" not in describe(result(attack_report={"checks": checks[1:2]}))
+
+
 def test_a_result_without_overall_scores_is_described() -> None:
     assert describe(result(scores={})).splitlines() == ["resnet50 × imagenet_a", "  0123456789ab"]
 

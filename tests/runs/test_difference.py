@@ -82,8 +82,23 @@ def test_the_published_run_does_not_differ(model: str, benchmark: str) -> None:
             "preprocessing.resize=256, preprocessing.crop=9, preprocessing.interpolation=bilinear, "
             "engine.precision=tf32",
         ),
-        ("benchmark=imagenet_a attack=pgd_linf", "attack=pgd_linf"),
-        ("benchmark=adversarial attack=pgd_linf", "attack=pgd_linf"),
+        # The radius is said of every attack that is named.
+        ("benchmark=imagenet_a attack=pgd_linf", "attack=pgd_linf, attack.eps=8/255"),
+        ("benchmark=adversarial attack=pgd_linf", "attack=pgd_linf, attack.eps=8/255"),
+        (
+            "benchmark=adversarial attack=pgd_linf attack.eps=4/255 attack.step_size=0.5/255",
+            "attack=pgd_linf, attack.eps=4/255, attack.step_size=0.5/255",
+        ),
+        (
+            "benchmark=adversarial attack=autoattack attack.norm=l2 attack.eps=0.5",
+            "attack=autoattack, attack.eps=0.5, attack.norm=l2",
+        ),
+        (
+            "benchmark=adversarial attack=pgd_l2",
+            "attack=pgd_l2, attack.norm=l2, attack.eps=0.5",
+        ),
+        ("benchmark=adversarial attack=cw_l2", "attack=cw_l2"),
+        ("benchmark=adversarial attack.eps=8/255", "attack.eps=8/255"),
         ("benchmark=adversarial attack=none", "attack=none"),
         ("benchmark=imagenet_a model.allow_unstable=true", "model.allow_unstable=true"),
         ("benchmark=imagenet_a data.deep_pictures=scale", "data.deep_pictures=scale"),
@@ -92,7 +107,8 @@ def test_the_published_run_does_not_differ(model: str, benchmark: str) -> None:
             "benchmark=adversarial attack=transfer model@attack.source=efficientnet_lite0 "
             "+attack.source.allow_unstable=true",
             "attack=transfer, attack.source=efficientnet_lite0, "
-            "attack.source.allow_unstable=true, attack.attack=pgd_all_steps",
+            "attack.source.allow_unstable=true, attack.attack=pgd_all_steps, "
+            "attack.attack.eps=8/255",
         ),
         ("benchmark=adversarial attack.eps=0.03", "attack.eps=0.03"),
         ("benchmark=adversarial attack.eps=0.06", ""),

@@ -62,6 +62,14 @@ def test_rows_can_be_appended(tmp_path: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
+def test_rows_with_more_columns_can_be_appended(tmp_path: Path) -> None:
+    """Of a run that an earlier version began."""
+    path = chunk_path(tmp_path, "", 0)
+    write_chunk(path, columns(0, 3), INFO)
+    write_chunk(path, {**columns(3, 1), "loss_stuck": np.array([True])}, INFO, append=True)
+    assert read_split(tmp_path, "")["loss_stuck"].tolist() == [None, None, None, True]
+
+
 def test_rows_are_appended_to_a_chunk_of_which_all_was_skipped(tmp_path: Path) -> None:
     path = chunk_path(tmp_path, "", 0)
     skipped = tuple(Skipped(f"{k}.jpg", "cut short") for k in range(3))

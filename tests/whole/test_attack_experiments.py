@@ -102,7 +102,10 @@ def test_attacks_have_their_authors_numbers(name: str, numbers: dict[str, Any]) 
     build_parts(run)
     assert numbers.items() <= run.attack.items()
     assert difference(run)[0] == f"attack={name}"
-    assert len(difference(run)) == 1 + 2 * len(source)
+    # Its source and the attack on it, and the radius of whatever has one.
+    radius = [word for word in difference(run) if word.partition("=")[0].endswith(".eps")]
+    assert len(radius) == (name != "cw_l2")
+    assert len(difference(run)) == 1 + 2 * len(source) + len(radius)
 
 
 @pytest.mark.parametrize("inner", ["pgd_targeted", "apgd_ce", "torchattacks", "pgd_l2"])

@@ -131,10 +131,11 @@ def test_a_sweep_over_targets_makes_the_pictures_once(two_toys: Path, cli: Cli) 
     for model in ("toy", "toy2"):
         (result,) = (two_toys / "outputs/runs/adversarial" / model).glob("*/result.json")
         records[model] = read_split(result.parent / "records", "")
-        assert json.loads(result.read_text())["difference"][-3:] == [
+        assert json.loads(result.read_text())["difference"][-4:] == [
             "attack=transfer",
             "attack.source=toy2",
             "attack.attack=pgd_all_steps",
+            "attack.attack.eps=8/255",
         ]
     white, black = records["toy2"], records["toy"]
     for column in ("image", "linf", "source_succeeded", "source_prediction"):

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from oodbench.attacks.goals import Choice
-from oodbench.attacks.library import STATE, LibraryAttack, refuse_unknown_arguments
+from oodbench.attacks.libraries.adapter import STATE, LibraryAttack, refuse_unknown_arguments
 from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.network_access import NetworkAccess
 from oodbench.core.checking import alternatives

@@ -17,7 +17,9 @@ def attacked_only(records: pd.DataFrame) -> pd.DataFrame:
     Args:
         records: of any run; bool `left_out` marks them, where the attack has such a column.
     """
-    return records[~records[LEFT_OUT].to_numpy(dtype=bool)] if LEFT_OUT in records else records
+    if LEFT_OUT not in records:
+        return records
+    return records[~records[LEFT_OUT].eq(True).to_numpy(dtype=bool)]  # nothing said: attacked
 
 
 def accurate(records: pd.DataFrame) -> NDArray[np.bool_]:

@@ -270,8 +270,8 @@ def _still_falling(records: pd.DataFrame, traits: AttackTraits) -> Finding:
 
 
 def _wrong_way(records: pd.DataFrame) -> Finding:
-    ended = {"attack_loss", "clean_loss"} <= set(records)
-    if not ended and "loss_stuck" not in records:
+    ended = _recorded(records, "attack_loss", "clean_loss")
+    if not ended and not _recorded(records, "loss_stuck"):
         return Finding(None, "The attack records no loss, or the run was made before it did.")
     attacked = records[records["attack_iterations"] > 0]
     if attacked.empty:
@@ -282,7 +282,7 @@ def _wrong_way(records: pd.DataFrame) -> Finding:
         further, of = _ended_further(attacked)
         wrong |= further
         details.append(f"{_counted(further)}; cross entropy {of}")
-    if "loss_stuck" in records:
+    if _recorded(records, "loss_stuck"):
         failed = ~attacked["attack_succeeded"].to_numpy(dtype=bool)
         stuck = failed & attacked["loss_stuck"].to_numpy(dtype=bool)
         wrong |= stuck
@@ -304,14 +304,14 @@ def _ended_further(attacked: pd.DataFrame) -> tuple[Flags, str]:
 
 
 def _zero_gradient(records: pd.DataFrame) -> Finding:
-    if "zero_gradient" not in records:
+    if not _recorded(records, "zero_gradient"):
         return Finding(None, "The attack does not record it.")
     attacked = records[records["attack_iterations"] > 0]
     if attacked.empty:
         return _nothing_attacked()
     first = attacked["zero_gradient"].to_numpy(dtype=bool)
     later = np.zeros_like(first)
-    if "steps_without_gradient" in records:
+    if _recorded(records, "steps_without_gradient"):
         failed = ~attacked["attack_succeeded"].to_numpy(dtype=bool)
         later = ~first & failed & (attacked["steps_without_gradient"].to_numpy() > 0)
     more = f"; at a later step of {int(later.sum())} more that resisted" if later.any() else ""
@@ -319,7 +319,7 @@ def _zero_gradient(records: pd.DataFrame) -> Finding:
 
 
 def _broken_without_gradients(records: pd.DataFrame) -> Finding:
-    if "broken_without_gradients" not in records:
+    if not _recorded(records, "broken_without_gradients"):
         return Finding(None, "The run was made before it was recorded.")
     flags = records["broken_without_gradients"].to_numpy(dtype=bool)
     parts = records["broken_by"].value_counts() if "broken_by" in records else pd.Series(dtype=int)
@@ -338,10 +338,15 @@ def _misclassified_anyway(records: pd.DataFrame) -> Finding:
 
 
 def _contradicted(records: pd.DataFrame) -> Finding:
-    if "attack_contradicted" not in records:
+    if not _recorded(records, "attack_contradicted"):
         return Finding(None, "The run was made before it was recorded.")
     flags = records["attack_contradicted"].to_numpy(dtype=bool)
     return Finding(float(flags.mean()), f"{_counted(flags)}, which count as failures.")
+
+
+def _recorded(records: pd.DataFrame, *names: str) -> bool:
+    """Whether there are such columns in all rows: a run may have begun before there were."""
+    return all(name in records and bool(records[name].notna().all()) for name in names)
 
 
 def _nothing_attacked() -> Finding:

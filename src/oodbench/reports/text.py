@@ -8,6 +8,9 @@ _NAMED = 5
 """Skipped items that are named."""
 
 
+_REPORT = "oodbench-table --attack-report says why"
+
+
 def describe(result: RunResult) -> str:
     """Headline scores with 95 % intervals, what they rest on, and where the files are."""
     scores = result.scores.get("", {})
@@ -18,6 +21,8 @@ def describe(result: RunResult) -> str:
         shown = f"the {result.n_images} items of {len(result.splits)} splits show"
         lines.append(f"  n counts different pictures, which {shown}")
     lines += [f"  note: {note}" for note in result.notes]
+    if warned := result.attack_warnings:
+        lines.append(f"  the attack's checks warn: {', '.join(warned)}: {_REPORT}")
     if result.skipped:
         lines.append(f"  skipped: {_skipped(result)}")
     lines.append(f"  {result.paths.result if result.directory.name else result.key}")

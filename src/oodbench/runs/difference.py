@@ -18,6 +18,9 @@ from oodbench.runs.stock import PUBLISHED, Stock, stock_attack, stock_model, sto
 
 PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interpolation")
 
+_ATTACK = "attack."
+_WHITE = 255
+
 Node = Mapping[str, Any]
 
 
@@ -75,7 +78,16 @@ def _flat(key: str, node: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _word(key: str, value: Any) -> str:
+    if key.startswith(_ATTACK) and isinstance(value, float):
+        return f"{key}={spelled_in_pixels(value)}"
     return f"{key}={spelled(value)}"
+
+
+def spelled_in_pixels(value: float) -> str:
+    """A number of an attack as it is usually written: 0.03137… is `8/255`, and 0.06 is itself."""
+    numerator, text = round(value * _WHITE, 2), str(value)
+    written = f"{numerator:g}/{_WHITE}"
+    return written if len(text) > len(written) and numerator / _WHITE == value else text
 
 
 def spelled(value: Any) -> str:
@@ -186,8 +198,9 @@ def _whole(ours: Node, usual: Node) -> list[str]:
 def _attack(run: RunConfig, stock: Stock) -> list[str]:
     name = str(run.attack["name"])
     own = (stock.benchmark or run.benchmark).attack
-    changed = [] if name == own else [f"attack={name}"]
-    changed += _changed_attack(run, run.attack, "attack")
+    changed = _changed_attack(run, run.attack, "attack")
+    if name != own:
+        changed = [f"attack={name}", *_with_radius(run.attack, "attack", changed)]
     if TARGET in run.attack and run.seed != 0:
         changed.append(_word("seed", run.seed))
     return changed
@@ -206,11 +219,23 @@ def _changed_attack(run: RunConfig, attack: dict[str, Any], key: str) -> list[st
         second.append(_model(f"{key}.source", source, stock))
         if isinstance(inner := own.pop("attack", None), dict):
             second.append([_word(f"{key}.attack", inner.get("name"))])
-            second.append(_changed_attack(run, inner, f"{key}.attack"))
+            changed = _changed_attack(run, inner, f"{key}.attack")
+            second.append(_with_radius(inner, f"{key}.attack", changed))
     usual = stock_attack(str(attack.get("name")))
     if usual is not None:
         second.append(changed_leaves(key, _computing(own), _computing(frozen(usual))))
     return list(chain.from_iterable(second))
+
+
+def _with_radius(attack: Node, key: str, changed: list[str]) -> list[str]:
+    """Words of an attack that is named, with its radius: not everyone knows that of each name."""
+    said = {word.partition("=")[0] for word in changed}
+    radius = [
+        _word(f"{key}.{field}", attack[field])
+        for field, usual in (("norm", "linf"), ("eps", None))
+        if attack.get(field, usual) != usual and f"{key}.{field}" not in said
+    ]
+    return [*radius, *changed]
 
 
 def _nameless(node: Node) -> dict[str, Any]:

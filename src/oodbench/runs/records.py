@@ -85,7 +85,7 @@ def write_chunk(
         tables.insert(0, _as_written(stored))
     said = {name: value for name, value in asdict(info).items() if name != "deep" or value}
     metadata = {METADATA_KEY: json.dumps(said, sort_keys=True).encode()}
-    whole = pa.concat_tables(tables) if tables else pa.table({})
+    whole = pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
     table = whole.combine_chunks().replace_schema_metadata(metadata)
     if info.first is not None:
         _check(path, info, table, info.split or "", info.first, info.key)

@@ -86,6 +86,12 @@ class RunResult:
         return [item for split in self.splits.values() for item in split.get("skipped", ())]
 
     @property
+    def attack_warnings(self) -> list[str]:
+        """Names of the checks of the run's own attack report that warn."""
+        checks = (self.attack_report or {}).get("checks", ())
+        return [str(check["name"]) for check in checks if check["verdict"] == "warn"]
+
+    @property
     def paths(self) -> RunPaths:
         """Where the run's files are."""
         return RunPaths(self.directory)

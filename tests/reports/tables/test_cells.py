@@ -10,6 +10,10 @@ UNREADABLE = [{"image": f"{name}.jpg", "reason": "cut short"} for name in "ab"]
 SKIPPED = {"": {"n_items": 10, "n": 8, "n_expected": 10, "skipped": UNREADABLE}}
 
 
+def report(*verdicts: str) -> dict[str, Any]:
+    return {"checks": [{"name": f"check {verdict}", "verdict": verdict} for verdict in verdicts]}
+
+
 @pytest.mark.parametrize(
     ("run", "metric", "value", "text"),
     [
@@ -62,6 +66,13 @@ SKIPPED = {"": {"n_items": 10, "n": 8, "n_expected": 10, "skipped": UNREADABLE}}
             score(0.77, 0.76, 0.78),
             "77.0 [76.0, 78.0]",
         ),
+        (
+            {"attack_report": report("pass", "warn")},
+            "top1",
+            score(0.5),
+            "50.0 (pub. 76.1, -26.1) !",
+        ),
+        ({"attack_report": report("pass", "not checked")}, "t5d", score(0.5), "50.0"),
         ({}, "top1", score(0.0, 0.0, 0.1), "0.0 [0.0, 10.0] (pub. 76.1, -76.1)"),
         ({}, "top1", score(nan), "–"),
         ({}, "top1", None, "–"),

@@ -92,7 +92,9 @@ def test_the_newest_result_says_how_its_benchmark_appears() -> None:
         ),
         (
             {"column": ColumnConfig("T", metrics={"risk": ColumnMetric(caption="a risk")})},
-            "for both. Stylized IN is the shape bias. T is a risk. –: no value.",
+            "for both. Stylized IN is the shape bias. Adv. acc. is the accuracy under the attack "
+            "that the row names, else under targeted PGD (l_inf, eps 0.06). T is a risk. –: no "
+            "value.",
         ),
     ],
 )

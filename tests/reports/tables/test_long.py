@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from run_factory import failure, run_result, score
 
+from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.reports.tables.long import long_table
 
 COLUMNS = (
-    "model,benchmark,preprocessing,attack,"
+    "model,benchmark,preprocessing,attack,eps,norm,"
     "square_crop,resize,crop,resize_after_crop,interpolation,"
     "split,metric,value,low,high,n,n_expected,unit,"
     "published,source,key,status,difference,note,in_table"
@@ -22,12 +23,26 @@ def test_bytes_by_hand() -> None:
     text = long_table([result], [failure("mynet", key="0f")], {}, shown).to_csv(index=False)
     assert text.splitlines() == [
         COLUMNS,
-        "mynet,imagenet,published,none,,,,,,,,,,,,,,,,0f,failed,,,False",
-        "resnet50,imagenet,published,none,,,,,,,top1,0.30000000000000004,0.25,0.35,10,10,fraction,"
+        "mynet,imagenet,published,none,,,,,,,,,,,,,,,,,,0f,failed,,,False",
+        "resnet50,imagenet,published,none,,,,,,,,,top1,0.30000000000000004,0.25,0.35,10,10,fraction,"
         "0.761,published,000000000001,complete,,,True",
-        "resnet50,imagenet,published,none,,,,,,,top5,,,,0,10,fraction,,,000000000001,complete,,,"
+        "resnet50,imagenet,published,none,,,,,,,,,top5,,,,0,10,fraction,,,000000000001,complete,,,"
         "False",
     ]
+
+
+def test_the_radius_of_an_attack_has_columns() -> None:
+    traits = [
+        AttackTraits(eps=8 / 255),
+        AttackTraits(eps=0.06),
+        AttackTraits(eps=0.5, norm="l2"),
+        AttackTraits(norm="l2"),
+        None,
+    ]
+    results = [run_result(f"m{n}", attack_traits=given) for n, given in enumerate(traits)]
+    table = long_table(results, [], {})
+    expected = [("8/255", "linf"), ("0.06", "linf"), ("0.5", "l2"), ("", ""), ("", "")]
+    assert list(zip(table["eps"], table["norm"], strict=True)) == expected
 
 
 def test_the_pipeline_has_columns() -> None:
@@ -117,6 +132,14 @@ def test_derived_scores_stand_beside_the_run_s_own() -> None:
     mine = table[table["model"] == "mynet"]
     assert mine.set_index("metric")["value"].to_dict() == {"mce": 70.0, "relative_mce": 90.0}
     assert mine["split"].tolist() == ["", ""]
+
+
+def test_checks_of_the_attack_that_warn_are_in_the_note() -> None:
+    verdicts = {"gradient of zero": "warn", "loss moved the wrong way": "pass"}
+    checks = [{"name": name, "verdict": verdict} for name, verdict in verdicts.items()]
+    scores = {"top1": replace(score(0.5), note="a note")}
+    (note,) = long_table([run_result(scores=scores, attack_report={"checks": checks})], [], {}).note
+    assert note == "the attack's checks warn: gradient of zero; a note"
 
 
 def test_scores_of_a_part_say_so_and_of_how_many() -> None:

@@ -139,5 +139,9 @@ def test_caption_explains_the_marks_that_occur() -> None:
     assert "IN-C is mCE" in caption
     for mark in ("pub.: ", "partial: ", "–: "):
         assert mark in caption
-    for mark in ("testbed: ", "failed: ", "ext.: ", "other protocol: "):
+    for mark in ("testbed: ", "failed: ", "ext.: ", "other protocol: ", "!: "):
         assert mark not in caption
+    report = {"checks": [{"name": "gradient of zero", "verdict": "warn"}]}
+    doubted = wide_table([run_result("resnet50", attack_report=report)], [], {})
+    assert doubted.frame.loc[0, "IN"].endswith(" !")
+    assert "!: checks of the attack warn (oodbench-table --attack-report)." in doubted.caption

@@ -23,6 +23,7 @@ from oodbench.metrics.attack_checks import (
 )
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.runs.attacked import ReadRecords, item_counts, read_attacked, records_of
+from oodbench.runs.difference import spelled_in_pixels
 from oodbench.runs.results import RunResult
 
 _PICTURES = 1000
@@ -31,7 +32,7 @@ _PICTURES = 1000
 Field = tuple[tuple[str, ...], Any]
 """Keys that lead to a value of the attack's config, and the value."""
 
-_USUAL_RADIUS = {"linf": "8/255", "l2": 3.0}
+_USUAL_RADIUS = {"linf": 8 / 255, "l2": 3.0}
 """Of attacks on ImageNet, for a run to compare with one that has none."""
 
 _NO_NUMBERS = ("name", "memory", "micro_batch")
@@ -230,8 +231,8 @@ def _rise_with_eps(result: RunResult, others: Sequence[Beside]) -> Finding:
         larger = _eps(other.run) > _eps(result)
         rise = other.theirs - other.own if larger else other.own - other.theirs
         detail = (
-            f"{_percent(other.own)} at eps {_eps(result):.4g}, {_percent(other.theirs)} at "
-            f"{_eps(other.run):.4g} {other.on}."
+            f"{_percent(other.own)} at eps {spelled_in_pixels(_eps(result))}, "
+            f"{_percent(other.theirs)} at {spelled_in_pixels(_eps(other.run))} {other.on}."
         )
         return Finding(rise, detail)
 
@@ -282,14 +283,14 @@ def _other_attack_words(result: RunResult, rule: Rule) -> list[str]:
     if traits.gradient_free_part:
         return []
     eps = _USUAL_RADIUS[traits.norm] if traits.eps is None else traits.eps
-    return rule.second_run.format(norm=traits.norm, eps=eps).split()
+    return rule.second_run.format(norm=traits.norm, eps=spelled_in_pixels(eps)).split()
 
 
 def _eps_words(result: RunResult, rule: Rule) -> list[str]:
     if "eps" not in result.config["attack"] or not 0 < _eps(result) < 1:
         return []
     words = [word for word in _attack_words(result) if not word.partition("=")[0].endswith(".eps")]
-    return [*words, f"attack.eps={min(2 * _eps(result), 1.0)}"]
+    return [*words, f"attack.eps={spelled_in_pixels(min(2 * _eps(result), 1.0))}"]
 
 
 def _steps_words(result: RunResult, rule: Rule) -> list[str]:

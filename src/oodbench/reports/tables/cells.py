@@ -8,6 +8,7 @@ from oodbench.runs.results import RunResult
 
 ABSENT = "–"
 FAILED = "failed"
+DOUBTFUL = "!"
 
 _DECIMALS = {"fraction": 1, "percent": 1, "distance": 2}
 
@@ -64,4 +65,6 @@ def _marks(result: RunResult) -> list[str]:
         marks.append(f"skipped {len(result.skipped)}")
     if result.extension:
         marks.append("ext.")
+    if result.attack_warnings:
+        marks.append(DOUBTFUL)
     return marks

@@ -11,7 +11,7 @@ from oodbench.metrics.score import Score
 from oodbench.reports.derived import Derived
 from oodbench.reports.tables.cells import comparison
 from oodbench.reports.tables.rows import pipeline_of, rows_of
-from oodbench.runs.difference import PIPELINE_FIELDS, difference_text
+from oodbench.runs.difference import PIPELINE_FIELDS, difference_text, spelled_in_pixels
 from oodbench.runs.results import RunFailure, RunResult
 
 COLUMNS = (
@@ -19,6 +19,8 @@ COLUMNS = (
     "benchmark",
     "preprocessing",
     "attack",
+    "eps",
+    "norm",
     *PIPELINE_FIELDS,
     "split",
     "metric",
@@ -61,13 +63,13 @@ def long_table(
         for groups of pictures that are no split. `published` is there where the run did what the
         published one did. `status`: complete, partial, failed (one row without a value), demo
         (never complete) or extension (complete, but the published run did not support it).
-        `square_crop` to `interpolation` are the run's pipeline, empty for a preprocessing of
-        another kind. `in_table`: whether a cell of the wide table shows the score. A run that has
-        several preprocessings' names, as they do the same here, has its rows under each of them;
-        the first counts as shown.
+        `eps`, such as `8/255`, and `norm` are the attack's. `square_crop` to `interpolation` are
+        the run's pipeline, empty for a preprocessing of another kind. `in_table`: whether a cell of
+        the wide table shows the score. A run that has several preprocessings' names, as they do the
+        same here, has its rows under each of them; the first counts as shown.
         `note`: where the run is a part, how many items of how many the row's split, or for a mean
-        all splits that it is over, hold; how many items of these could not be read; then what the
-        score itself says.
+        all splits that it is over, hold; how many items of these could not be read; which checks of
+        its attack warn; then what the score itself says.
     """
     rows = [
         {
@@ -109,6 +111,20 @@ def partial_note(result: RunResult, split: str) -> str:
     return f"partial: {scored} of {expected}{absent}"
 
 
+def _radius(result: RunResult) -> dict[str, str]:
+    """Of the attack, empty where it has none."""
+    traits = result.attack_traits
+    if traits is None or traits.eps is None:
+        return {"eps": "", "norm": ""}
+    return {"eps": spelled_in_pixels(traits.eps), "norm": traits.norm}
+
+
+def _notes(result: RunResult, split: str) -> list[str]:
+    warned = ", ".join(result.attack_warnings)
+    doubt = f"the attack's checks warn: {warned}" if warned else ""
+    return [partial_note(result, split), skipped_note(result, split), doubt]
+
+
 def skipped_note(result: RunResult, split: str) -> str:
     """How many items of a split or group of splits could not be read; "" where all could."""
     n_skipped = sum(len(counts.get("skipped", ())) for counts in _splits_of(result, split))
@@ -141,6 +157,7 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
         "model": result.model,
         "benchmark": result.benchmark,
         "attack": result.attack,
+        **_radius(result),
         "split": split,
         "metric": metric,
         "value": score.value,
@@ -151,9 +168,7 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
         "unit": score.unit,
         "key": result.key,
         "status": status(result),
-        "note": "; ".join(
-            filter(None, [partial_note(result, split), skipped_note(result, split), score.note])
-        ),
+        "note": "; ".join(filter(None, [*_notes(result, split), score.note])),
         "source": "",
     }
     if published is not None:
@@ -163,7 +178,7 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
 
 
 def _failed(failure: RunFailure) -> dict[str, Any]:
-    empty = dict.fromkeys(("split", "metric", "unit", "source", "note"), "")
+    empty = dict.fromkeys(("eps", "norm", "split", "metric", "unit", "source", "note"), "")
     return {
         **empty,
         "model": failure.model,

@@ -10,7 +10,7 @@ import pandas as pd
 from oodbench.metrics.score import Score
 from oodbench.reference import published_models
 from oodbench.reports.derived import Derived
-from oodbench.reports.tables.cells import ABSENT, FAILED, cell_text
+from oodbench.reports.tables.cells import ABSENT, DOUBTFUL, FAILED, cell_text
 from oodbench.reports.tables.columns import MODEL, Column, caption_sentences, table_columns
 from oodbench.reports.tables.rows import Row, chosen_runs, row_of
 from oodbench.runs.results import RunFailure, RunResult
@@ -25,6 +25,7 @@ _MARKS = {
     " demo ": "demo: demo data, and how many pictures (clips) were scored.",
     " skipped ": "skipped: pictures that could not be read and were left out.",
     " ext.": "ext.: an extension, the published run did not support this model here.",
+    f" {DOUBTFUL}": f"{DOUBTFUL}: checks of the attack warn (oodbench-table --attack-report).",
     FAILED: "failed: the last attempt ended with an error, see its error.json.",
     ABSENT: f"{ABSENT}: no value.",
 }

@@ -118,15 +118,15 @@ class WatchedNetwork(nn.Module):
             ImageError: that of an image is not finite.
             UnknownImageError: likewise, but of which is not known.
         """
-        sizes: list[float] = largest(gradients.detach()).tolist()
+        sizes = largest(gradients.detach())
         same = len(sizes) == self._count
-        bad = [place for place, size in enumerate(sizes) if not math.isfinite(size)]
+        bad = [place for place, size in enumerate(sizes.tolist()) if not math.isfinite(size)]
         if bad:
             if not same:
                 raise UnknownImageError
             raise ImageError(bad[0], self._count, gradient_complaint(self._backward_passes))
         self._backward_passes += 1
         found = ~is_sparse(gradients.detach())
-        large = found & (torch.tensor(sizes, device=found.device) >= _SMALLEST)
+        large = found & (sizes >= _SMALLEST)
         self._with_gradient += found if same else found.any()
         self._with_large_gradient += large if same else large.any()

@@ -18,9 +18,9 @@ from oodbench.attacks.checks import (
     check_result,
 )
 from oodbench.attacks.goals import Choice, Goal
-from oodbench.attacks.library_network import UnknownImageError, WatchedNetwork
+from oodbench.attacks.libraries.randomness import PerImageRandomness, SharedDrawError
+from oodbench.attacks.libraries.watched_network import UnknownImageError, WatchedNetwork
 from oodbench.attacks.network_access import NetworkAccess, Passes
-from oodbench.attacks.randomness import PerImageRandomness, SharedDrawError
 from oodbench.core.checking import alternatives
 from oodbench.core.errors import AttackError, ConfigError
 

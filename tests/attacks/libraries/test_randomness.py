@@ -8,7 +8,7 @@ from scipy.stats import kstest
 from torch import Tensor
 
 from oodbench.attacks.base import generator_of
-from oodbench.attacks.randomness import PerImageRandomness, SharedDrawError
+from oodbench.attacks.libraries.randomness import PerImageRandomness, SharedDrawError
 from oodbench.core.errors import AttackError
 
 SEEDS = [11, 22, 33, 44]

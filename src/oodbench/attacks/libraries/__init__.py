@@ -1,0 +1,1 @@
+"""What the adapters to attacks of other libraries have in common."""
