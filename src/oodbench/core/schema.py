@@ -213,6 +213,14 @@ class ShardConfig:
 
 
 @dataclass
+class CodeConfig:
+    """The user's own code that a config names."""
+
+    identity: str | None = None
+    """Name that the user vouches for, in the place of what their source files hold."""
+
+
+@dataclass
 class RunConfig:
     """One cell of the table."""
 
@@ -224,6 +232,7 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     weights: WeightsDirectoryConfig = field(default_factory=WeightsDirectoryConfig)
     shard: ShardConfig = field(default_factory=ShardConfig)
+    code: CodeConfig = field(default_factory=CodeConfig)
     seed: int = 0
     limit: int | None = None
     """First pictures (clips) of every split, in the class-stratified order; null: all."""

@@ -12,6 +12,7 @@ from PIL import features
 
 from oodbench.benchmarks.base import Benchmark, Item, Split
 from oodbench.core.building import build
+from oodbench.core.code_identity import CODE, unknown_code
 from oodbench.core.schema import RunConfig
 from oodbench.core.versions import versions
 from oodbench.data.depth import deep_pictures
@@ -72,11 +73,12 @@ class Reader:
         with self._lock:
             if split.name not in self._caches:
                 data = self.reading.run.data
+                identity = self._identity(split)
                 self._caches[split.name] = open_cache(
-                    data.cache,
+                    "off" if unknown_code(identity) else data.cache,
                     Path(data.cache_dir),
                     data.cache_gib,
-                    self._identity(split),
+                    identity,
                     split.name,
                     split.n_items,
                     self.reading.counts[split.name],
@@ -92,6 +94,7 @@ class Reader:
             "protocol": benchmark["protocol"],
             "version": benchmark["version"],
             "preprocessing": self.reading.document["preprocessing"],
+            CODE: benchmark.get(CODE),
             "libraries": versions(LIBRARIES),
             "libjpeg_turbo": features.version("libjpeg_turbo"),
         }

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from oodbench.core.code_identity import code_field, unknown_code
 from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.core.ids import frozen
 from oodbench.models.weights import identified
@@ -88,7 +89,8 @@ def make_probe_plan(probe: ProbeConfig) -> ProbePlan:
     Raises:
         DataError: data are missing or incomplete.
         WeightsError: weights are missing, have the wrong hash or are unknown.
-        ConfigError: another classifier stands where this one is to go.
+        ConfigError: another classifier stands where this one is to go, or the network is code
+            without source.
     """
     if probe.tensorboard:
         check_tensorboard()
@@ -103,6 +105,11 @@ def make_probe_plan(probe: ProbeConfig) -> ProbePlan:
             f"model {model.name}: its weights are unknown: set model.weights.identity=NAME"
         )
     document = _document(probe, classes, train, val, backbone)
+    if modules := unknown_code(document):
+        raise ConfigError(
+            f"model {model.name}: no source of {modules[0]}, so the classifier could not be told "
+            "from others: set code.identity=NAME"
+        )
     key = run_key(document)
     paths = ProbePaths.of(Path(probe.output_root), model.name, key)
     head_file = Path(probe.head_file or model.weights.head_file or paths.head)
@@ -139,6 +146,7 @@ def _document(
             "mean": probe.model.mean,
             "std": probe.model.std,
             "weights": backbone,
+            **code_field(probe.model.network, probe.code.identity),
             **({} if entry is None else {"entry": entry}),
         },
         "recipe": recipe,

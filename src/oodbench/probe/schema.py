@@ -9,7 +9,14 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from oodbench.core.checking import at_least, merged, one_of, within
 from oodbench.core.errors import ConfigError
 from oodbench.core.names import check_name
-from oodbench.core.schema import LAYOUTS, PRECISIONS, ModelConfig, WeightsDirectoryConfig, shipped
+from oodbench.core.schema import (
+    LAYOUTS,
+    PRECISIONS,
+    CodeConfig,
+    ModelConfig,
+    WeightsDirectoryConfig,
+    shipped,
+)
 from oodbench.preprocessing import INTERPOLATIONS
 
 AUGMENTATIONS = ("published", "none")
@@ -79,6 +86,7 @@ class ProbeConfig:
     data: ProbeDataConfig = field(default_factory=ProbeDataConfig)
     preprocessing: ProbePreprocessingConfig = field(default_factory=ProbePreprocessingConfig)
     weights: WeightsDirectoryConfig = field(default_factory=WeightsDirectoryConfig)
+    code: CodeConfig = field(default_factory=CodeConfig)
     seed: int = 0
     output_root: str = "outputs"
     device: str = "auto"

@@ -28,10 +28,10 @@ def is_done(plan: Plan) -> RunResult | None:
     Raises:
         DataError: there is a folder in the result's place, so that none could be written.
     """
-    if plan.weights.identity is None:
+    if (unknown := plan.unknown) is not None:
         log.warning(
-            "%s: weights unknown, so nothing is reused; set model.weights.identity=NAME",
-            plan.cell,
+            *("%s: the %s are unknown, so nothing is reused; set %s", plan.cell),
+            *(unknown.what, unknown.mend),
         )
         return None
     try:

@@ -18,8 +18,14 @@ from oodbench.data.listing import folder_names
 from oodbench.data.manifest import found_notice
 from oodbench.engines.settings import device_type, resolve_device
 from oodbench.models.weights import Weights, identified
-from oodbench.runs.key import key_document, run_key
+from oodbench.runs.key import key_document, run_key, transfer_document
 from oodbench.runs.paths import RunPaths
+from oodbench.runs.unknown import (
+    Unknown,
+    refuse_unknown_shards,
+    unknown_sources,
+    unknown_weights,
+)
 
 DEMO_MARK = "DEMO.txt"
 
@@ -30,7 +36,7 @@ class Plan:
 
     Attributes:
         counts: items to evaluate of every split (after `limit` and `budget`).
-        weights: those of the model; where their identity is None, nothing on disk may be reused.
+        weights: those of the model.
         source_weights: of the source of a transfer attack, None for other attacks.
     """
 
@@ -46,6 +52,12 @@ class Plan:
     key: str
     paths: RunPaths
     demo: bool
+
+    @property
+    def unknown(self) -> Unknown | None:
+        """What of the run has no identity, so that nothing on disk may be reused."""
+        weights = unknown_weights(self.run.model.name, self.weights)
+        return weights or unknown_sources(self.document)
 
     @staticmethod
     def cell_of(run: RunConfig) -> str:
@@ -82,10 +94,10 @@ def make_plan(run: RunConfig) -> Plan:
     Raises:
         DataError: data are missing or incomplete.
         WeightsError: weights are missing or have the wrong hash.
-        ConfigError: a shard of a run with unknown weights; the machine has no such device.
+        ConfigError: a shard of a run with unknown weights or code; the machine has no such device.
     """
     data, weights = find_data(run), identify_weights(run)
-    refuse_unknown_shards(run, weights)
+    refuse_unknown_shards(run, unknown_weights(run.model.name, weights))
     return plan_of(run, data, weights)
 
 
@@ -116,24 +128,12 @@ def identify_weights(run: RunConfig) -> Weights:
     )
 
 
-def refuse_unknown_shards(run: RunConfig, weights: Weights) -> None:
-    """A run with unknown weights begins anew: each shard would remove the chunks of the others.
-
-    Raises:
-        ConfigError: it is one of several shards.
-    """
-    if weights.identity is None and run.shard.count > 1:
-        raise ConfigError(
-            f"shard.count={run.shard.count}: the weights of model {run.model.name} are unknown, so "
-            "that no shard may keep what another has computed: set model.weights.identity=NAME"
-        )
-
-
 def plan_of(run: RunConfig, data: Data, weights: Weights) -> Plan:
     """The plan for data and weights that were found.
 
     Raises:
-        ConfigError: the machine has no such device.
+        ConfigError: the machine has no such device; a shard of a run with unknown code, or a source
+            of it.
         WeightsError: those of the source of a transfer attack are missing.
     """
     splits = data.splits
@@ -146,6 +146,12 @@ def plan_of(run: RunConfig, data: Data, weights: Weights) -> Plan:
         device_type=device_type(device),
         source_weights=source_weights.identity if source_weights else None,
     )
+    refuse_unknown_shards(run, unknown_sources(document))
+    if source_weights is not None and (made := unknown_sources(transfer_document(document))):
+        raise ConfigError(
+            f"attack={run.attack['name']}: the {made.what} are unknown, so its pictures cannot be "
+            f"named; set {made.mend}"
+        )
     key = run_key(document)
     return Plan(
         run=run,
