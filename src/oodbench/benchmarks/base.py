@@ -96,3 +96,14 @@ class Benchmark(Protocol):
             splits: (name, records) one after the other, so that one is in memory at a time.
         """
         ...
+
+
+def file_of(benchmark: Benchmark, path: Path) -> Path:
+    """The file that an item is made from; there need not be one.
+
+    Args:
+        benchmark: one whose items are not the files themselves has a method `file_of`.
+        path: as `Benchmark.load` takes it.
+    """
+    made_from: Callable[[Path], Path] | None = getattr(benchmark, "file_of", None)
+    return path if made_from is None else made_from(path)
