@@ -42,8 +42,11 @@ class Split:
         root: folder that `Item.image` is relative to.
         n_expected: official number of items.
         n_items: number of items on disk.
-        fingerprint: sha256 over the sorted relative paths and sizes.
+        fingerprint: sha256 over the sorted relative paths and sizes; another one where pictures
+            hold something else than in the runs before.
         list_items: the items in the one order of all runs.
+        made_from: what splits have in common whose items, in the same order, are made from the same
+            files; None: the files are the split's own.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Split:
     n_items: int
     fingerprint: str
     list_items: Callable[[], Sequence[Item]]
+    made_from: str | None = None
 
 
 Readout = Callable[[NDArray[np.float32]], dict[str, NDArray[np.generic]]]

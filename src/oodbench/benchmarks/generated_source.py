@@ -43,6 +43,7 @@ def generated_splits(
             n_items=summary.n_files,
             fingerprint=fingerprint,
             list_items=partial(_items, source, cell),
+            made_from="clean pictures",
         )
         for cell in cells
     ]

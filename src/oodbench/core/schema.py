@@ -182,6 +182,10 @@ class DataConfig:
     deep_pictures: str = "clip"
     """Pictures of more than 8 bits a channel: clip (values above 255 are cut off, as torchvision
     does) or scale (to 8 bits; the result is marked)."""
+    verify: str = "times"
+    """Whether pictures still hold what they held when they were first decoded: times (those whose
+    time has changed are read again; of more than 100,000 files, 1 % are looked at), contents (all
+    are read) or sizes (nothing is looked at; the result is marked)."""
     workers: int | None = None
     """Threads or processes that decode; null: one for each core that the process may use."""
     loader: str = "auto"
@@ -336,6 +340,7 @@ _RANGES = {
 def _check_values(run: RunConfig) -> None:
     one_of("data.on_error", run.data.on_error, ("stop", "skip"))
     one_of("data.deep_pictures", run.data.deep_pictures, ("clip", "scale"))
+    one_of("data.verify", run.data.verify, ("times", "contents", "sizes"))
     one_of("engine.precision", run.engine.precision, PRECISIONS)
     one_of("data.cache", run.data.cache, ("off", "memory", "disk"))
     one_of("data.loader", run.data.loader, ("auto", "threads", "processes"))

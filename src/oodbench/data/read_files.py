@@ -21,6 +21,10 @@ NO_FILE = FileState(0, 0)
 """Of an item that is in no file of its own."""
 
 
+Decoded = tuple[int, bytes]
+"""Of a file: its time in nanoseconds, and the sha256 of its bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadFile:
     """A file that was read.
@@ -33,6 +37,11 @@ class ReadFile:
     path: Path
     state: FileState
     sha256: bytes
+
+    @property
+    def decoded(self) -> Decoded:
+        """What is kept of it."""
+        return self.state.modified, self.sha256
 
 
 _reading: ContextVar[list[ReadFile] | None] = ContextVar("_reading", default=None)
@@ -70,7 +79,7 @@ def name_read(file: ReadFile) -> None:
         reading.append(file)
 
 
-def file_state(path: Path) -> FileState:
+def file_state(path: Path | str) -> FileState:
     """Of the file that is there now; `NO_FILE` where there is none."""
     try:
         return _state(os.stat(path))  # noqa: PTH116 - half the time of Path.stat

@@ -233,6 +233,8 @@ def _notes(plan: Plan) -> list[str]:
         notes.append("identity of the weights unknown")
     elif identity.startswith("random:"):
         notes.append("random weights")
+    if plan.run.data.verify == "sizes":
+        notes.append("data.verify=sizes: not looked at whether the pictures have changed")
     if modules := unknown_code(plan.document):
         notes.append(f"no source of {', '.join(modules)}: its identity is unknown")
     source = source_model(plan.run.attack)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.benchmarks.base import Readout
+from oodbench.data.read_files import Decoded
 from oodbench.evaluation.batches import Batch, Frame
 from oodbench.runs.chunks import Chunk
 from oodbench.runs.claims import Claims
@@ -55,12 +56,14 @@ class Rows:
         self._parts: list[Columns] = []
         self._skipped: list[Skipped] = []
         self._deep: list[int] = []
+        self._decoded: dict[int, Decoded] = {}
         self._waiting: list[tuple[Batch, Computed]] = []
 
     def add(self, batch: Batch, computed: Computed | None) -> None:
         """Take the next batch; None where it has no frames."""
         self._skipped += batch.skipped
         self._deep += batch.deep
+        self._decoded |= batch.decoded
         if computed is not None:
             self._engine, self._note = computed.engine, computed.note
             self._batch_size = computed.batch_size
@@ -91,8 +94,8 @@ class Rows:
             note=_both(before.note if before else "", self._note),
             deep=(*(before.deep if before else ()), *self._deep),
         )
-        self._claims.write(chunk, _joined(self._parts), info)
-        self._parts, self._skipped, self._deep = [], [], []
+        self._claims.write(chunk, _joined(self._parts), info, self._decoded)
+        self._parts, self._skipped, self._deep, self._decoded = [], [], [], {}
 
 
 def _both(before: str, now: str) -> str:

@@ -1,8 +1,8 @@
 """What a config asks for, found without torch: data, weights, key, and whether it is done."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.ids import SCORES, located_name
 from oodbench.core.schema import DataConfig, RunConfig, source_model
+from oodbench.data.contents import FileSet
 from oodbench.data.listing import folder_names
 from oodbench.data.manifest import found_notice
 from oodbench.engines.settings import device_type, resolve_device
@@ -26,6 +27,7 @@ from oodbench.runs.unknown import (
     unknown_sources,
     unknown_weights,
 )
+from oodbench.runs.verified import verified
 
 DEMO_MARK = "DEMO.txt"
 
@@ -38,6 +40,7 @@ class Plan:
         counts: items to evaluate of every split (after `limit` and `budget`).
         weights: those of the model.
         source_weights: of the source of a transfer attack, None for other attacks.
+        files: see `Data`.
     """
 
     run: RunConfig
@@ -52,6 +55,7 @@ class Plan:
     key: str
     paths: RunPaths
     demo: bool
+    files: Mapping[str, FileSet] = field(default_factory=dict)
 
     @property
     def unknown(self) -> Unknown | None:
@@ -81,11 +85,13 @@ class Data:
 
     Attributes:
         missing: names of the splits that are not there, which `data.allow_partial` allows.
+        files: by split, what is known of its files; empty with data.verify=sizes.
     """
 
     benchmark: Benchmark
     splits: Sequence[Split]
     missing: Sequence[str]
+    files: Mapping[str, FileSet] = field(default_factory=dict)
 
 
 def make_plan(run: RunConfig) -> Plan:
@@ -114,7 +120,8 @@ def find_data(run: RunConfig) -> Data:
     _refuse_unattacked(run)
     _refuse_generated(run)
     _check_complete(run, splits, missing)
-    return Data(benchmark, splits, missing)
+    found, files = verified(run, benchmark, splits)
+    return Data(benchmark, found, missing, files)
 
 
 def identify_weights(run: RunConfig) -> Weights:
@@ -167,6 +174,7 @@ def plan_of(run: RunConfig, data: Data, weights: Weights) -> Plan:
         document=document,
         key=key,
         paths=RunPaths.of(Path(run.output_root), run.benchmark.name, run.model.name, key),
+        files=data.files,
         demo=any((place / DEMO_MARK).is_file() for place in _roots(run, splits)),
     )
 
