@@ -16,7 +16,8 @@ from oodbench.evaluation.execute import execute
 from oodbench.runs.done import is_done
 from oodbench.runs.plan import Plan
 from oodbench.runs.records import read_split
-from oodbench.runs.results import RunResult
+from oodbench.runs.results import RunResult, read_result
+from oodbench.runs.scoring import rescore
 
 LIMIT = 6
 CODE = "toy_network.py"
@@ -112,3 +113,54 @@ def test_code_without_source_is_never_reused(here: Path, caplog: pytest.LogCaptu
     named = started_again("code.identity=v1")
     executed(named)
     assert is_done(named)
+
+
+def test_edited_scores_are_computed_again_from_the_records(here: Path) -> None:
+    scores = "[oodbench.metrics.accuracy.top1,mine_scores.share]"
+    options = (f"benchmark.protocol.scores={scores}",)
+    code = """
+from oodbench.metrics.score import Score
+def share(records):
+    return {"share": Score(0.25, 0.0, 1.0, len(records), "percent", True)}
+"""
+
+    def share_after(text: str) -> float:
+        (here / "mine_scores.py").write_text(text)
+        sys.modules.pop("mine_scores", None)
+        plan = started_again(*options)
+        assert plan.key == key
+        assert is_done(plan) is None
+        result = executed(plan)
+        assert is_done(plan)
+        assert chunk_of(plan) == chunk
+        return result.scores[""]["share"].value
+
+    (here / "mine_scores.py").write_text(code)
+    plan = started_again(*options)
+    key = plan.key
+    first = executed(plan)
+    assert first.scores[""]["share"].value == 0.25
+    chunk = chunk_of(plan)
+    (here / "mine_scores.py").write_text(f"# The same.\n{code}")
+    assert is_done(started_again(*options))
+    assert share_after(code.replace("0.25", "0.75")) == 0.75
+
+    (here / "mine_scores.py").write_text(code.replace("0.25", "0.5"))
+    sys.modules.pop("mine_scores", None)
+    rescore(executed_result(plan), ["mine_scores.share"])
+    rescored = is_done(started_again(*options))
+    assert rescored is not None
+    assert rescored.scores[""]["share"].value == 0.5
+
+
+def chunk_of(plan: Plan) -> tuple[str, int]:
+    """Name and time of the one chunk."""
+    (path,) = plan.paths.records.glob("*.parquet")
+    return path.name, path.stat().st_mtime_ns
+
+
+def executed_result(plan: Plan) -> RunResult:
+    """As it is on disk."""
+    result = read_result(plan.paths.result)
+    assert result is not None
+    return result

@@ -43,6 +43,7 @@ from oodbench.runs.plan import Plan, decoders, unidentified_paths
 from oodbench.runs.records import ChunkInfo, chunk_files
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.scoring import score_records, split_counts, status_of
+from oodbench.runs.scoring_code import scoring_code
 from oodbench.runs.sessions import append_session
 from oodbench.runs.skipping import most_skipped, too_many_skipped
 from oodbench.runs.unknown import Unknown
@@ -178,6 +179,7 @@ def _result(plan: Plan, found_notes: Sequence[str]) -> RunResult:
         "benchmark": {
             "protocol": frozen(by_content(run.benchmark.protocol)),
             "version": run.benchmark.version,
+            **scoring_code(run.benchmark.protocol, run.code.identity),
         },
     }
     scored = score_records(plan.benchmark, plan.paths.records, plan.counts, traits, key=plan.key)
