@@ -123,6 +123,19 @@ def test_a_module_in_a_folder_that_is_no_package(here: Path) -> None:
     assert identities({"_target_": "oodbench.x.y", "file": "models.pth"}) == {}
 
 
+def test_relative_imports_count_where_the_folders_are_no_packages(here: Path) -> None:
+    write(here / "models" / "net.py", "from .blocks import B\nfrom ..shared import C")
+    for file in ("models/blocks/__init__.py", "models/deep/inner.py", "shared.py"):
+        write(here / file, "x = 1")
+    write(here / "models" / "blocks" / "more.py", "def f():\n    from ..deep import inner")
+    known = found("models.net.Net")
+    for file in ("models/blocks/__init__.py", "models/deep/inner.py"):
+        write(here / file, "x = 2")
+        assert found("models.net.Net") != known, file
+        write(here / file, "x = 1")
+    assert found("models.net.Net") == known
+
+
 def test_of_an_installed_package_the_version_counts(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

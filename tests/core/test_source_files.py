@@ -54,11 +54,11 @@ def test_text_that_is_no_docstring_counts() -> None:
     assert parsed(b"x = 1\n'a'").sha256 != parsed(b"x = 1\n'b'").sha256
 
 
-def test_imports_are_named_whole_and_relative_ones_left_out() -> None:
+def test_imports_are_named_whole() -> None:
     code = (
-        b"import a.b\nfrom c import d, e as f\nfrom . import g\nfrom .h import i\nfrom j import *"
+        b"import a.b\nfrom c import d, e as f\nfrom . import g\nfrom ..h import i\nfrom j import *"
     )
-    assert parsed(code).imports == ("a.b", "c.d", "c.e", "j.*")
+    assert parsed(code).imports == ("..h.i", ".g", "a.b", "c.d", "c.e", "j.*")
 
 
 def test_what_is_no_python_counts_by_its_bytes() -> None:

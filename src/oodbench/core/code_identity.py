@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
@@ -110,6 +110,16 @@ class _Unit:
             return []
         return [self.file] if self.folder is None else sorted(_files_below(self.folder))
 
+    def absolute(self, imported: str, path: Path) -> str:
+        """The dotted name of what one of its files imports, be it relative or not."""
+        n_dots = len(imported) - len(imported.lstrip("."))
+        if n_dots == 0:
+            return imported
+        below = path.relative_to(self.folder).parts[:-1] if self.folder else ()
+        package = [*self.name.split("."), *below]
+        n_left = len(package) - (n_dots - 1 if self.folder else n_dots)
+        return ".".join([*package[: max(n_left, 0)], imported.lstrip(".")])
+
     def relative(self, path: Path) -> str:
         """A file's place within the unit, wherever that is on disk."""
         below = path.relative_to(self.folder).as_posix() if self.folder else ""
@@ -124,20 +134,18 @@ def _unit(name: str) -> _Unit | None:
         spec = ModuleSpec("__main__", None, origin=file)
         spec.has_location = file is not None
         return _Unit("__main__", spec)
-    found: ModuleSpec | None = None
-    for n_parts in range(1, len(parts) + 1):
-        dotted = ".".join(parts[:n_parts])
+    folders: list[str] | None = None  # of the part before, which is no package
+    for number, part in enumerate(parts):
         try:
-            if found is None:
-                found = find_spec(dotted)
-            else:
-                found = PathFinder.find_spec(dotted, found.submodule_search_locations)
+            # By its last part alone: for a whole name Python would look for what it lies in.
+            found = find_spec(part) if folders is None else PathFinder.find_spec(part, folders)
         except (ImportError, ValueError, AttributeError):
             return None
         if found is None:
             return None
-        if found.origin is not None or found.submodule_search_locations is None:
-            return _Unit(dotted, found)
+        if found.origin is not None or not found.submodule_search_locations:
+            return _Unit(".".join(parts[: number + 1]), found)
+        folders = list(found.submodule_search_locations)
     return None
 
 
@@ -178,7 +186,7 @@ def _digest(unit: _Unit) -> str | None:
                 continue
             source = source_of(path)
             lines.append(f"{current.relative(path)}\0{source.sha256}")
-            for imported in _imported(source.imports):
+            for imported in _imported(current.absolute(name, path) for name in source.imports):
                 if imported.name not in known:
                     known.add(imported.name)
                     left.append(imported)
@@ -186,7 +194,7 @@ def _digest(unit: _Unit) -> str | None:
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _imported(names: tuple[str, ...]) -> Iterator[_Unit]:
+def _imported(names: Iterable[str]) -> Iterator[_Unit]:
     """What else of the user's own the code consists of; packages that are installed are not."""
     for name in names:
         unit = None if _is_shipped(name) else _unit(name.removesuffix(".*"))

@@ -19,8 +19,8 @@ class Source:
 
     Attributes:
         sha256: of its syntax tree, of its bytes where they are no Python.
-        imports: dotted names that it imports, a name imported from a module as `module.name`;
-            those relative to its package are left out.
+        imports: dotted names that it imports, a name imported from a module as `module.name`; those
+            relative to its package begin with as many dots as in the statement.
     """
 
     sha256: str
@@ -85,5 +85,6 @@ def _imports(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = f"{node.module}." if node.module else ""
+            yield from (f"{'.' * node.level}{module}{alias.name}" for alias in node.names)

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,8 +26,11 @@ it at most."""
 QUICK = 1000
 """Files; fewer are looked at each time."""
 
-_looked: dict[str, tuple[float, dict[int, bytes]]] = {}
-"""By way of looking, folder of the files and where it is kept what they held: until when it is
+Changes = dict[str, dict[int, bytes]]
+"""By file set and position, sha256 of what has changed."""
+
+_looked: dict[str, tuple[float, Changes]] = {}
+"""By way of looking, folders of the files and where it is kept what they held: until when it is
 taken as it is, and what was found."""
 
 _said: set[str] = set()
@@ -45,9 +48,8 @@ def verified(
         return list(splits), {}
     ids = {split.name: _identity(split) for split in splits}
     sets = {ids[split.name]: _file_set(run, benchmark, split, ids[split.name]) for split in splits}
-    few = sum(files.n_files for files in sets.values()) <= MANY
-    for name, files in sets.items():
-        sets[name] = replace(files, changed=_changed(run, files, few=few))
+    changes = _changes(run, sets)
+    sets = {name: replace(files, changed=changes[name]) for name, files in sets.items()}
     found = [
         replace(split, fingerprint=sets[ids[split.name]].fingerprint(split.fingerprint))
         for split in splits
@@ -81,20 +83,24 @@ def _names(benchmark: Benchmark, split: Split) -> Sequence[str]:
     return [file.relative_to(root).as_posix() for file in files]
 
 
-def _changed(run: RunConfig, files: FileSet, *, few: bool) -> dict[int, bytes]:
-    contents = run.data.verify == "contents"
-    everywhere = few or contents
-    places = (files.root.resolve(), *(folder.resolve() for folder in files.folders))
-    label = "\0".join([run.data.verify, *map(str, places)])
+def _changes(run: RunConfig, sets: Mapping[str, FileSet]) -> Changes:
+    """What has changed; of many files, what was found a moment ago."""
+    folders = {str(place.absolute()) for f in sets.values() for place in (f.root, *f.folders)}
+    label = "\0".join([run.data.verify, *sorted(folders)])
     started = time.monotonic()
-    until, found = _looked.get(label, (0.0, {}))
+    until, known = _looked.get(label, (0.0, {}))
     if started < until:
-        return found
-    found = files.look(everywhere=everywhere, contents=contents)
-    if found and not everywhere:
-        found = files.look(everywhere=True, contents=False)
+        return known
+    n_files = sum(files.n_files for files in sets.values())
+    contents = run.data.verify == "contents"
+    everywhere = contents or n_files <= MANY
+    found = {
+        name: files.look(everywhere=everywhere, contents=contents) for name, files in sets.items()
+    }
+    if not everywhere and any(found.values()):
+        found = {name: files.look(everywhere=True, contents=False) for name, files in sets.items()}
     now = time.monotonic()
-    if files.n_files >= QUICK:
+    if n_files >= QUICK:
         _looked[label] = (now + ANEW_AFTER * (now - started), found)
     return found
 
