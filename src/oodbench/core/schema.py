@@ -19,6 +19,7 @@ from oodbench.core.errors import ConfigError
 from oodbench.core.names import check_name
 
 FAMILIES = ("default", "tf_efficientnet")
+VERIFY = ("times", "contents", "sizes")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 _FRACTION = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
 LAYOUTS = ("plain", "positional", "moco_v2", "timm", "transformers", "onnx")
@@ -340,7 +341,7 @@ _RANGES = {
 def _check_values(run: RunConfig) -> None:
     one_of("data.on_error", run.data.on_error, ("stop", "skip"))
     one_of("data.deep_pictures", run.data.deep_pictures, ("clip", "scale"))
-    one_of("data.verify", run.data.verify, ("times", "contents", "sizes"))
+    one_of("data.verify", run.data.verify, VERIFY)
     one_of("engine.precision", run.engine.precision, PRECISIONS)
     one_of("data.cache", run.data.cache, ("off", "memory", "disk"))
     one_of("data.loader", run.data.loader, ("auto", "threads", "processes"))

@@ -11,7 +11,7 @@ from oodbench.core.ids import frozen
 from oodbench.models.weights import identified
 from oodbench.probe.backbone import backbone_weights
 from oodbench.probe.checkpoint import head_key
-from oodbench.probe.listing import ListedPictures, find_pictures
+from oodbench.probe.listing import ListedPictures, find_pictures, verified_pictures
 from oodbench.probe.log import check_tensorboard
 from oodbench.probe.schema import ProbeConfig
 from oodbench.runs.key import run_key
@@ -95,6 +95,9 @@ def make_probe_plan(probe: ProbeConfig) -> ProbePlan:
     if probe.tensorboard:
         check_tensorboard()
     classes, train, val = find_pictures(probe.data)
+    trees = {"train": train, "val": val}
+    trees = verified_pictures(Path(probe.output_root), probe.data.verify, trees)
+    train, val = trees["train"], trees["val"]
     model, weights = probe.model, backbone_weights(probe.model.weights)
     found = identified(
         model.name, weights, Path(probe.weights.dir), download=probe.weights.download

@@ -12,6 +12,7 @@ from oodbench.core.names import check_name
 from oodbench.core.schema import (
     LAYOUTS,
     PRECISIONS,
+    VERIFY,
     CodeConfig,
     ModelConfig,
     WeightsDirectoryConfig,
@@ -61,6 +62,8 @@ class ProbeDataConfig:
     """Official number of training pictures of imagenet_1k."""
     val_expected: int = MISSING
     allow_partial: bool = False
+    verify: str = "times"
+    """As `data.verify` of a run: times, contents or sizes."""
     workers: int | None = None
     """Processes that decode, of each training process; 0: that process itself; null: the cores of
     the machine, shared among its training processes, but at most 16 each."""
@@ -121,6 +124,7 @@ def _check_values(probe: ProbeConfig) -> None:
     check_name("model.name", probe.model.name)
     one_of("precision", probe.precision, PRECISIONS)
     one_of("recipe.augment", probe.recipe.augment, AUGMENTATIONS)
+    one_of("data.verify", probe.data.verify, VERIFY)
     one_of("data.classes", probe.data.classes, CLASSES)
     one_of("preprocessing.interpolation", probe.preprocessing.interpolation, INTERPOLATIONS)
     one_of("model.weights.layout", probe.model.weights.layout, LAYOUTS)

@@ -46,32 +46,52 @@ def verified(
     """
     if run.data.verify == "sizes":
         return list(splits), {}
-    ids = {split.name: _identity(split) for split in splits}
-    sets = {ids[split.name]: _file_set(run, benchmark, split, ids[split.name]) for split in splits}
-    changes = _changes(run, sets)
-    sets = {name: replace(files, changed=changes[name]) for name, files in sets.items()}
+    ids = {split.name: f"{split.made_from or split.name}\0{split.fingerprint}" for split in splits}
+    made = {
+        ids[split.name]: file_set(
+            Path(run.output_root),
+            ids[split.name],
+            split.root,
+            split.n_items,
+            partial(_names, benchmark, split),
+        )
+        for split in splits
+    }
+    sets = looked_at(made, run.data.verify, run.benchmark.name)
     found = [
         replace(split, fingerprint=sets[ids[split.name]].fingerprint(split.fingerprint))
         for split in splits
     ]
-    _say(run, sets, found)
     return found, {split.name: sets[ids[split.name]] for split in splits}
 
 
-def _identity(split: Split) -> str:
-    """The same for splits of the same files, wherever these are."""
-    text = f"{split.made_from or split.name}\0{split.fingerprint}"
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
+def file_set(
+    output_root: Path, name: str, root: Path, n_files: int, list_names: Callable[[], Sequence[str]]
+) -> FileSet:
+    """Files, and where it is kept what they held.
+
+    Args:
+        output_root: of the results that rest on them.
+        name: the same for the same listing, wherever the files are.
+        root, n_files, list_names: see `FileSet`.
+    """
+    identity = hashlib.sha256(name.encode()).hexdigest()[:24]
+    places = (pictures_directory(output_root), cache_directory() / "pictures")
+    return FileSet([place / identity for place in places], root, n_files, list_names)
 
 
-def _file_set(run: RunConfig, benchmark: Benchmark, split: Split, identity: str) -> FileSet:
-    places = (pictures_directory(Path(run.output_root)), cache_directory() / "pictures")
-    return FileSet(
-        folders=[place / identity for place in places],
-        root=split.root,
-        n_files=split.n_items,
-        list_names=partial(_names, benchmark, split),
-    )
+def looked_at(sets: Mapping[str, FileSet], verify: str, label: str) -> dict[str, FileSet]:
+    """The sets with what has changed of their files, which one line says.
+
+    Args:
+        sets: by any name.
+        verify: times or contents, see `DataConfig.verify`.
+        label: what the pictures are, for the line.
+    """
+    changes = _changes(sets, verify)
+    found = {name: replace(files, changed=changes[name]) for name, files in sets.items()}
+    _say(found, label)
+    return found
 
 
 def _names(benchmark: Benchmark, split: Split) -> Sequence[str]:
@@ -83,16 +103,16 @@ def _names(benchmark: Benchmark, split: Split) -> Sequence[str]:
     return [file.relative_to(root).as_posix() for file in files]
 
 
-def _changes(run: RunConfig, sets: Mapping[str, FileSet]) -> Changes:
+def _changes(sets: Mapping[str, FileSet], verify: str) -> Changes:
     """What has changed; of many files, what was found a moment ago."""
     folders = {str(place.absolute()) for f in sets.values() for place in (f.root, *f.folders)}
-    label = "\0".join([run.data.verify, *sorted(folders)])
+    label = "\0".join([verify, *sorted(folders)])
     started = time.monotonic()
     until, known = _looked.get(label, (0.0, {}))
     if started < until:
         return known
     n_files = sum(files.n_files for files in sets.values())
-    contents = run.data.verify == "contents"
+    contents = verify == "contents"
     everywhere = contents or n_files <= MANY
     found = {
         name: files.look(everywhere=everywhere, contents=contents) for name, files in sets.items()
@@ -105,19 +125,18 @@ def _changes(run: RunConfig, sets: Mapping[str, FileSet]) -> Changes:
     return found
 
 
-def _say(run: RunConfig, sets: dict[str, FileSet], splits: Sequence[Split]) -> None:
+def _say(sets: Mapping[str, FileSet], label: str) -> None:
     """One line for all that has changed, once in a process."""
     changed = [files for files in sets.values() if files.changed]
-    label = "".join(split.fingerprint for split in splits)
-    if not changed or label in _said:
+    state = repr([(files.root, sorted(files.changed.items())) for files in changed])
+    if not changed or state in _said:
         return
-    _said.add(label)
+    _said.add(state)
     count = sum(len(files.changed) for files in changed)
     first = changed[0]
-    name = first.list_names()[min(first.changed)]
     log.warning(
         "%s: %d of %d pictures hold something else than when they were first read, such as %s: the "
         "run has another key",
-        *(run.benchmark.name, count, sum(files.n_files for files in sets.values())),
-        first.root / name,
+        *(label, count, sum(files.n_files for files in sets.values())),
+        first.root / first.list_names()[min(first.changed)],
     )
