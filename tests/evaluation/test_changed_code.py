@@ -145,6 +145,14 @@ def share(records):
     assert is_done(started_again(*options))
     assert share_after(code.replace("0.25", "0.75")) == 0.75
 
+    fewer = started_again("benchmark.protocol.scores=[mine_scores.share]")
+    assert is_done(fewer) is None
+    assert set(executed(fewer).scores[""]) == {"share"}
+    assert is_done(fewer)
+    assert is_done(started_again(*options)) is None
+    assert {"share", "top1"} <= set(executed(started_again(*options)).scores[""])
+    assert chunk_of(plan) == chunk
+
     (here / "mine_scores.py").write_text(code.replace("0.25", "0.5"))
     sys.modules.pop("mine_scores", None)
     rescore(executed_result(plan), ["mine_scores.share"])

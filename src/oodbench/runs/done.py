@@ -49,7 +49,7 @@ def is_done(plan: Plan) -> RunResult | None:
     if whole.counts != item_counts(result) or len(result.skipped) > most:
         return None
     if not is_scored_alike(result, plan.run.benchmark.protocol, plan.run.code.identity):
-        log.info("%s: the code of its scores has changed: scored again", plan.cell)
+        log.info("%s: other scores, or their code has changed: scored again", plan.cell)
         return None
     return result if _records_are_there(whole, result) else None
 

@@ -1,4 +1,4 @@
-"""Whether a result was scored by the code that would score it now.
+"""Whether a result was scored as it would be now: by the same scores, and the same code.
 
 What computes scores is not in the key: the records stay, and only the scores are computed again.
 """
@@ -6,6 +6,7 @@ What computes scores is not in the key: the records stay, and only the scores ar
 from typing import Any
 
 from oodbench.core.code_identity import CODE, code_field, unknown_code
+from oodbench.core.ids import SCORES, frozen
 from oodbench.runs.key import SCORING_ONLY
 from oodbench.runs.results import RunResult
 
@@ -21,8 +22,11 @@ def scoring_code(protocol: dict[str, Any], identity: str | None = None) -> dict[
 
 
 def is_scored_alike(result: RunResult, protocol: dict[str, Any], identity: str | None) -> bool:
-    """Whether the same code would score it now. Results from before it was stored are believed."""
+    """Whether the same code would score it now, where the result says which one did."""
     stored = result.config.get("benchmark", {})
+    named, asked = stored.get("protocol", {}).get(SCORES), frozen(protocol).get(SCORES)
+    if named is not None and asked is not None and named != asked:
+        return False
     if CODE not in stored:
         return True
     now = scoring_code(protocol, identity)
