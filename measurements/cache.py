@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from oodbench.core.files import write_json
 from oodbench.data.pictures import load_picture
-from oodbench.evaluation.pixel_cache import PixelCache, open_cache
+from oodbench.evaluation.pixel_cache import Known, PixelCache, open_cache
 from oodbench.preprocessing import Preprocessing
 
 LIMIT_GIB = 4.0
@@ -52,7 +52,7 @@ class Work:
     def cold(self, kind: str, name: str) -> float:
         """Milliseconds per picture of a pass that fills a new cache."""
         cache = self.cache(kind, name)
-        taken = self._timed(lambda position: cache.put(position, self.decoded(position)))
+        taken = self._timed(lambda position: cache.put(position, Known(self.decoded(position))))
         cache.close()
         return taken
 
@@ -75,8 +75,8 @@ class Work:
         found = [cache.get(position) for position in range(len(self.paths))]
         cache.close()
         return all(
-            pixels is not None and np.array_equal(pixels, self.decoded(position))
-            for position, pixels in enumerate(found)
+            known is not None and np.array_equal(known.pixels, self.decoded(position))
+            for position, known in enumerate(found)
         )
 
     def drop_pages(self) -> None:

@@ -1,6 +1,7 @@
 """The command line: single, sweep, failing jobs, kills, reruns."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -409,9 +410,9 @@ def test_pictures_from_the_cache_give_the_same_records(toy: Path, cli: Cli) -> N
     plain = contents(run_folder(toy / "without"))
     assert contents(run_folder(toy / "cold")) == plain
     for picture in (toy / "data").rglob("*.JPEG"):
-        picture.write_bytes(
-            bytes(picture.stat().st_size)
-        )  # of the same size: only the cache knows it
+        status = picture.stat()
+        picture.write_bytes(bytes(status.st_size))  # only the cache knows what it was
+        os.utime(picture, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert cli(*cached, "output_root=from_cache").returncode == 0
     assert contents(run_folder(toy / "from_cache")) == plain
 

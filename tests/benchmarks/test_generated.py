@@ -96,6 +96,11 @@ def test_without_the_round_trip_pixels_differ_a_little(val: Path) -> None:
     assert np.abs(np.array(without) - expected).max() <= 1 + 1e-6
 
 
+def test_an_item_is_made_from_the_clean_picture(val: Path) -> None:
+    made = generated(val).file_of(val / "contrast" / "3" / TENCH / "a.JPEG")
+    assert made == val / TENCH / "a.JPEG"
+
+
 @needs_opencv
 def test_a_damaged_picture_is_named(val: Path) -> None:
     (val / TENCH / "a.JPEG").write_bytes(b"nothing")

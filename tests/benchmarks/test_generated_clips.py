@@ -87,6 +87,11 @@ def test_without_the_round_trip_frames_differ_a_little(val: Path) -> None:
     np.testing.assert_array_equal(without[27], expected)
 
 
+def test_an_item_is_made_from_the_clean_picture(val: Path) -> None:
+    made = generated(val).file_of(val / "translate" / TENCH / "a.JPEG")
+    assert made == val / TENCH / "a.JPEG"
+
+
 @needs_opencv
 @pytest.mark.parametrize("encode", [True, False])
 def test_a_damaged_picture_is_named(val: Path, encode: bool) -> None:

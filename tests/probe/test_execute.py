@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,11 @@ from oodbench.models.weights import find_weights
 from oodbench.probe import pixels
 from oodbench.probe.execute import describe_probe, stop_flag, train_probe
 from oodbench.probe.log import TensorBoard, check_tensorboard
-from oodbench.probe.plan import make_probe_plan
+from oodbench.probe.plan import ProbePlan, make_probe_plan
 from oodbench.probe.processes import decoding_processes, join
 from oodbench.probe.schema import ProbeConfig
+
+TREES = ("train", "val")
 
 
 @pytest.fixture
@@ -150,6 +153,39 @@ def test_another_head_is_refused_before_the_training(base: tuple[str, ...]) -> N
     Path("head.pth").unlink()
     assert train_probe(make_probe_plan(composed(*base, "head_file=head.pth")), ALONE)
     assert Path("head.pth").read_bytes() == before
+
+
+def test_pictures_and_code_that_change_are_another_training(
+    base: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OODBENCH_CACHE", "cache")
+    short = (*base, "recipe.epochs=1")
+    of = {tree: Path(f"data/imagenet/{tree}/n01440764/n01440764_007.JPEG") for tree in TREES}
+    for picture in of.values():
+        with picture.open("ab") as file:  # so that the other one fits into its size
+            file.write(bytes(9999))
+    plan = make_probe_plan(composed(*short))
+    assert not train_probe(plan, ALONE)
+    other = Path("data/imagenet/train/n01498041/n01498041_003.JPEG").read_bytes()
+    for tree, picture in of.items():
+        sound = picture.read_bytes()
+        picture.write_bytes(other.ljust(len(sound), b"\0"))
+        assert key(composed(*short)) != plan.key
+        assert key(composed(*short, "data.verify=sizes")) == plan.key
+        with pytest.raises(DataError, match="007.JPEG: holds another picture than when it was"):
+            list(load_one(plan, tree, 7))
+        picture.write_bytes(sound)
+        assert key(composed(*short)) == plan.key
+    sys.modules.pop("toy_network", None)
+    code = Path("toy_network.py").read_text()
+    Path("toy_network.py").write_text(code.replace("AdaptiveAvgPool2d", "AdaptiveMaxPool2d"))
+    assert key(composed(*short)) != plan.key
+
+
+def load_one(plan: ProbePlan, tree: str, index: int) -> Iterator[torch.Tensor]:
+    pictures = getattr(plan, tree).pictures(plan.classes)
+    dataset = pixels.PictureSet(pictures, pixels.centre_crop_transform(plan.probe.preprocessing))
+    yield from pixels.load_pixels(dataset, [np.array([index])], workers=0, pin=False)
 
 
 def test_target_that_is_a_folder(base: tuple[str, ...]) -> None:

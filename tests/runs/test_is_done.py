@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import go_there
 from run_factory import run_result
 
 from oodbench.core.errors import DataError
@@ -19,8 +20,9 @@ from oodbench.sweeps.catalogue import load_runs
 
 
 @pytest.fixture
-def plan(toy: Path) -> Plan:
+def plan(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     """Of the toy model, with a finished run on disk."""
+    go_there(toy, monkeypatch)
     given = [f"data.root={toy / 'data'}", "data.allow_partial=true", f"output_root={toy / 'out'}"]
     plan = make_plan(load_runs(["toy"], ["engine=eager", "limit=4", *given], toy / "my_conf")[0])
     counts = {"n_items": 4, "n": 4, "n_expected": 50_000, "skipped": []}

@@ -1,16 +1,18 @@
 """What is in the run key, and what must not be."""
 
 import json
+import sys
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from configs import composed, split
 
 from oodbench.benchmarks.base import Split
 from oodbench.reference import class_lists, imagenet_wnids
-from oodbench.runs.key import dataset_fingerprint, key_document, run_key
+from oodbench.runs.key import dataset_fingerprint, key_document, run_key, transfer_document
 
 Overrides = Sequence[str]
 
@@ -254,3 +256,49 @@ def test_the_fingerprint_takes_names_and_contents_but_no_order_and_no_place() ->
     assert dataset_fingerprint([split(root=Path("y"), n_expected=9)]) == dataset_fingerprint(
         [split()]
     )
+
+
+def test_code_of_the_users_is_in_the_part_of_the_key_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    names = ["net", "second", "steps", "folders", "attacking", "engine", "scoring"]
+    modules = {name: tmp_path / f"mine_{name}.py" for name in names}
+    for file in modules.values():
+        file.write_text("class Mine:\n    def __init__(self, **others): pass\n")
+    (tmp_path / "mine_scoring.py").write_text("def score(records): return {}")
+    overrides = [
+        *("model.network={_target_:mine_net.Mine}", "attack=transfer", "model@attack.source=timm"),
+        *("attack.source.timm_name=resnet18", "attack.source.network={_target_:mine_second.Mine}"),
+        "preprocessing={name:mine,_target_:mine_steps.Mine}",
+        "benchmark.protocol={_target_:mine_folders.Mine,root:x,scores:[mine_scoring.score]}",
+        "attack.attack={name:mine,_target_:mine_attacking.Mine}",
+        "engine.backend={_target_:mine_engine.Mine}",
+    ]
+
+    def documents() -> tuple[dict[str, Any], dict[str, Any]]:
+        for file in modules.values():
+            sys.modules.pop(file.stem, None)  # as in a new process
+        run = composed(*overrides)
+        known = {"weights": "w", "source_weights": "s"}
+        document = key_document(run, splits=[], device_type="cpu", **known)
+        return document, transfer_document(document)
+
+    before, made_before = documents()
+    assert before["model"]["_code_"].keys() == {"mine_net"}
+    assert before["preprocessing"]["_code_"].keys() == {"mine_steps"}
+    assert before["benchmark"]["_code_"].keys() == {"mine_folders"}
+    assert before["attack"]["_code_"].keys() == {"mine_attacking"}
+    assert before["attack"]["source"]["_code_"].keys() == {"mine_second"}
+    changed = {}
+    for name, file in modules.items():
+        text = file.read_text()
+        file.write_text(f"{text}\nx = 1\n")
+        document, made = documents()
+        changed[name] = (document != before, made != made_before)
+        file.write_text(text)
+    assert changed == {
+        **dict.fromkeys(("steps", "attacking", "second"), (True, True)),
+        **dict.fromkeys(("net", "folders", "engine"), (True, False)),
+        "scoring": (False, False),
+    }

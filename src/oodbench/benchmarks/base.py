@@ -42,9 +42,12 @@ class Split:
         root: folder that `Item.image` is relative to.
         n_expected: official number of items.
         n_items: number of items on disk.
-        fingerprint: sha256 over the sorted relative paths and sizes.
+        fingerprint: sha256 over the sorted relative paths and sizes; another one where pictures
+            hold something else than in the runs before.
         list_items: the items in the one order of all runs.
         official: the benchmark is made of it; False for what is scored beside it where present.
+        made_from: what splits have in common whose items, in the same order, are made from the same
+            files; None: the files are the split's own.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Split:
     fingerprint: str
     list_items: Callable[[], Sequence[Item]]
     official: bool = True
+    made_from: str | None = None
 
 
 Readout = Callable[[NDArray[np.float32]], dict[str, NDArray[np.generic]]]
@@ -111,3 +115,14 @@ def item_name(benchmark: Benchmark) -> str:
 def counted_items(benchmark: Benchmark, n: int) -> str:
     """Such as `1 picture` or `20 clips`."""
     return f"{n} {item_name(benchmark)}{'' if n == 1 else 's'}"
+
+
+def file_of(benchmark: Benchmark, path: Path) -> Path:
+    """The file that an item is made from; there need not be one.
+
+    Args:
+        benchmark: one whose items are not the files themselves has a method `file_of`.
+        path: as `Benchmark.load` takes it.
+    """
+    made_from: Callable[[Path], Path] | None = getattr(benchmark, "file_of", None)
+    return path if made_from is None else made_from(path)

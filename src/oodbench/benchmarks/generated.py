@@ -83,6 +83,11 @@ class ImageNetCGenerated(ImageNetC):
             if name not in self.corruptions
         ]
 
+    def file_of(self, path: Path) -> Path:
+        """The clean picture that a corrupted one is made from; `path` as for `load`."""
+        wnid, name = PurePosixPath(path.relative_to(self.source)).parts[2:]
+        return self.source / wnid / name
+
     def load(self, path: Path) -> list[Image.Image]:
         """The corrupted picture, RGB 224x224.
 
@@ -100,7 +105,7 @@ class ImageNetCGenerated(ImageNetC):
         corruption, level, wnid, name = PurePosixPath(path.relative_to(self.source)).parts
         severity = int(level)
         rng = picture_stream(self.seed, corruption, severity, stream_name(wnid, name))
-        made = corrupt(clean_picture(self.source / wnid / name), corruption, severity, rng)
+        made = corrupt(clean_picture(self.file_of(path)), corruption, severity, rng)
         if self.jpeg_quality is not None:
             made = np.asarray(Image.open(BytesIO(encoded(made, self.jpeg_quality))))
         return [Image.fromarray(made)]

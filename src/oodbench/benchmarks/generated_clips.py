@@ -67,6 +67,11 @@ class ImageNetPGenerated(ImageNetP):
         """Test perturbations that are not asked for."""
         return [name for name in TEST_PERTURBATIONS if name not in self.perturbations]
 
+    def file_of(self, path: Path) -> Path:
+        """The clean picture that a clip is made from; `path` as for `load`."""
+        wnid, name = PurePosixPath(path.relative_to(self.source)).parts[1:]
+        return self.source / wnid / name
+
     def load(self, path: Path) -> list[Image.Image]:
         """The frames, RGB 224x224.
 
@@ -81,7 +86,7 @@ class ImageNetPGenerated(ImageNetP):
         from oodbench.data.perturbations.files import clip_file, clip_frames, whole_picture
 
         perturbation, wnid, file = PurePosixPath(path.relative_to(self.source)).parts
-        clip = whole_picture(self.source / wnid / file), perturbation, self.seed
+        clip = whole_picture(self.file_of(path)), perturbation, self.seed
         name = stream_name(wnid, file)
         frames = decode_clip(clip_file(*clip, name)) if self.encode else clip_frames(*clip, name)
         return [Image.fromarray(frame) for frame in frames]

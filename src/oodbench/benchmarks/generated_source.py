@@ -49,6 +49,7 @@ def generated_splits(
             fingerprint=fingerprint,
             list_items=partial(_items, source, cell),
             official=cell.split("/")[0] in official,
+            made_from="clean pictures",
         )
         for cell in cells
     ]

@@ -21,6 +21,7 @@ from oodbench.core.unread import model_file, refuse_arguments_of_no_attack, refu
 
 DEFAULT_FAMILY = "default"
 FAMILIES = (DEFAULT_FAMILY, "tf_efficientnet")
+VERIFY = ("times", "contents", "sizes")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 _FRACTION = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
 LAYOUTS = ("plain", "positional", "moco_v2", "timm", "transformers", "onnx")
@@ -211,6 +212,10 @@ class DataConfig:
     deep_pictures: str = "clip"
     """Pictures of more than 8 bits a channel: clip (values above 255 are cut off, as torchvision
     does) or scale (to 8 bits; the result is marked)."""
+    verify: str = "times"
+    """Whether pictures still hold what they held when they were first decoded: times (those whose
+    time has changed are read again; of more than 100,000 files, 1 % are looked at), contents (all
+    are read) or sizes (nothing is looked at; the result is marked)."""
     workers: int | None = None
     """Threads or processes that decode; null: one for each core that the process may use."""
     loader: str = "auto"
@@ -247,6 +252,14 @@ class ShardConfig:
 
 
 @dataclass
+class CodeConfig:
+    """The user's own code that a config names."""
+
+    identity: str | None = None
+    """Name that the user vouches for, in the place of what their source files hold."""
+
+
+@dataclass
 class RunConfig:
     """One cell of the table."""
 
@@ -260,6 +273,7 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     weights: WeightsDirectoryConfig = field(default_factory=WeightsDirectoryConfig)
     shard: ShardConfig = field(default_factory=ShardConfig)
+    code: CodeConfig = field(default_factory=CodeConfig)
     seed: int = 0
     """Source of all randomness, with each picture's name."""
     limit: int | None = None
@@ -368,6 +382,7 @@ _RANGES = {
 def _check_values(run: RunConfig) -> None:
     one_of("data.on_error", run.data.on_error, ("stop", "skip"))
     one_of("data.deep_pictures", run.data.deep_pictures, ("clip", "scale"))
+    one_of("data.verify", run.data.verify, VERIFY)
     one_of("engine.precision", run.engine.precision, PRECISIONS)
     one_of("data.cache", run.data.cache, ("off", "memory", "disk"))
     one_of("data.loader", run.data.loader, ("auto", "threads", "processes"))

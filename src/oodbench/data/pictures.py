@@ -1,12 +1,14 @@
 """Decode pictures and clips to RGB."""
 
+from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from oodbench.core.errors import ConfigError, DataError, first_line
 from oodbench.data.depth import converted
 from oodbench.data.pyav import load_av
+from oodbench.data.read_files import read_file
 
 
 def load_picture(path: Path) -> list[Image.Image]:
@@ -20,13 +22,17 @@ def load_picture(path: Path) -> list[Image.Image]:
         DataError: the file is truncated or not a picture.
     """
     try:
-        with Image.open(path) as picture:
+        with Image.open(BytesIO(read_file(path))) as picture:
             if picture.mode == "RGB" and "transparency" not in picture.info:
                 picture.load()
                 return [picture]
             return [converted(picture)]
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"{path}: cannot be read as a picture: its bytes are of no known kind"
+        ) from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: cannot be read as a picture: {first_line(error)}") from error
 
@@ -40,7 +46,7 @@ def load_clip(path: Path) -> list[Image.Image]:
     """
     av = load_av()
     try:
-        with av.open(str(path)) as container:
+        with av.open(BytesIO(read_file(path))) as container:
             if not container.streams.video:
                 raise DataError(f"{path}: no video in it; unpack the archive again")
             frames = [

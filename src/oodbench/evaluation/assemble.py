@@ -32,6 +32,7 @@ from oodbench.runs.chunks import Chunk, kept_skipped
 from oodbench.runs.key import run_key, transfer_document
 from oodbench.runs.paths import transfer_directory
 from oodbench.runs.plan import Plan
+from oodbench.runs.unknown import unknown_sources
 
 log = logging.getLogger(__name__)
 
@@ -76,10 +77,14 @@ _last: dict[str, Classifier] = {}
 
 def _classifier(plan: Plan) -> Classifier:
     label = repr((plan.document["model"], plan.device))
-    if plan.weights.identity is None or label not in _last:
+    if not _is_known_model(plan) or label not in _last:
         _last.clear()
         _last[label] = _built(plan.run.model, plan.weights, plan.device)
     return _last[label]
+
+
+def _is_known_model(plan: Plan) -> bool:
+    return plan.weights.identity is not None and unknown_sources(plan.document["model"]) is None
 
 
 def _prepared(
@@ -93,7 +98,7 @@ def _prepared(
         classifier,
         example,
         cache_dir=Path(engine.cache_dir),
-        model_identity=None if plan.weights.identity is None else run_key(plan.document["model"]),
+        model_identity=run_key(plan.document["model"]) if _is_known_model(plan) else None,
         attack="_target_" in plan.run.attack,
         batch_size=batch_size,
         n_pictures=n_pictures,

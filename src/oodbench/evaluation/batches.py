@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from oodbench.benchmarks.base import Item
 from oodbench.core.errors import DataError
 from oodbench.core.progress import Progress
+from oodbench.data.read_files import Decoded
 from oodbench.engines.cuda import pinned_memory
 from oodbench.evaluation.loading import Loaded, Loader, Task
 from oodbench.evaluation.reused_memory import ReusedMemory
@@ -48,6 +49,7 @@ class Batch:
         skipped: items that could not be read since the batch before.
         last: whether the chunk ends here.
         deep: positions of items of more than 8 bits a channel since the batch before.
+        decoded: by position, what is known of the files of the items since the batch before.
     """
 
     chunk: Chunk
@@ -56,6 +58,7 @@ class Batch:
     skipped: list[Skipped]
     last: bool
     deep: list[int] = field(default_factory=list)
+    decoded: dict[int, Decoded] = field(default_factory=dict)
 
 
 def load_batches(
@@ -111,6 +114,7 @@ def _batches(
     frames: list[Frame] = []
     skipped: list[Skipped] = []
     deep: list[int] = []
+    decoded: dict[int, Decoded] = {}
     for loaded in stream:
         progress.advance(1)
         if loaded.pixels is None:
@@ -118,15 +122,27 @@ def _batches(
             continue
         if loaded.deep:
             deep.append(loaded.position)
+        if loaded.decoded is not None:
+            decoded[loaded.position] = loaded.decoded
         for index, pixels in enumerate(loaded.pixels):
             if len(frames) == size:
                 pixels_of_batch = _stacked(parts, frames, memory)
-                yield Batch(chunk, pixels_of_batch, frames, skipped, last=False, deep=deep)
-                parts, frames, skipped, deep = [], [], [], []
+                yield Batch(
+                    *(chunk, pixels_of_batch, frames, skipped),
+                    last=False,
+                    deep=deep,
+                    decoded=decoded,
+                )
+                parts, frames, skipped, deep, decoded = [], [], [], [], {}
             parts.append(pixels)
             last = index == len(loaded.pixels) - 1
             frames.append(Frame(loaded.item, loaded.position, index, last=last))
-    yield Batch(chunk, _stacked(parts, frames, memory), frames, skipped, last=True, deep=deep)
+    yield Batch(
+        *(chunk, _stacked(parts, frames, memory), frames, skipped),
+        last=True,
+        deep=deep,
+        decoded=decoded,
+    )
 
 
 def _stacked(

@@ -13,6 +13,7 @@ from typing import Any
 from oodbench.benchmarks.base import counted_items, item_name
 from oodbench.core.budget import budget_note
 from oodbench.core.building import build, by_content
+from oodbench.core.code_identity import unknown_code
 from oodbench.core.errors import DataError
 from oodbench.core.files import locked, write_json
 from oodbench.core.ids import frozen
@@ -44,8 +45,10 @@ from oodbench.runs.plan import Plan, decoders, unidentified_paths
 from oodbench.runs.records import ChunkInfo, chunk_files
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.scoring import score_records, split_counts, status_of
+from oodbench.runs.scoring_code import scoring_code
 from oodbench.runs.sessions import append_session
 from oodbench.runs.skipping import most_skipped, too_many_skipped
+from oodbench.runs.unknown import Unknown
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +69,8 @@ def execute(plan: Plan) -> RunResult | None:
     clock = time.monotonic()
     words = difference(plan.run)  # before hours of work: it refuses what cannot be compared
     with Leases() as leases:
-        if plan.weights.identity is None:
-            _begin_anew(plan, leases)
+        if (unknown := plan.unknown) is not None:
+            _begin_anew(plan, leases, unknown)
         plan = covering(plan, stored_result(plan))
         write_json(plan.paths.key_document, plan.document)
         remove_leftovers(plan.paths)
@@ -147,7 +150,7 @@ def _settled(plan: Plan, words: Sequence[str]) -> RunResult | None:
         plan = larger
 
 
-def _begin_anew(plan: Plan, leases: Leases) -> None:
+def _begin_anew(plan: Plan, leases: Leases, unknown: Unknown) -> None:
     """Remove what a run before this one wrote, and nothing else that lies in the folder.
 
     Raises:
@@ -156,8 +159,8 @@ def _begin_anew(plan: Plan, leases: Leases) -> None:
     paths = plan.paths
     if (owner := leases.take(paths.directory / f".run{SUFFIX}")) is not None:
         raise DataError(
-            f"{paths.directory}: {owner} computes this run, and its weights are unknown: wait for "
-            "it, or set model.weights.identity=NAME"
+            f"{paths.directory}: {owner} computes this run, and the {unknown.what} are unknown: "
+            f"wait for it, or set {unknown.mend}"
         )
     chunks = [path for split in plan.splits for path in chunk_files(paths.records, split.name)]
     for path in (paths.result, paths.info, paths.key_document, paths.error, *chunks):
@@ -188,6 +191,7 @@ def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> Run
         "benchmark": {
             "protocol": frozen(by_content(run.benchmark.protocol)),
             "version": run.benchmark.version,
+            **scoring_code(run.benchmark.protocol, run.code.identity),
         },
     }
     scored = score_records(plan.benchmark, plan.paths.records, plan.counts, traits, key=plan.key)
@@ -254,6 +258,10 @@ def _notes(plan: Plan) -> list[str]:
         notes.append("identity of the weights unknown")
     elif identity.startswith("random:"):
         notes.append("random weights")
+    if plan.run.data.verify == "sizes":
+        notes.append("data.verify=sizes: not looked at whether the pictures have changed")
+    if modules := unknown_code(plan.document):
+        notes.append(f"no source of {', '.join(modules)}: its identity is unknown")
     source = source_model(plan.run.attack)
     if plan.run.model.allow_unstable or (source is not None and source.allow_unstable):
         notes.append("allow_unstable: outputs may depend on chance and on the batch size")

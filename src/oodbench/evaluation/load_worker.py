@@ -20,6 +20,7 @@ from oodbench.benchmarks.base import Item, Split
 from oodbench.core.building import build
 from oodbench.core.errors import DataError
 from oodbench.data.depth import deep_pictures
+from oodbench.data.read_files import Decoded, files_read
 from oodbench.evaluation.reader import Reader, Reading
 from oodbench.evaluation.shared_slots import Shape, slot_view
 
@@ -62,6 +63,7 @@ class Answer:
     Attributes:
         items: of each the shape of the pixels in its slot, the pixels, or why there are none.
         deep: whether each has more than 8 bits a channel.
+        decoded: of each the time of its file, and sha256 of its bytes.
         failure: what ended the order that no unreadable picture did.
         warnings: what was logged.
     """
@@ -69,6 +71,7 @@ class Answer:
     number: int
     items: list[Shape | NDArray[np.uint8] | str]
     deep: list[bool]
+    decoded: list[Decoded | None]
     failure: Exception | None
     warnings: list[str]
 
@@ -99,15 +102,17 @@ class _Worker:
     def carry_out(self, order: Order) -> Answer:
         found: list[Shape | NDArray[np.uint8] | str] = []
         deep: list[bool] = []
+        decoded: list[Decoded | None] = []
         failure = None
         try:
             for item in order.items:
-                with deep_pictures() as modes:
+                with deep_pictures() as modes, files_read() as files:
                     found.append(self._load(order.split, *item))
                 deep.append(bool(modes))
+                decoded.append(files[0].decoded if files else None)
         except Exception as error:  # whatever a user's own benchmark raises
             failure = _sendable(error)
-        return Answer(order.number, found, deep, failure, self._warnings.taken())
+        return Answer(order.number, found, deep, decoded, failure, self._warnings.taken())
 
     def _load(
         self, split: Split, position: int, image: str, slot: int | None

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.errors import DataError
+from oodbench.data.read_files import Decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Task:
 class Loaded:
     """Pixels of an item, uint8 `(frames, H, W, 3)`, or why there are none.
 
-    `deep`: the file has more than 8 bits a channel.
+    `deep`: the file has more than 8 bits a channel; `decoded`: its time, and sha256 of its bytes.
     """
 
     item: Item
@@ -32,6 +33,7 @@ class Loaded:
     pixels: NDArray[np.uint8] | None
     reason: str = ""
     deep: bool = False
+    decoded: Decoded | None = None
 
 
 class Loader(Protocol):

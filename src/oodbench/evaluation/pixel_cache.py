@@ -2,9 +2,10 @@
 
 On disk there is a file for every split: a header with the identity of the pixels, a mark for every
 position, a slot for every position. A slot is written before its mark, and the mark holds the
-position and the slot's checksum: what was interrupted halfway, damaged since, or belongs to another
-position is not a hit and is decoded again. Two
-processes may fill one file, since both write the same bytes. Reads and writes go through `pread`
+position, the slot's checksum, and time, size and sha256 of the file that was decoded: what was
+interrupted halfway, damaged since, belongs to another position, or was decoded from a file that has
+changed since is not a hit and is decoded again. Two processes may fill one file, since both write
+the same bytes. Reads and writes go through `pread`
 and `pwrite`: the file's pages belong to the system and not to the process, and a full disk is an
 error, not a signal.
 
@@ -25,41 +26,62 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.core.files import GIB, atomic_path
+from oodbench.data.read_files import NO_FILE, FileState
 
 log = logging.getLogger(__name__)
 
 
 HEADER = 4096
-FORMAT = 2
+FORMAT = 3
 """Of the files; one of another format is made anew.
 
-1: marks did not hold their position.
+1: marks did not hold their position. 2: nor which file was decoded.
 """
 
-MARK = struct.Struct("<III")
-"""Of a position: 1 where the slot is filled, the position, and the CRC-32 of the slot."""
+MARK = struct.Struct("<IIIqq32s")
+"""Of a position: 1 where the slot is filled, the position, the CRC-32 of the slot, and of the file
+that was decoded time, size and sha256."""
 
 PIXELS_SUFFIX = ".pixels"
 
 Shape = tuple[int, ...]
 
 
+class Known(NamedTuple):
+    """A decoded and preprocessed picture.
+
+    Attributes:
+        pixels: uint8 `(1, H, W, 3)`, not to be written to.
+        state: of the file that was decoded.
+        sha256: of its bytes; "" where they are not known.
+    """
+
+    pixels: NDArray[np.uint8]
+    state: FileState = NO_FILE
+    sha256: bytes = b""
+
+
 class PixelCache(Protocol):
     """Pixels of single pictures of one split; clips are not kept. Called from several threads."""
 
-    def get(self, position: int) -> NDArray[np.uint8] | None:
-        """uint8 `(1, H, W, 3)`, not to be written to, or None where they are not known."""
+    def get(self, position: int, state: FileState = NO_FILE) -> Known | None:
+        """What is known of a position, or None.
+
+        Args:
+            position: of the picture.
+            state: of its file now; pixels that were decoded from another one are not known.
+        """
         ...
 
-    def put(self, position: int, pixels: NDArray[np.uint8]) -> None:
-        """Keep the pixels, uint8 `(1, H, W, 3)`; a file keeps only pictures of the first's size.
+    def put(self, position: int, known: Known) -> None:
+        """Keep pixels; a file keeps only pictures of the first's size.
 
         What is not kept for its shape, clips too, is named in one warning.
         """
@@ -103,10 +125,10 @@ def open_cache(
 class NoCache:
     """Keeps nothing."""
 
-    def get(self, position: int) -> None:
+    def get(self, position: int, state: FileState = NO_FILE) -> None:
         """Find nothing."""
 
-    def put(self, position: int, pixels: NDArray[np.uint8]) -> None:
+    def put(self, position: int, known: Known) -> None:
         """Discard the pixels."""
 
     def close(self) -> None:
@@ -120,14 +142,15 @@ class MemoryCache:
         self._store = store
         self._text = text
 
-    def get(self, position: int) -> NDArray[np.uint8] | None:
+    def get(self, position: int, state: FileState = NO_FILE) -> Known | None:
         """See `PixelCache`."""
-        return self._store.get(self._text, position)
+        known = self._store.get(self._text, position)
+        return known if known is not None and known.state == state else None
 
-    def put(self, position: int, pixels: NDArray[np.uint8]) -> None:
+    def put(self, position: int, known: Known) -> None:
         """See `PixelCache`."""
-        if _is_picture(pixels):
-            self._store.put(self._text, position, pixels)
+        if _is_picture(known.pixels):
+            self._store.put(self._text, position, known)
 
     def close(self) -> None:
         """Keep what is known for the next run, unless another one needs the room."""
@@ -138,7 +161,7 @@ class MemoryStore:
     """Pixels by split and position, the split used last at the end."""
 
     def __init__(self) -> None:
-        self._splits: OrderedDict[str, dict[int, NDArray[np.uint8]]] = OrderedDict()
+        self._splits: OrderedDict[str, dict[int, Known]] = OrderedDict()
         self._users: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._bytes = 0
@@ -158,30 +181,33 @@ class MemoryStore:
         with self._lock:
             self._users[text] -= 1
 
-    def get(self, text: str, position: int) -> NDArray[np.uint8] | None:
-        """The pixels at a position of a split, or None where they are not known."""
+    def get(self, text: str, position: int) -> Known | None:
+        """What is known of a position of a split, or None."""
         with self._lock:
             return self._splits.get(text, {}).get(position)
 
-    def put(self, text: str, position: int, pixels: NDArray[np.uint8]) -> None:
+    def put(self, text: str, position: int, known: Known) -> None:
         """Keep pixels if there is room, or once splits that nobody uses have gone."""
         with self._lock:
-            known = self._splits.setdefault(text, {})
-            if position in known:
+            split = self._splits.setdefault(text, {})
+            before = split.get(position)
+            if before is not None and before.state == known.state:
                 return
-            if not self._make_room(pixels.nbytes):
+            if before is not None:
+                self._bytes -= split.pop(position).pixels.nbytes
+            if not self._make_room(known.pixels.nbytes):
                 _warn(
                     "memory", f"no further pictures are kept: {self._limit / GIB:.2g} GiB are full"
                 )
                 return
-            known[position] = pixels
-            self._bytes += pixels.nbytes
+            split[position] = known
+            self._bytes += known.pixels.nbytes
 
     def _make_room(self, size: int) -> bool:
         for text in [text for text in self._splits if self._users[text] <= 0]:
             if self._bytes + size <= self._limit:
                 break
-            self._bytes -= sum(known.nbytes for known in self._splits.pop(text).values())
+            self._bytes -= sum(known.pixels.nbytes for known in self._splits.pop(text).values())
         return self._bytes + size <= self._limit
 
 
@@ -235,28 +261,30 @@ class DiskCache:
         except OSError as error:
             self._give_up(str(error))
 
-    def get(self, position: int) -> NDArray[np.uint8] | None:
+    def get(self, position: int, state: FileState = NO_FILE) -> Known | None:
         """See `PixelCache`."""
         file = self._file
         if file is None:
             return None
         try:
             mark = os.pread(file.fileno(), MARK.size, self._mark(position))
-            filled, place, checksum = MARK.unpack(mark) if len(mark) == MARK.size else (0, 0, 0)
-            if (filled, place) != (1, position):
+            if len(mark) != MARK.size:
+                return None
+            filled, place, checksum, modified, size, sha256 = MARK.unpack(mark)
+            if (filled, place) != (1, position) or FileState(modified, size) != state:
                 return None
             pixels = np.empty((1, *self._shape), np.uint8)
             read = os.preadv(file.fileno(), [pixels.data], self._slot(position))
         except OSError:
             return None
         whole = read == pixels.nbytes and zlib.crc32(pixels.data) == checksum
-        return pixels if whole else None
+        return Known(pixels, state, sha256 if any(sha256) else b"") if whole else None
 
-    def put(self, position: int, pixels: NDArray[np.uint8]) -> None:
+    def put(self, position: int, known: Known) -> None:
         """See `PixelCache`."""
-        if self._off or not _is_picture(pixels):
+        if self._off or not _is_picture(known.pixels):
             return
-        pixels = np.ascontiguousarray(pixels)
+        pixels = np.ascontiguousarray(known.pixels)
         try:
             with self._lock:
                 if self._file is None and not self._off:
@@ -266,7 +294,8 @@ class DiskCache:
                 _warn("sizes", "only pictures of one size are kept on disk: choose memory")
             elif file is not None:
                 _write(file, pixels.tobytes(), self._slot(position))
-                mark = MARK.pack(1, position, zlib.crc32(pixels.data))
+                checksum = zlib.crc32(pixels.data)
+                mark = MARK.pack(1, position, checksum, *known.state, known.sha256)
                 _write(file, mark, self._mark(position))
         except OSError as error:
             self._give_up(str(error))

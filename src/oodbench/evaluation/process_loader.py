@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from oodbench.core.errors import DataError
 from oodbench.core.files import GIB
+from oodbench.data.read_files import Decoded
 from oodbench.evaluation.load_worker import Answer, Order, Start
 from oodbench.evaluation.loading import Loaded, Task, left_out
 from oodbench.evaluation.reader import Reading
@@ -108,16 +109,17 @@ class ProcessLoader:
                     return
                 number, group = waiting.popleft()
                 n_waiting -= len(group)
-                for task, (found, deep) in zip(group, pool.answer(number), strict=True):
-                    yield self._loaded(task, found, deep)
+                for task, answered in zip(group, pool.answer(number), strict=True):
+                    yield self._loaded(task, answered)
         finally:
             pool.close()
             slots.close()
 
-    def _loaded(self, task: Task, found: NDArray[np.uint8] | str, deep: bool) -> Loaded:
+    def _loaded(self, task: Task, answered: "_Answered") -> Loaded:
+        found, deep, decoded = answered
         if isinstance(found, str):
             return left_out(task, found, skip_unreadable=self._skip_unreadable)
-        return Loaded(task.item, task.position, found, deep=deep)
+        return Loaded(task.item, task.position, found, deep=deep, decoded=decoded)
 
 
 def _groups(tasks: Iterator[Task], together: int) -> Iterator[list[Task]]:
@@ -125,6 +127,11 @@ def _groups(tasks: Iterator[Task], together: int) -> Iterator[list[Task]]:
     for _, of_split in groupby(tasks, key=lambda task: task.split.name):
         while group := list(islice(of_split, together)):
             yield group
+
+
+_Answered = tuple[NDArray[np.uint8] | str, bool, Decoded | None]
+"""Of an item: pixels or why there are none, whether it has more than 8 bits a channel, and what is
+known of its file."""
 
 
 @dataclass
@@ -144,7 +151,7 @@ class _Pool:
         self._n_orders = 0
         self._backlog: deque[tuple[int, list[Task]]] = deque()
         self._taken: dict[int, list[int | None]] = {}
-        self._answers: dict[int, list[tuple[NDArray[np.uint8] | str, bool]]] = {}
+        self._answers: dict[int, list[_Answered]] = {}
         self._said: set[str] = set()
 
     def order(self, group: list[Task]) -> int:
@@ -154,9 +161,8 @@ class _Pool:
         self._send()
         return self._n_orders
 
-    def answer(self, number: int) -> list[tuple[NDArray[np.uint8] | str, bool]]:
-        """Wait for the answer to an order: pixels of each item, or why there are none, and whether
-        it has more than 8 bits a channel.
+    def answer(self, number: int) -> list["_Answered"]:
+        """Wait for the answer to an order.
 
         Raises:
             DataError: a worker died.
@@ -214,8 +220,10 @@ class _Pool:
             raise answer.failure
         taken = self._taken.pop(answer.number)
         self._answers[answer.number] = [
-            (self._pixels(found, slot), deep)
-            for found, slot, deep in zip(answer.items, taken, answer.deep, strict=True)
+            (self._pixels(found, slot), deep, decoded)
+            for found, slot, deep, decoded in zip(
+                answer.items, taken, answer.deep, answer.decoded, strict=True
+            )
         ]
 
     def _pixels(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.benchmarks.base import Readout
+from oodbench.data.read_files import Decoded
 from oodbench.evaluation.batches import Batch, Frame
 from oodbench.runs.chunks import Chunk
 from oodbench.runs.claims import Claims
@@ -55,6 +56,7 @@ class Rows:
         self._parts: list[Columns] = []
         self._skipped: list[Skipped] = []
         self._deep: list[int] = []
+        self._decoded: dict[int, Decoded] = {}
         self._waiting: list[tuple[Batch, Computed]] = []
         self._chunk: Chunk | None = None
         self._ends_item = True
@@ -64,6 +66,7 @@ class Rows:
         self._chunk = batch.chunk
         self._skipped += batch.skipped
         self._deep += batch.deep
+        self._decoded |= batch.decoded
         if computed is not None:
             self._engine, self._note = computed.engine, computed.note
             self._batch_size = computed.batch_size
@@ -103,8 +106,8 @@ class Rows:
         self._parts.append({**_identity(frames, split), **attacked, **self._readout(logits)})
         self._waiting = []
 
-    def _taken(self, chunk: Chunk, stop: int) -> tuple[Columns, ChunkInfo]:
-        """The columns and the info of a chunk whose items are there up to `stop`; forgets them."""
+    def _taken(self, chunk: Chunk, stop: int) -> tuple[Columns, ChunkInfo, dict[int, Decoded]]:
+        """What `Claims.write` takes of a chunk whose items are there up to `stop`; forgets it."""
         before = self._claims.before(chunk)
         info = ChunkInfo(
             n_items=stop - chunk.first,
@@ -119,8 +122,10 @@ class Rows:
             ),
         )
         columns = _joined(self._parts)
-        self._parts, self._skipped, self._deep, self._chunk = [], [], [], None
-        return columns, info
+        decoded = {place: known for place, known in self._decoded.items() if place < stop}
+        self._parts, self._skipped, self._deep, self._decoded = [], [], [], {}
+        self._chunk = None
+        return columns, info, decoded
 
 
 def _both(before: str, now: str) -> str:

@@ -9,6 +9,7 @@ from oodbench.benchmarks.base import Item, Split
 from oodbench.core.errors import DataError
 from oodbench.core.loader import load_ahead
 from oodbench.data.depth import deep_pictures
+from oodbench.data.read_files import files_read
 from oodbench.evaluation.loading import Loaded, Task, left_out
 
 ReadPixels = Callable[[Split, int, Item], NDArray[np.uint8]]
@@ -36,8 +37,9 @@ class ThreadLoader:
     def load(self, task: Task) -> Loaded:
         """One item, in the thread that calls this."""
         try:
-            with deep_pictures() as deep:
+            with deep_pictures() as deep, files_read() as files:
                 pixels = self._read(task.split, task.position, task.item)
         except DataError as error:
             return left_out(task, str(error), skip_unreadable=self._skip_unreadable)
-        return Loaded(task.item, task.position, pixels, deep=bool(deep))
+        decoded = files[0].decoded if files else None
+        return Loaded(task.item, task.position, pixels, deep=bool(deep), decoded=decoded)

@@ -1,16 +1,19 @@
 """Pictures in class folders, checked and labelled. ImageNet has 1.28 million: lists are arrays."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.core.errors import DataError
+from oodbench.data.contents import FileSet
 from oodbench.data.listing import (
     PICTURE_SUFFIXES,
+    Folder,
     Summary,
     cached_summary,
     folder_names,
@@ -19,6 +22,7 @@ from oodbench.data.listing import (
 )
 from oodbench.probe.schema import ProbeDataConfig
 from oodbench.reference import imagenet_wnids
+from oodbench.runs.verified import file_set, looked_at
 
 
 @dataclass(frozen=True)
@@ -30,11 +34,13 @@ class Pictures:
         paths: bytes `(n,)`, relative to root. One array, because worker processes would each make
             a copy of a list of strings as they count references.
         labels: int64 `(n,)`, positions in the list of classes.
+        files: see `ListedPictures`.
     """
 
     root: Path
     paths: NDArray[np.bytes_]
     labels: NDArray[np.int64]
+    files: FileSet | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -46,22 +52,69 @@ class Pictures:
 
 @dataclass(frozen=True)
 class ListedPictures:
-    """One of the two trees, checked but not yet listed."""
+    """One of the two trees, checked but not yet listed.
+
+    Attributes:
+        files: what is known of the pictures; None with data.verify=sizes.
+    """
 
     root: Path
     folders: Sequence[str]
     summary: Summary
+    files: FileSet | None = None
 
     def pictures(self, classes: Sequence[str]) -> Pictures:
         """All pictures of the tree."""
         label = {name: index for index, name in enumerate(classes)}
-        folders = list_folders(self.root, PICTURE_SUFFIXES, among=frozenset(self.folders))
-        paths = [
-            os.fsencode(f"{folder.name}/{name}") for folder in folders for name, _ in folder.files
-        ]
+        folders = _listed(self.root, self.folders)
+        paths = [os.fsencode(name) for name in _names(folders)]
         counts = [len(folder.files) for folder in folders]
         labels = np.repeat([label[folder.name] for folder in folders], counts)
-        return Pictures(self.root, np.array(paths, dtype=np.bytes_), labels.astype(np.int64))
+        return Pictures(
+            self.root, np.array(paths, dtype=np.bytes_), labels.astype(np.int64), self.files
+        )
+
+
+def verified_pictures(
+    output_root: Path, verify: str, trees: Mapping[str, ListedPictures]
+) -> dict[str, ListedPictures]:
+    """The trees, with another fingerprint where pictures have changed, which one line says.
+
+    Args:
+        output_root: of the trainings.
+        verify: see `DataConfig.verify`.
+        trees: by name.
+    """
+    if verify == "sizes":
+        return dict(trees)
+    sets = {
+        name: file_set(
+            output_root,
+            f"probe {name}\0{tree.summary.fingerprint}",
+            tree.root,
+            tree.summary.n_files,
+            partial(_names_below, tree.root, tree.folders),
+        )
+        for name, tree in trees.items()
+    }
+    found = {}
+    for name, files in looked_at(sets, verify, "linear probe").items():
+        tree = trees[name]
+        summary = replace(tree.summary, fingerprint=files.fingerprint(tree.summary.fingerprint))
+        found[name] = replace(tree, summary=summary, files=files)
+    return found
+
+
+def _listed(root: Path, names: Sequence[str]) -> list[Folder]:
+    return list_folders(root, PICTURE_SUFFIXES, among=frozenset(names))
+
+
+def _names(folders: Sequence[Folder]) -> list[str]:
+    return [f"{folder.name}/{name}" for folder in folders for name, _ in folder.files]
+
+
+def _names_below(root: Path, names: Sequence[str]) -> list[str]:
+    return _names(_listed(root, names))
 
 
 def find_pictures(data: ProbeDataConfig) -> tuple[list[str], ListedPictures, ListedPictures]:
@@ -108,7 +161,7 @@ def _check_known(
 
 def _split(root: Path, names: Sequence[str]) -> ListedPictures:
     def compute() -> Summary:
-        return summarise(list_folders(root, PICTURE_SUFFIXES, among=frozenset(names)))
+        return summarise(_listed(root, names))
 
     return ListedPictures(root, names, cached_summary(root, names, "linear probe", compute))
 

@@ -14,6 +14,7 @@ from torchvision.transforms import v2
 
 from oodbench.core.errors import DataError
 from oodbench.data.pictures import load_picture
+from oodbench.data.read_files import files_read
 from oodbench.preprocessing import Preprocessing, Transform
 from oodbench.probe.listing import Pictures
 from oodbench.probe.recipe import Indices
@@ -66,9 +67,13 @@ class PictureSet(Dataset[Tensor]):
         """Pixels of one picture.
 
         Raises:
-            DataError: the file is truncated or not a picture.
+            DataError: the file is truncated or not a picture, or holds another one than the key of
+                the training says.
         """
-        (picture,) = load_picture(self.pictures.path(index))
+        with files_read() as read:
+            (picture,) = load_picture(self.pictures.path(index))
+        if self.epoch == 0 and self.pictures.files is not None:
+            self.pictures.files.keep({index: read[0].decoded})
         with torch.random.fork_rng(devices=[]):
             seed = picture_seed(self.seed, self.epoch, bytes(self.pictures.paths[index]))
             torch.default_generator.manual_seed(seed)

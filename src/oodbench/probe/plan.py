@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from oodbench.core.code_identity import code_field, unknown_code
 from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.core.ids import frozen
 from oodbench.models.weights import identified
 from oodbench.probe.backbone import backbone_weights
 from oodbench.probe.checkpoint import head_key
-from oodbench.probe.listing import ListedPictures, find_pictures
+from oodbench.probe.listing import ListedPictures, find_pictures, verified_pictures
 from oodbench.probe.log import check_tensorboard
 from oodbench.probe.schema import ProbeConfig
 from oodbench.runs.key import run_key
@@ -88,11 +89,15 @@ def make_probe_plan(probe: ProbeConfig) -> ProbePlan:
     Raises:
         DataError: data are missing or incomplete.
         WeightsError: weights are missing, have the wrong hash or are unknown.
-        ConfigError: another classifier stands where this one is to go.
+        ConfigError: another classifier stands where this one is to go, or the network is code
+            without source.
     """
     if probe.tensorboard:
         check_tensorboard()
     classes, train, val = find_pictures(probe.data)
+    trees = {"train": train, "val": val}
+    trees = verified_pictures(Path(probe.output_root), probe.data.verify, trees)
+    train, val = trees["train"], trees["val"]
     model, weights = probe.model, backbone_weights(probe.model.weights)
     found = identified(
         model.name, weights, Path(probe.weights.dir), download=probe.weights.download
@@ -103,6 +108,11 @@ def make_probe_plan(probe: ProbeConfig) -> ProbePlan:
             f"model {model.name}: its weights are unknown: set model.weights.identity=NAME"
         )
     document = _document(probe, classes, train, val, backbone)
+    if modules := unknown_code(document):
+        raise ConfigError(
+            f"model {model.name}: no source of {modules[0]}, so the classifier could not be told "
+            "from others: set code.identity=NAME"
+        )
     key = run_key(document)
     paths = ProbePaths.of(Path(probe.output_root), model.name, key)
     head_file = Path(probe.head_file or model.weights.head_file or paths.head)
@@ -139,6 +149,7 @@ def _document(
             "mean": probe.model.mean,
             "std": probe.model.std,
             "weights": backbone,
+            **code_field(probe.model.network, probe.code.identity),
             **({} if entry is None else {"entry": entry}),
         },
         "recipe": recipe,

@@ -9,7 +9,15 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from oodbench.core.checking import at_least, merged, one_of, within
 from oodbench.core.errors import ConfigError
 from oodbench.core.names import check_name
-from oodbench.core.schema import LAYOUTS, PRECISIONS, ModelConfig, WeightsDirectoryConfig, shipped
+from oodbench.core.schema import (
+    LAYOUTS,
+    PRECISIONS,
+    VERIFY,
+    CodeConfig,
+    ModelConfig,
+    WeightsDirectoryConfig,
+    shipped,
+)
 from oodbench.core.unread import model_file, refuse_unread
 from oodbench.preprocessing import INTERPOLATIONS
 
@@ -65,6 +73,8 @@ class ProbeDataConfig:
     """Official number of its validation pictures."""
     allow_partial: bool = False
     """Accept missing classes and fewer pictures."""
+    verify: str = "times"
+    """As `data.verify` of a run: times, contents or sizes."""
     workers: int | None = None
     """Processes that decode, of each training process; 0: that process itself; null: the cores of
     the machine, shared among its training processes, but at most 16 each."""
@@ -91,6 +101,7 @@ class ProbeConfig:
     data: ProbeDataConfig = field(default_factory=ProbeDataConfig)
     preprocessing: ProbePreprocessingConfig = field(default_factory=ProbePreprocessingConfig)
     weights: WeightsDirectoryConfig = field(default_factory=WeightsDirectoryConfig)
+    code: CodeConfig = field(default_factory=CodeConfig)
     seed: int = 0
     """Source of all randomness."""
     output_root: str = "outputs"
@@ -137,6 +148,7 @@ def _check_values(probe: ProbeConfig) -> None:
     check_name("model.name", probe.model.name)
     one_of("precision", probe.precision, PRECISIONS)
     one_of("recipe.augment", probe.recipe.augment, AUGMENTATIONS)
+    one_of("data.verify", probe.data.verify, VERIFY)
     one_of("data.classes", probe.data.classes, CLASSES)
     one_of("preprocessing.interpolation", probe.preprocessing.interpolation, INTERPOLATIONS)
     one_of("model.weights.layout", probe.model.weights.layout, LAYOUTS)

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from oodbench.core.lease import SUFFIX, Leases
+from oodbench.data.read_files import Decoded
 from oodbench.runs.chunks import Chunk, accepts_skipped, chunk_file, missing_part
 from oodbench.runs.plan import Plan
 from oodbench.runs.records import ChunkInfo, read_info, write_chunk
@@ -66,7 +67,13 @@ class Claims:
         goes_on = chunk.start > chunk.first
         return read_info(chunk_file(self._plan, chunk)) if goes_on else None
 
-    def write(self, chunk: Chunk, columns: Mapping[str, NDArray[Any]], info: ChunkInfo) -> None:
+    def write(
+        self,
+        chunk: Chunk,
+        columns: Mapping[str, NDArray[Any]],
+        info: ChunkInfo,
+        decoded: Mapping[int, Decoded] | None = None,
+    ) -> None:
         """Write a chunk that was taken, and let go of it.
 
         Where the process was stopped for so long that another one has taken the chunk over, the
@@ -75,18 +82,30 @@ class Claims:
         Args:
             columns: of the rows from `chunk.start` on.
             info: of all items that are covered; its place is filled in here.
+            decoded: by position, what is known of the files of these items.
+
+        Raises:
+            DataError: a picture holds something else than the run's key says.
         """
         path = chunk_file(self._plan, chunk)
         lease = lease_path(path)
         if not self._leases.holds(lease):
             self.others.append(lease)
             return
+        if (files := self._plan.files.get(chunk.split.name)) is not None:
+            files.keep(decoded or {})
         placed = replace(info, key=self._plan.key, split=chunk.split.name, first=chunk.first)
         write_chunk(path, columns, placed, append=chunk.start > chunk.first)
         self._leases.give_back(lease)
         self.written.append(chunk)
 
-    def keep(self, chunk: Chunk, columns: Mapping[str, NDArray[Any]], info: ChunkInfo) -> None:
+    def keep(
+        self,
+        chunk: Chunk,
+        columns: Mapping[str, NDArray[Any]],
+        info: ChunkInfo,
+        decoded: Mapping[int, Decoded] | None = None,
+    ) -> None:
         """Write the first items of a chunk that was taken, whose others have not been computed.
 
         Not over a file that is there and was to be done anew: it may hold more items, and what a
@@ -95,10 +114,11 @@ class Claims:
         Args:
             columns: of the rows from `chunk.start` on.
             info: of the items that are covered; its place is filled in here.
+            decoded: by position, what is known of the files of these items.
         """
         if chunk.start == chunk.first and chunk_file(self._plan, chunk).exists():
             return
-        self.write(chunk, columns, info)
+        self.write(chunk, columns, info, decoded)
 
 
 def lease_path(file: Path) -> Path:

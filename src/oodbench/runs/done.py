@@ -14,6 +14,7 @@ from oodbench.runs.key import same_document
 from oodbench.runs.plan import Plan
 from oodbench.runs.records import checked_info, chunk_name
 from oodbench.runs.results import RunResult, read_result
+from oodbench.runs.scoring_code import is_scored_alike
 from oodbench.runs.skipping import most_skipped
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,10 @@ def is_done(plan: Plan) -> RunResult | None:
     Raises:
         DataError: there is a folder in the result's place, so that none could be written.
     """
-    if plan.weights.identity is None:
+    if (unknown := plan.unknown) is not None:
         log.warning(
-            "%s: weights unknown, so nothing is reused; set model.weights.identity=NAME",
-            plan.cell,
+            *("%s: the %s are unknown, so nothing is reused; set %s", plan.cell),
+            *(unknown.what, unknown.mend),
         )
         return None
     try:
@@ -46,6 +47,9 @@ def is_done(plan: Plan) -> RunResult | None:
     whole = covering(plan, result)
     most = most_skipped(plan.run.data, sum(whole.counts.values()))
     if whole.counts != item_counts(result) or len(result.skipped) > most:
+        return None
+    if not is_scored_alike(result, plan.run.benchmark.protocol, plan.run.code.identity):
+        log.info("%s: other scores, or their code has changed: scored again", plan.cell)
         return None
     return result if _records_are_there(whole, result) else None
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from oodbench.benchmarks.base import Split
 from oodbench.core.building import bound_arguments, by_content
-from oodbench.core.ids import frozen
+from oodbench.core.code_identity import code_field
+from oodbench.core.ids import TARGET, frozen
 from oodbench.core.schema import ModelConfig, RunConfig, source_model
 from oodbench.engines.settings import engine_target
 from oodbench.models import class_lists
@@ -28,6 +29,9 @@ IDLE_INTERPOLATION = "bilinear"
 _USUAL_OF_ATTACKS = (("target_is_label", "leave_out"),)
 """Arguments of an attack with values that keys leave out, likewise."""
 
+ENGINE_CODE = "_engine_code_"
+"""Field of an attack's node for the user's own code that computes it."""
+
 ATTACK_BATCHING = ("memory", "micro_batch")
 """Arguments of an attack that, like the batch size, change its numbers in the last bits at most."""
 
@@ -40,7 +44,7 @@ def key_document(
     device_type: str,
     source_weights: str | None = None,
 ) -> dict[str, Any]:
-    """Everything that the records depend on, classes by their frozen ids.
+    """Everything that the records depend on, classes by their frozen ids, the user's own by code.
 
     Not in it: names, batch size, attack.memory, attack.micro_batch, workers, shards, limit, budget,
     paths, and, without an attack, the engine and the device. Adding a field here makes all runs on
@@ -55,13 +59,18 @@ def key_document(
     """
     return {
         "schema": SCHEMA,
-        "model": _model(run.model, weights),
-        "preprocessing": {**preprocessing_document(run.preprocessing), **_deep_pictures(run)},
+        "model": _model(run.model, weights, run.code.identity),
+        "preprocessing": {
+            **preprocessing_document(run.preprocessing),
+            **_deep_pictures(run),
+            **code_field(run.preprocessing, run.code.identity),
+        },
         "benchmark": {
             "protocol": protocol_document(run.benchmark.protocol),
             "version": run.benchmark.version,
             "chunk_size": run.benchmark.chunk_size,
             "dataset": dataset_fingerprint(splits),
+            **code_field(_recording(run.benchmark.protocol), run.code.identity),
         },
         "attack": _attack(run, device_type, source_weights),
         "precision": run.engine.precision,
@@ -74,7 +83,8 @@ def transfer_document(document: dict[str, Any]) -> dict[str, Any]:
     Args:
         document: of `key_document`, with such an attack.
     """
-    attack = {name: value for name, value in document["attack"].items() if name != "engine"}
+    of_engine = ("engine", ENGINE_CODE)
+    attack = {name: value for name, value in document["attack"].items() if name not in of_engine}
     return {
         "schema": document["schema"],
         "attack": attack,
@@ -91,8 +101,7 @@ def protocol_document(node: dict[str, Any]) -> dict[str, Any]:
         node: `benchmark.protocol`.
     """
     arguments = bound_arguments(node, "benchmark.protocol")
-    kept = {name: value for name, value in arguments.items() if name not in SCORING_ONLY}
-    found: dict[str, Any] = frozen(by_content(kept, checksums=True))
+    found: dict[str, Any] = frozen(by_content(_recording(arguments), checksums=True))
     return found
 
 
@@ -133,19 +142,24 @@ def same_document(stored: Any, document: dict[str, Any]) -> bool:
     return isinstance(stored, dict) and _canonical_text(stored) == _canonical_text(document)
 
 
+def _recording(protocol: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in protocol.items() if name not in SCORING_ONLY}
+
+
 def _deep_pictures(run: RunConfig) -> dict[str, str]:
     """Only what is not the usual: values that torchvision would cut off."""
     deep = run.data.deep_pictures
     return {} if deep == "clip" else {"deep_pictures": deep}
 
 
-def _model(model: ModelConfig, weights: str | None) -> dict[str, Any]:
+def _model(model: ModelConfig, weights: str | None, code: str | None) -> dict[str, Any]:
     return {
         "network": frozen(model.network),
         "mean": model.mean,
         "std": model.std,
         "weights": weights,
         **_outputs(model),
+        **code_field(model.network, code),
         **({} if model.weights.entry is None else {"entry": model.weights.entry}),
     }
 
@@ -164,17 +178,29 @@ def _outputs(model: ModelConfig) -> dict[str, Any]:
 def _attack(run: RunConfig, device_type: str, source_weights: str | None) -> dict[str, Any] | None:
     if "_target_" not in run.attack:
         return None
-    attack = _attack_node(run.attack)
+    code = run.code.identity
+    attack = {**_attack_node(run.attack), **code_field(_without_source(run.attack), code)}
     source = source_model(run.attack)
     if source is not None:
-        attack["source"] = _model(source, source_weights)
+        attack["source"] = _model(source, source_weights, code)
         attack["attack"] = _attack_node(attack["attack"])
     return {
         **attack,
         "seed": run.seed,
         "engine": engine_target(run.engine, attack=True),
         "device": device_type,
+        **_engine_code(run),
     }
+
+
+def _engine_code(run: RunConfig) -> dict[str, Any]:
+    node = {**run.engine.backend, TARGET: engine_target(run.engine, attack=True)}
+    found = code_field(node, run.code.identity)
+    return {ENGINE_CODE: found} if found else {}
+
+
+def _without_source(attack: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in attack.items() if key != "source"}
 
 
 def _attack_node(node: dict[str, Any]) -> dict[str, Any]:

@@ -72,6 +72,11 @@ def transfer_directory(output_root: Path, key: str) -> Path:
     return output_root / "transfer" / key
 
 
+def pictures_directory(output_root: Path) -> Path:
+    """Folder of what the pictures held that the runs have decoded."""
+    return output_root / "pictures"
+
+
 def tables_directory(output_root: Path) -> Path:
     """Folder of the tables made from all runs."""
     return output_root / "tables"

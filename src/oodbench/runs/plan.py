@@ -1,8 +1,8 @@
 """What a config asks for, found without torch: data, weights, key, and whether it is done."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,20 @@ from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.ids import SCORES, located_name
 from oodbench.core.schema import DataConfig, RunConfig, source_model
+from oodbench.data.contents import FileSet
 from oodbench.data.listing import folder_names
 from oodbench.data.manifest import DEMO_MARK, found_notice
 from oodbench.engines.settings import device_type, resolve_device
 from oodbench.models.weights import Weights, identified
-from oodbench.runs.key import key_document, run_key
+from oodbench.runs.key import key_document, run_key, transfer_document
 from oodbench.runs.paths import RunPaths
+from oodbench.runs.unknown import (
+    Unknown,
+    refuse_unknown_shards,
+    unknown_sources,
+    unknown_weights,
+)
+from oodbench.runs.verified import verified
 
 
 @dataclass(frozen=True)
@@ -28,8 +36,9 @@ class Plan:
 
     Attributes:
         counts: items to evaluate of every split (after `limit` and `budget`).
-        weights: those of the model; where their identity is None, nothing on disk may be reused.
+        weights: those of the model.
         source_weights: of the source of a transfer attack, None for other attacks.
+        files: see `Data`.
     """
 
     run: RunConfig
@@ -44,6 +53,13 @@ class Plan:
     key: str
     paths: RunPaths
     demo: bool
+    files: Mapping[str, FileSet] = field(default_factory=dict)
+
+    @property
+    def unknown(self) -> Unknown | None:
+        """What of the run has no identity, so that nothing on disk may be reused."""
+        weights = unknown_weights(self.run.model.name, self.weights)
+        return weights or unknown_sources(self.document)
 
     @staticmethod
     def cell_of(run: RunConfig) -> str:
@@ -67,11 +83,13 @@ class Data:
 
     Attributes:
         missing: names of the splits that are not there, which `data.allow_partial` allows.
+        files: by split, what is known of its files; empty with data.verify=sizes.
     """
 
     benchmark: Benchmark
     splits: Sequence[Split]
     missing: Sequence[str]
+    files: Mapping[str, FileSet] = field(default_factory=dict)
 
 
 def make_plan(run: RunConfig) -> Plan:
@@ -80,10 +98,10 @@ def make_plan(run: RunConfig) -> Plan:
     Raises:
         DataError: data are missing or incomplete.
         WeightsError: weights are missing or have the wrong hash.
-        ConfigError: a shard of a run with unknown weights; the machine has no such device.
+        ConfigError: a shard of a run with unknown weights or code; the machine has no such device.
     """
     data, weights = find_data(run), identify_weights(run)
-    refuse_unknown_shards(run, weights)
+    refuse_unknown_shards(run, unknown_weights(run.model.name, weights))
     return plan_of(run, data, weights)
 
 
@@ -100,7 +118,8 @@ def find_data(run: RunConfig) -> Data:
     _refuse_unattacked(run)
     _refuse_generated(run)
     _check_complete(run, splits, missing)
-    return Data(benchmark, splits, missing)
+    found, files = verified(run, benchmark, splits)
+    return Data(benchmark, found, missing, files)
 
 
 def identify_weights(run: RunConfig) -> Weights:
@@ -114,24 +133,12 @@ def identify_weights(run: RunConfig) -> Weights:
     )
 
 
-def refuse_unknown_shards(run: RunConfig, weights: Weights) -> None:
-    """A run with unknown weights begins anew: each shard would remove the chunks of the others.
-
-    Raises:
-        ConfigError: it is one of several shards.
-    """
-    if weights.identity is None and run.shard.count > 1:
-        raise ConfigError(
-            f"shard.count={run.shard.count}: the weights of model {run.model.name} are unknown, so "
-            "that no shard may keep what another has computed: set model.weights.identity=NAME"
-        )
-
-
 def plan_of(run: RunConfig, data: Data, weights: Weights) -> Plan:
     """The plan for data and weights that were found.
 
     Raises:
-        ConfigError: the machine has no such device.
+        ConfigError: the machine has no such device; a shard of a run with unknown code, or a source
+            of it.
         WeightsError: those of the source of a transfer attack are missing.
     """
     splits = data.splits
@@ -144,6 +151,12 @@ def plan_of(run: RunConfig, data: Data, weights: Weights) -> Plan:
         device_type=device_type(device),
         source_weights=source_weights.identity if source_weights else None,
     )
+    refuse_unknown_shards(run, unknown_sources(document))
+    if source_weights is not None and (made := unknown_sources(transfer_document(document))):
+        raise ConfigError(
+            f"attack={run.attack['name']}: the {made.what} are unknown, so its pictures cannot be "
+            f"named; set {made.mend}"
+        )
     key = run_key(document)
     return Plan(
         run=run,
@@ -159,6 +172,7 @@ def plan_of(run: RunConfig, data: Data, weights: Weights) -> Plan:
         document=document,
         key=key,
         paths=RunPaths.of(Path(run.output_root), run.benchmark.name, run.model.name, key),
+        files=data.files,
         demo=any((place / DEMO_MARK).is_file() for place in _roots(run, splits)),
     )
 

@@ -17,6 +17,7 @@ from oodbench.metrics.score import Score
 from oodbench.runs.attacked import all_splits, attack_columns, item_counts, stored_report
 from oodbench.runs.records import Skipped, chunk_files, read_info, read_split
 from oodbench.runs.results import RunResult, write_result
+from oodbench.runs.scoring_code import with_scoring_code
 from oodbench.runs.stored_protocol import stored_protocol
 
 
@@ -114,7 +115,8 @@ def rescore(result: RunResult, allowed: Collection[str] = ()) -> None:
         DataError: its config names another one; its records are not whole, or not those that the
             result counts. The result stays as it is.
     """
-    benchmark: Benchmark = build(stored_protocol(result, allowed), "benchmark.protocol")
+    protocol = stored_protocol(result, allowed)
+    benchmark: Benchmark = build(protocol, "benchmark.protocol")
     counts = item_counts(result)
     paths = result.paths
     traits = result.attack_traits
@@ -126,7 +128,12 @@ def rescore(result: RunResult, allowed: Collection[str] = ()) -> None:
                 f"{paths.result}: counts {stated} items{of}, its records hold {n_read}: run the "
                 "same cell again"
             )
-    again = replace(result, scores=scored.scores, attack_report=scored.attack_report)
+    again = replace(
+        result,
+        scores=scored.scores,
+        attack_report=scored.attack_report,
+        config=with_scoring_code(result.config, protocol),
+    )
     write_result(paths.result, again)
     paths.derived.unlink(missing_ok=True)
 

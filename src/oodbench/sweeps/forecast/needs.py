@@ -25,8 +25,8 @@ from oodbench.runs.plan import (
     find_data,
     identify_weights,
     plan_of,
-    refuse_unknown_shards,
 )
+from oodbench.runs.unknown import refuse_unknown_shards, unknown_weights
 from oodbench.sweeps.forecast.attack_cost import PassCounts, attack_passes
 from oodbench.sweeps.forecast.memory import PROCESS_BYTES, clean_bytes, gradient_bytes
 from oodbench.sweeps.forecast.network_cost import NetworkCost, network_cost
@@ -120,7 +120,8 @@ class Needs:
         if data is None:
             return Need(run, tuple(problems))
         if weights is not None:
-            self._attempt(problems, partial(refuse_unknown_shards, run, weights))
+            unknown = unknown_weights(run.model.name, weights)
+            self._attempt(problems, partial(refuse_unknown_shards, run, unknown))
         known = weights or Weights((), None)
         plan = self._attempt(problems, lambda: plan_of(run, data, known))
         found = self._attempt(problems, lambda: self._sample(run, data))
@@ -172,7 +173,7 @@ class Needs:
         """Pictures in all, items to do, pictures to do."""
         own = own_chunks(plan)
         todo = own
-        if plan.weights.identity is not None:
+        if plan.unknown is None:
             todo = [] if is_done(plan) else [self._left(plan, c) for c in missing_chunks(plan)]
         frames = found.frames
         total = sum((chunk.stop - chunk.first) * frames[chunk.split.name] for chunk in own)

@@ -1,0 +1,91 @@
+"""Files of pictures and clips that are read, and what is known of them afterwards."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+
+class FileState(NamedTuple):
+    """When a file was last changed, in nanoseconds, and how many bytes it has."""
+
+    modified: int
+    size: int
+
+
+NO_FILE = FileState(0, 0)
+"""Of an item that is in no file of its own."""
+
+
+Decoded = tuple[int, bytes]
+"""Of a file: its time in nanoseconds, and the sha256 of its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file that was read.
+
+    Attributes:
+        state: before it was.
+        sha256: of the bytes that were read; 32 bytes.
+    """
+
+    path: Path
+    state: FileState
+    sha256: bytes
+
+    @property
+    def decoded(self) -> Decoded:
+        """What is kept of it."""
+        return self.state.modified, self.sha256
+
+
+_reading: ContextVar[list[ReadFile] | None] = ContextVar("_reading", default=None)
+
+
+@contextmanager
+def files_read() -> Iterator[list[ReadFile]]:
+    """The files that this thread reads meanwhile, by `read_file`."""
+    found: list[ReadFile] = []
+    token = _reading.set(found)
+    try:
+        yield found
+    finally:
+        _reading.reset(token)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file, which is named to `files_read`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        state = _state(os.fstat(file.fileno()))
+        content = file.read()
+    if _reading.get() is not None:
+        name_read(ReadFile(path, state, hashlib.sha256(content).digest()))
+    return content
+
+
+def name_read(file: ReadFile) -> None:
+    """Name a file to `files_read`."""
+    reading = _reading.get()
+    if reading is not None:
+        reading.append(file)
+
+
+def file_state(path: Path | str) -> FileState:
+    """Of the file that is there now; `NO_FILE` where there is none."""
+    try:
+        return _state(os.stat(path))  # noqa: PTH116 - half the time of Path.stat
+    except OSError:
+        return NO_FILE
+
+
+def _state(status: os.stat_result) -> FileState:
+    return FileState(status.st_mtime_ns, status.st_size)

@@ -1,0 +1,220 @@
+"""Pictures that are overwritten in place, with others of the same size."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from in_process import go_there, planned
+from numpy.typing import NDArray
+
+from oodbench.core.errors import DataError
+from oodbench.data import contents
+from oodbench.evaluation import assemble
+from oodbench.evaluation.execute import execute
+from oodbench.runs import verified
+from oodbench.runs.done import is_done
+from oodbench.runs.plan import Plan
+from oodbench.runs.records import read_split
+
+PICTURES = Path("data/imagenet/val")
+CHANGED = "n01440764/n01440764_000.JPEG"
+OTHER = "n01498041/n01498041_003.JPEG"
+
+OWN_FOLDERS = """
+from PIL import Image
+
+from oodbench.benchmarks.folder import FolderBenchmark
+
+
+class Own(FolderBenchmark):
+    def load(self, path):
+        return [Image.open(path).convert("RGB")]
+"""
+
+
+@pytest.fixture
+def here(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(assemble, "_last", {})
+    monkeypatch.setenv("OODBENCH_CACHE", str(toy / "cache"))
+    go_there(toy, monkeypatch)
+    make_longer(CHANGED)
+    return toy
+
+
+def make_longer(name: str) -> None:
+    """So that another picture fits into its size: what follows a JPEG picture is not read."""
+    with (PICTURES / name).open("ab") as file:
+        file.write(bytes(10_000))
+
+
+def overwrite(name: str, other: str = OTHER, root: Path = PICTURES) -> None:
+    """Put another picture's contents into a file, of which name and size stay."""
+    path = root / name
+    size = path.stat().st_size
+    path.write_bytes((PICTURES / other).read_bytes().ljust(size, b"\0"))
+    assert path.stat().st_size == size
+
+
+def executed(plan: Plan) -> NDArray[np.float32]:
+    """Confidences by position."""
+    assert execute(plan) is not None
+    found: NDArray[np.float32] = read_split(plan.paths.records, "")["confidence"].to_numpy()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+def test_cached_pixels_of_an_overwritten_picture_are_not_served(here: Path, kind: str) -> None:
+    cached = ("limit=3", f"data.cache={kind}", "data.cache_dir=pixels", "data.verify=sizes")
+    before = executed(planned(*cached, "output_root=first"))
+    overwrite(CHANGED)
+    found = executed(planned(*cached, "output_root=second"))
+    truth = executed(planned("limit=3", "output_root=third", "data.verify=sizes"))
+    assert found.tolist() == truth.tolist()
+    assert found[0] != before[0]
+    assert found[1:].tolist() == before[1:].tolist()
+
+
+def new_times(folder: Path) -> None:
+    """As after a copy."""
+    for path in folder.glob("*/*.JPEG"):
+        os.utime(path, ns=(1, path.stat().st_mtime_ns + 1))
+
+
+def test_an_overwritten_picture_is_another_run(
+    here: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan = planned("limit=5")
+    before = executed(plan)
+    assert is_done(planned("limit=5"))
+    original = (PICTURES / CHANGED).read_bytes()
+
+    overwrite(CHANGED)
+    for output_root in ("outputs", "fresh"):
+        changed = planned("limit=5", f"output_root={output_root}")
+        assert changed.key != plan.key
+        assert is_done(changed) is None
+        found = executed(changed)
+        assert is_done(planned("limit=5", f"output_root={output_root}"))
+        truth = executed(planned("limit=5", f"output_root={output_root}-2", "data.verify=sizes"))
+        assert found.tolist() == truth.tolist()
+        assert (found[0] != before[0], found[1:].tolist()) == (True, before[1:].tolist())
+    (said,) = [text for text in caplog.messages if "hold something else" in text]
+    assert said.startswith("imagenet: 1 of 60 pictures hold something else than when they were")
+    assert said.endswith(f"{PICTURES / CHANGED}: the run has another key")
+
+    (PICTURES / CHANGED).write_bytes(original)
+    again = planned("limit=5")
+    assert again.key == plan.key
+    assert is_done(again)
+
+
+def test_copied_and_touched_pictures_keep_their_key(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned("limit=5")
+    executed(plan)
+    new_times(PICTURES)
+    shutil.copytree("data", "copy")
+    read: list[str] = []
+    reading = contents._read
+    monkeypatch.setattr(contents, "_read", lambda path: (read.append(path), reading(path))[1])
+    for root, n_read in (("data", 5), ("data", 0), ("copy", 5), ("copy", 0), ("data", 0)):
+        read.clear()
+        again = planned("limit=5", f"data.root={root}")
+        assert again.key == plan.key
+        assert is_done(again)
+        assert len(read) == n_read, root
+
+
+def test_results_from_before_are_believed(here: Path) -> None:
+    """Nothing is known of their pictures."""
+    plan = planned("limit=5")
+    executed(plan)
+    shutil.rmtree("outputs/pictures")
+    shutil.rmtree("cache")
+    overwrite(CHANGED)
+    assert planned("limit=5").key == plan.key
+    assert is_done(planned("limit=5"))
+
+
+def test_a_cleared_cache_forgets_nothing(here: Path) -> None:
+    plan = planned("limit=5")
+    executed(plan)
+    shutil.rmtree("cache")
+    assert planned("limit=5").key == plan.key
+    shutil.rmtree("cache")
+    overwrite(CHANGED)
+    assert planned("limit=5").key != plan.key
+
+
+def test_sizes_alone_are_believed_on_demand_and_noted(here: Path) -> None:
+    plan = planned("limit=5")
+    executed(plan)
+    overwrite(CHANGED)
+    trusting = planned("limit=5", "data.verify=sizes")
+    assert trusting.key == plan.key
+    assert is_done(trusting)
+    result = execute(planned("limit=6", "data.verify=sizes"))
+    assert result is not None
+    assert any(note.startswith("data.verify=sizes: ") for note in result.notes)
+
+
+def test_contents_are_read_on_demand_whatever_the_times(here: Path) -> None:
+    plan = planned("limit=5")
+    executed(plan)
+    time = (PICTURES / CHANGED).stat().st_mtime_ns
+    overwrite(CHANGED)
+    os.utime(PICTURES / CHANGED, ns=(1, time))
+    assert planned("limit=5").key == plan.key
+    with pytest.raises(DataError, match=r"000.JPEG: holds another picture .*data.verify=contents"):
+        execute(planned("limit=5", "model.weights.identity=toy-v2"))
+    assert planned("limit=5", "data.verify=contents").key != plan.key
+    assert planned("limit=5").key != plan.key  # it has been read meanwhile
+
+
+def test_a_picture_that_changes_while_the_run_computes_stops_it(here: Path) -> None:
+    executed(planned("limit=5"))
+    plan = planned("limit=5", "model.weights.identity=toy-v2")
+    overwrite(CHANGED)
+    skipping = planned("limit=5", "data.on_error=skip", "data.max_skipped=1")
+    with pytest.raises(DataError, match="holds another picture than when it was last looked at"):
+        execute(plan)
+    assert not list(plan.paths.records.glob("*.parquet"))
+    assert execute(skipping) is not None
+
+
+def test_of_many_pictures_some_are_looked_at(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "BLOCK", 2)
+    monkeypatch.setattr(contents, "ONE_IN", 10)
+    monkeypatch.setattr(verified, "MANY", 59)
+    plan = planned()
+    executed(plan)
+    names = [item.image for item in plan.splits[0].list_items()]
+    make_unseen = [name for number, name in enumerate(names) if number % 20 >= 2]
+    unseen, seen = Path(make_unseen[7]), Path(names[21])
+    for name in (unseen, seen):
+        (PICTURES / name).write_bytes(bytes((PICTURES / name).stat().st_size))
+    assert planned().key != plan.key
+    changed = planned()
+    assert len(changed.files[""].changed) == 2  # once one is found, all are looked at
+    shutil.rmtree("cache")
+    assert planned("data.verify=contents").key == changed.key
+
+
+def test_processes_that_load_tell_what_they_read(here: Path) -> None:
+    options = ("data.loader=processes", "data.workers=1")
+    plan = planned("limit=5", *options)
+    executed(plan)
+    overwrite(CHANGED)
+    assert planned("limit=5").key != plan.key
+
+
+def test_a_benchmark_that_opens_its_files_itself(here: Path) -> None:
+    Path("own_folders.py").write_text(OWN_FOLDERS)
+    own = ("limit=5", "benchmark.protocol._target_=own_folders.Own")
+    plan = planned(*own)
+    executed(plan)
+    overwrite(CHANGED)
+    assert planned(*own).key != plan.key
