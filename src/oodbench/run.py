@@ -44,6 +44,8 @@ SUMMARY = (
     "Measure image classifiers on out-of-distribution benchmarks: one cell, or a sweep with -m."
 )
 
+INTERRUPTED = "interrupted: what was computed is kept, the same command goes on from there"
+
 
 def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
     """Evaluate one model on one benchmark, or find that it is done already.
@@ -157,7 +159,7 @@ def main() -> None:
         with quiet_pipe():
             launch()
     except KeyboardInterrupt:
-        print("\ninterrupted: whole chunks are kept, the same command goes on", file=sys.stderr)
+        print(f"\n{INTERRUPTED}", file=sys.stderr)
         if RememberLaunch.directory is not None:
             _list_failures(outcomes(RememberLaunch.directory))
         with suppress(OSError):
@@ -179,9 +181,8 @@ def _report(ended: list[Outcome], seconds: float) -> int:
             state: sum(o.state == state for o in ended) for state in ("done", "skipped", "waiting")
         }
         counts = ", ".join(f"{n} {state}" for state, n in states.items() if n)
-        print(
-            f"{len(ended)} jobs in {seconds:.0f} s: {counts or 'none done'}, {len(failed)} failed"
-        )
+        jobs = f"{len(ended)} job{'' if len(ended) == 1 else 's'}"
+        print(f"{jobs} in {seconds:.0f} s: {counts or 'none done'}, {len(failed)} failed")
     _list_failures(ended)
     return 1 if failed else 0
 

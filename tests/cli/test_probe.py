@@ -122,6 +122,7 @@ def test_messages_are_one_line_and_the_exit_code_is_1(probe_toy: Path) -> None:
         assert failed.returncode == 1
         assert said in failed.stderr
         assert "Traceback" not in failed.stdout + failed.stderr
-        (line,) = failed.stdout.strip().splitlines()
+        assert failed.stdout == ""
+        (line,) = failed.stderr.strip().splitlines()
         assert "[ERROR]" in line
     assert (probe_toy / "taken.pth").read_bytes() == b"somebody's"

@@ -26,7 +26,7 @@ GENERIC = {
     "transformers": ["model.repository=vit"],
 }
 NEEDED = {"transfer": ["model@attack.source=efficientnet_lite0"]}
-MODELS = ["resnet50", "moco_v2", "tf_efficientnet_b0_ns", "efficientnet_lite0", *GENERIC]
+MODELS = ["resnet50", "moco_v2", "efficientnet_lite0", *GENERIC]
 """One of each form: the others have the same keys as one of these."""
 
 ENTRIES = [
@@ -61,8 +61,16 @@ IDENTITY = {
 }
 """What a run is shown under."""
 
-ANY = [True, 3, 0.25, "other", [7, 5]]
-"""Values for what is null."""
+NUMBERS = {
+    "random_seed",
+    "parameters",
+    "resize",
+    "crop",
+    "resize_after_crop",
+    "memory",
+    "micro_batch",
+}
+"""What takes a number where it is null; all others take text."""
 
 
 def anything(**arguments: Any) -> None:
@@ -92,7 +100,9 @@ def changed_values(key: str, value: Any) -> list[Any]:
         return [value / 2]
     if isinstance(value, list):
         return [[*value[:-1], value[-1] / 2]] if name in ("mean", "std") else [value[:-1]]
-    return ANY if value is None else [f"{value}x"]
+    if value is None:
+        return [3 if name in NUMBERS else "other"]
+    return [f"{value}x"]
 
 
 def weights_of(model: ModelConfig | None) -> str | None:

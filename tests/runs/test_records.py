@@ -59,6 +59,7 @@ def test_rows_can_be_appended(tmp_path: Path) -> None:
     write_chunk(first, columns(3, 4), INFO, append=True)
     write_chunk(second, columns(0, 7), INFO)
     assert pq.read_table(first).equals(pq.read_table(second), check_metadata=True)
+    assert first.read_bytes() == second.read_bytes()
 
 
 def test_rows_with_more_columns_can_be_appended(tmp_path: Path) -> None:

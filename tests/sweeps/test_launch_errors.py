@@ -9,7 +9,7 @@ from toys import Cli
 
 from oodbench.cli import plan
 from oodbench.run import main
-from oodbench.sweeps.launching import with_home
+from oodbench.sweeps.launching import sweep_first, with_home
 
 REFUSED = [
     (["limt=5"], r"unknown key limt: did you mean limit\? available: attack, "),
@@ -58,6 +58,15 @@ def test_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert with_home(given) == [
         *("data.root=/home/me/data", "+a.b=/home/me", "~attack", "c=~d", "d=x~/y", "--multirun"),
     ]
+
+
+def test_a_sweep_may_be_asked_for_anywhere(tmp_path: Path) -> None:
+    for line in (("model=toy", "-m"), ("model=toy", "--multirun")):
+        given = ["--config-dir", "my_conf", *line, "data.root=nowhere"]
+        assert sweep_first(given)[0] == line[1]
+        assert sweep_first(given)[1:] == [*given[:3], "data.root=nowhere"]
+    swept = call(main, ["model=resnet50", "-m", "data.root=nowhere"], folder=tmp_path)
+    assert re.fullmatch(r"1 job in \d+ s: none done, 1 failed\n", swept.stdout)
 
 
 def test_plans_say_the_same(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,11 +20,17 @@ from oodbench.runs.records import Skipped
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture on its way through the network."""
+    """One picture on its way through the network.
+
+    Attributes:
+        position, index: of its item in the split, and of the picture in the item.
+        last: whether it is the last one of its item.
+    """
 
     item: Item
     position: int
     index: int
+    last: bool = True
 
     @property
     def name(self) -> str:
@@ -118,7 +124,8 @@ def _batches(
                 yield Batch(chunk, pixels_of_batch, frames, skipped, last=False, deep=deep)
                 parts, frames, skipped, deep = [], [], [], []
             parts.append(pixels)
-            frames.append(Frame(loaded.item, loaded.position, index))
+            last = index == len(loaded.pixels) - 1
+            frames.append(Frame(loaded.item, loaded.position, index, last=last))
     yield Batch(chunk, _stacked(parts, frames, memory), frames, skipped, last=True, deep=deep)
 
 

@@ -1,5 +1,6 @@
 """Loader -> attack -> engine -> readout -> records, chunk by chunk."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 from oodbench.attacks.base import Attack, AttackResult, image_seed
 from oodbench.attacks.checks import Distances, ImageError, check_result
 from oodbench.benchmarks.base import Readout
-from oodbench.core.errors import AttackError
+from oodbench.core.errors import AttackError, OodbenchError, failure_line
+from oodbench.core.interrupts import Interrupts
 from oodbench.core.progress import Progress
 from oodbench.engines.base import Forward, Pending
 from oodbench.engines.pytorch import images_of
@@ -24,6 +26,8 @@ from oodbench.evaluation.meaningless import refuse_meaningless
 from oodbench.evaluation.rows import Columns, Computed, Rows
 from oodbench.readouts import cross_entropy
 from oodbench.runs.claims import Claims
+
+log = logging.getLogger(__name__)
 
 EXAMPLES = 4
 """Pictures on which a forward pass is prepared and compared with the eager one."""
@@ -53,7 +57,10 @@ class Setting:
 def evaluate(claims: Claims, setting: Setting, progress: Progress) -> None:
     """Compute and write the chunks that this process can claim, one after the other.
 
+    On Ctrl-C the first items of a chunk are kept.
+
     Raises:
+        KeyboardInterrupt: Ctrl-C.
         DataError: an item cannot be read and may not be left out.
         OutputError: the logits of a picture are no answer.
     """
@@ -65,8 +72,24 @@ def evaluate(claims: Claims, setting: Setting, progress: Progress) -> None:
         pinned=device_type(setting.device) == "cuda",
     )
     rows = Rows(claims, setting.readout, device=setting.device)
-    for batch, computed in compute(batches, setting):
-        rows.add(batch, computed)
+    with Interrupts() as interrupts:
+        try:
+            for batch, computed in compute(batches, setting):
+                with interrupts.held():
+                    rows.add(batch, computed)
+        except KeyboardInterrupt:
+            if interrupts.held_back:
+                with interrupts.held():
+                    _keep(rows)
+            raise
+
+
+def _keep(rows: Rows) -> None:
+    """What cannot be kept is computed again; that must not hide the Ctrl-C."""
+    try:
+        rows.keep()
+    except (OodbenchError, OSError) as error:
+        log.warning("the chunk that was begun is not kept: %s", failure_line(error))
 
 
 @dataclass(frozen=True)

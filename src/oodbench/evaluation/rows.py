@@ -1,4 +1,4 @@
-"""Gathers the records of a chunk, and writes it when its last batch is through."""
+"""Gathers the records of a chunk, and writes it when its last batch is through, or on Ctrl-C."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,19 +56,42 @@ class Rows:
         self._skipped: list[Skipped] = []
         self._deep: list[int] = []
         self._waiting: list[tuple[Batch, Computed]] = []
+        self._chunk: Chunk | None = None
+        self._ends_item = True
 
     def add(self, batch: Batch, computed: Computed | None) -> None:
         """Take the next batch; None where it has no frames."""
+        self._chunk = batch.chunk
         self._skipped += batch.skipped
         self._deep += batch.deep
         if computed is not None:
             self._engine, self._note = computed.engine, computed.note
             self._batch_size = computed.batch_size
             self._waiting.append((batch, computed))
+            self._ends_item = batch.frames[-1].last
         if batch.last or sum(len(known.logits) for _, known in self._waiting) >= ROWS:
             self._read_out()
         if batch.last:
-            self._write(batch.chunk)
+            self._claims.write(batch.chunk, *self._taken(batch.chunk, batch.chunk.stop))
+
+    def keep(self) -> None:
+        """Write what there is of a chunk whose last batch has not come: its first items.
+
+        The next run goes on after these, as after a smaller limit.
+        """
+        chunk = self._chunk
+        if chunk is None:
+            return
+        self._read_out()
+        columns = _joined(self._parts)
+        position = columns["position"] if columns else np.empty(0, np.int32)
+        if not self._ends_item:  # a clip whose other frames have not come
+            columns = {name: values[position < position[-1]] for name, values in columns.items()}
+            position = columns["position"]
+        n_items = len(np.unique(position)) + len(self._skipped)
+        if n_items:
+            self._parts = [columns] if len(position) else []
+            self._claims.keep(chunk, *self._taken(chunk, chunk.start + n_items))
 
     def _read_out(self) -> None:
         if not self._waiting:
@@ -80,19 +103,24 @@ class Rows:
         self._parts.append({**_identity(frames, split), **attacked, **self._readout(logits)})
         self._waiting = []
 
-    def _write(self, chunk: Chunk) -> None:
+    def _taken(self, chunk: Chunk, stop: int) -> tuple[Columns, ChunkInfo]:
+        """The columns and the info of a chunk whose items are there up to `stop`; forgets them."""
         before = self._claims.before(chunk)
         info = ChunkInfo(
-            n_items=chunk.stop - chunk.first,
+            n_items=stop - chunk.first,
             skipped=(*(before.skipped if before else ()), *self._skipped),
             engine=_both(before.engine if before else "", self._engine),
             device=_both(before.device if before else "", self._device),
             batch_size=self._batch_size,
             note=_both(before.note if before else "", self._note),
-            deep=(*(before.deep if before else ()), *self._deep),
+            deep=(
+                *(before.deep if before else ()),
+                *(position for position in self._deep if position < stop),
+            ),
         )
-        self._claims.write(chunk, _joined(self._parts), info)
-        self._parts, self._skipped, self._deep = [], [], []
+        columns = _joined(self._parts)
+        self._parts, self._skipped, self._deep, self._chunk = [], [], [], None
+        return columns, info
 
 
 def _both(before: str, now: str) -> str:

@@ -74,7 +74,7 @@ class Claims:
 
         Args:
             columns: of the rows from `chunk.start` on.
-            info: of the whole chunk; its place is filled in here.
+            info: of all items that are covered; its place is filled in here.
         """
         path = chunk_file(self._plan, chunk)
         lease = lease_path(path)
@@ -85,6 +85,20 @@ class Claims:
         write_chunk(path, columns, placed, append=chunk.start > chunk.first)
         self._leases.give_back(lease)
         self.written.append(chunk)
+
+    def keep(self, chunk: Chunk, columns: Mapping[str, NDArray[Any]], info: ChunkInfo) -> None:
+        """Write the first items of a chunk that was taken, whose others have not been computed.
+
+        Not over a file that is there and was to be done anew: it may hold more items, and what a
+        result rests on.
+
+        Args:
+            columns: of the rows from `chunk.start` on.
+            info: of the items that are covered; its place is filled in here.
+        """
+        if chunk.start == chunk.first and chunk_file(self._plan, chunk).exists():
+            return
+        self.write(chunk, columns, info)
 
 
 def lease_path(file: Path) -> Path:

@@ -82,7 +82,7 @@ def write_chunk(
     arrays = {name: _arrow(values) for name, values in columns.items()}
     tables = [pa.table(arrays)] if arrays else []
     if append and (stored := _read(path, None)[1]).num_rows:
-        tables.insert(0, stored)
+        tables.insert(0, _as_written(stored))
     said = {name: value for name, value in asdict(info).items() if name != "deep" or value}
     metadata = {METADATA_KEY: json.dumps(said, sort_keys=True).encode()}
     whole = pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
@@ -244,6 +244,18 @@ def _check_key(path: Path, info: ChunkInfo | None, key: str) -> None:
         raise DataError(
             f"{path}: of run {info.key}, not of {key}: remove it and run the same cell again"
         )
+
+
+def _as_written(stored: pa.Table) -> pa.Table:
+    """A table that was read, with the types of one that is written: Parquet calls the elements of
+    lists otherwise than Arrow, and the same rows are to give the same bytes."""
+    fields = [
+        field.with_type(pa.list_(field.type.value_type, field.type.list_size))
+        if pa.types.is_fixed_size_list(field.type)
+        else field
+        for field in stored.schema
+    ]
+    return stored.cast(pa.schema(fields))
 
 
 def _arrow(values: NDArray[Any]) -> pa.Array:

@@ -12,11 +12,12 @@ from oodbench.sweeps.help import help_text
 from oodbench.sweeps.jobs import SweepLoader, given_config_dir, launch_with, report_with
 from oodbench.sweeps.launch_errors import report_in_one_line
 
+_SWEEP = ("-m", "--multirun")
 _HOME = re.compile(r"(?P<key>[^=\s]+=)~(?=/|$)")
 
 
 def prepare_launch(command: str, summary: str, primary: str, schema: type) -> None:
-    """Configs known, errors in one line, `~` after `=` the home folder.
+    """Configs known, errors in one line, `~` after `=` the home folder, `-m` anywhere.
 
     `--version` and `--help` are answered here; the arguments are those of `help_text`.
     """
@@ -32,7 +33,13 @@ def prepare_launch(command: str, summary: str, primary: str, schema: type) -> No
     register_all()
     launch_with(SweepLoader)
     report_with(report_in_one_line)
-    sys.argv[1:] = with_home(sys.argv[1:])
+    sys.argv[1:] = sweep_first(with_home(sys.argv[1:]))
+
+
+def sweep_first(arguments: Sequence[str]) -> list[str]:
+    """`-m` before the overrides, wherever it was given: argparse wants all of these together."""
+    flags = [text for text in arguments if text in _SWEEP]
+    return [*flags, *(text for text in arguments if text not in _SWEEP)]
 
 
 def with_home(arguments: Sequence[str]) -> list[str]:
