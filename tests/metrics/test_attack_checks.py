@@ -220,6 +220,19 @@ def test_what_an_attack_does_not_record_is_not_checked() -> None:
     assert checks[ANYWAY].figure == 1 / 10
 
 
+def test_the_gradients_of_a_transfer_attack_are_those_on_its_source() -> None:
+    transferred = AttackTraits(eps=0.06, needs_gradients=False, on_scored_network=False)
+    seen = records(
+        source_succeeded=[True, True, *[False] * 8],
+        source_zero_gradient=[row in (2, 7) for row in range(10)],
+        source_steps_without_gradient=[2, 0, 0, 4, 0, 0, 0, 0, 0, 0],
+        source_loss_stuck=[True, False, False, False, True, False, False, False, False, False],
+    ).drop(columns="zero_gradient")
+    checks = by_name(attack_report(seen, transferred))
+    # Row 8 was not attacked; of row 1 the attack on the source succeeded.
+    assert (checks[ZERO].figure, checks[LOSS].figure) == (2 / 9, 1 / 9)
+
+
 def test_a_run_that_began_before_a_column_was_recorded() -> None:
     flags = [None] * 5 + [True] * 5
     mixed = records(loss_stuck=flags, attack_contradicted=flags, steps_without_gradient=flags)
@@ -241,7 +254,9 @@ def test_one_iteration_has_no_curve() -> None:
 
 def test_checks_that_say_nothing_about_an_attack_are_left_out() -> None:
     transferred = AttackTraits(eps=0.06, on_scored_network=False)
-    assert list(by_name(attack_report(records(), transferred))) == [CONFIRMED]
+    checks = by_name(attack_report(records(), transferred))
+    assert list(checks) == [LOSS, ZERO, CONFIRMED]
+    assert (checks[LOSS].verdict, checks[ZERO].verdict) == ("not checked", "not checked")
     assert FALLING not in by_name(attack_report(records(), AttackTraits(eps=None)))
 
 

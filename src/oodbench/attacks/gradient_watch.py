@@ -9,9 +9,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-_LEAST_SHARE = 0.1
-"""Share of a picture's values in which a gradient must not be 0: a network that looks at fewer of
-them is rarer than a gradient that was rounded, or taken away but for a few."""
+_LEAST_SHARE = 0.3
+"""Share of a picture's values in which a gradient must not be 0. That of a trained network is 0
+almost nowhere; one that shrinks pictures to a third without blurring looks at 0.44 of the values.
+"""
 
 
 def is_sparse(gradients: Tensor) -> Tensor:

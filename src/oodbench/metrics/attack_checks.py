@@ -23,6 +23,8 @@ COLUMNS = (
     *("attack_succeeded", "attack_contradicted", "attack_iterations", "attack_loss", "target"),
     *("first_error", "zero_gradient", "steps_without_gradient", "loss_stuck", "left_out"),
     *("broken_by", "broken_without_gradients", "linf", "l2"),
+    *("source_succeeded", "source_zero_gradient", "source_steps_without_gradient"),
+    "source_loss_stuck",
 )
 """Columns that a report uses, where the attack records them."""
 
@@ -172,14 +174,27 @@ def attack_report(records: pd.DataFrame, traits: AttackTraits) -> AttackReport:
 
 
 def _findings(records: pd.DataFrame, traits: AttackTraits) -> dict[str, Finding]:
+    made = records if traits.on_scored_network else _on_the_source(records)
     return {
         "still falling at the last iteration": _still_falling(records, traits),
-        "loss moved the wrong way": _wrong_way(records),
-        "gradient of zero": _zero_gradient(records),
+        "loss moved the wrong way": _wrong_way(made),
+        "gradient of zero": _zero_gradient(made),
         "broken without gradients alone": _broken_without_gradients(records),
         "failures that are misclassified anyway": _misclassified_anyway(records),
         "successes that the scored prediction contradicts": _contradicted(records),
     }
+
+
+def _on_the_source(records: pd.DataFrame) -> pd.DataFrame:
+    """What the attack that made the pictures on another network recorded of its gradients."""
+    known = {
+        "source_succeeded": "attack_succeeded",
+        "source_zero_gradient": "zero_gradient",
+        "source_steps_without_gradient": "steps_without_gradient",
+        "source_loss_stuck": "loss_stuck",
+    }
+    found = records[["attack_iterations", *(name for name in known if name in records)]]
+    return found.rename(columns=known)
 
 
 def judged(rule: Rule, finding: Finding) -> Check:
