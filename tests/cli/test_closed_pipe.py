@@ -35,6 +35,7 @@ class Closed(io.StringIO):
         raise BrokenPipeError(32, "Broken pipe")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "arguments"), COMMANDS, ids=lambda value: str(value)[:40])
 def test_a_reader_that_stops(
     name: str, arguments: list[str], toy: Path, monkeypatch: pytest.MonkeyPatch

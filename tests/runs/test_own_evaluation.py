@@ -63,10 +63,8 @@ def test_what_is_said(overrides: tuple[str, ...], said: str | None) -> None:
 
 
 def test_nothing_is_said_of_the_published_table() -> None:
-    for model in published_models():
-        for benchmark in ("imagenet", "adversarial", "imagenet_c"):
-            run = composed(f"model={model}", f"benchmark={benchmark}")
-            assert own_evaluation(run) is None
+    for model in published_models():  # under a pipeline that is not that of timm for any of them
+        assert own_evaluation(composed(f"model={model}", "benchmark=adversarial")) is None
 
 
 def test_it_is_said_once_and_pictures_of_another_size_are_refused(toy: Path, cli: Cli) -> None:
