@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from in_process import go_there, planned
+from in_process import go_there, planned, toy_logits
 from numpy.typing import NDArray
 
 from oodbench.core.errors import ConfigError
@@ -64,8 +63,7 @@ def test_edited_code_is_another_run(here: Path) -> None:
     executed(flipped)
     after = predictions(flipped)
     assert (after != before).all()
-    with torch.no_grad():  # worked out anew: turned round, the smallest logit is the largest
-        logits = sys.modules["toy_network"].Toy()(toy_inputs(flipped))
+    logits = toy_logits(flipped, LIMIT)  # turned round, the smallest is the largest
     assert after.tolist() == logits.argmax(1).tolist()
     assert before.tolist() == logits.argmin(1).tolist()
 
@@ -75,25 +73,6 @@ def test_edited_code_is_another_run(here: Path) -> None:
     assert is_done(started_again("code.identity=v1"))
     assert started_again("code.identity=v2").key != named.key
     assert is_done(started_again())
-
-
-def toy_inputs(plan: Plan) -> torch.Tensor:
-    """The normalised pictures of a plan, read as torchvision's ImageFolder would."""
-    from PIL import Image
-    from torchvision import transforms
-
-    model = plan.run.model
-    steps = plan.run.preprocessing
-    read = transforms.Compose(
-        [
-            transforms.Resize(steps["resize"]),
-            transforms.CenterCrop(steps["crop"]),
-            transforms.ToTensor(),
-            transforms.Normalize(model.mean, model.std),
-        ]
-    )
-    items = plan.splits[0].list_items()[:LIMIT]
-    return torch.stack([read(Image.open(plan.splits[0].root / item.image)) for item in items])
 
 
 def test_code_without_source_is_never_reused(here: Path, caplog: pytest.LogCaptureFixture) -> None:

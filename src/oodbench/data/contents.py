@@ -31,6 +31,10 @@ BLOCK = 100
 """Neighbours that are looked at together, so that little is read."""
 
 
+LONG = 1000
+"""Pictures that take so long to read that it is said."""
+
+
 @dataclass(frozen=True)
 class FileSet:
     """The files of a split, or of several that are made from the same ones.
@@ -145,7 +149,8 @@ class FileSet:
         """Read files, and change what was seen of them; one that cannot be read is left out."""
         if not len(numbers):
             return
-        log.info("%s: the times of %d pictures are new: reading them", self.root, len(numbers))
+        if len(numbers) >= LONG:
+            log.info("%s: the times of %d pictures are new: reading them", self.root, len(numbers))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             found = list(pool.map(_read, [paths[number] for number in numbers.tolist()]))
         read = np.array([file is not None for file in found])
