@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from in_process import go_there, planned
+from PIL import Image
 from toys import TOY_MODEL, WNIDS
 
 from oodbench.core.errors import failure_line, is_mendable
@@ -123,7 +124,7 @@ def test_each_chunk_is_read_once_when_a_run_ends_and_once_when_it_is_scored_agai
 ) -> None:
     """Pictures that cannot be read are counted in the same pass."""
     broken = here / "data" / "imagenet" / "val" / WNIDS[1] / f"{WNIDS[1]}_000.JPEG"
-    broken.write_bytes(broken.read_bytes()[:400])
+    Image.new("RGB", (90_000, 1)).save(broken, format="PNG")
     attack = ["attack.iterations=2"] if benchmark == "adversarial" else []
     result = execute(
         planned(
@@ -133,6 +134,8 @@ def test_each_chunk_is_read_once_when_a_run_ends_and_once_when_it_is_scored_agai
     )
     assert result is not None
     assert (result.n_images, len(result.splits[""]["skipped"])) == (9, 1)
+    reason = result.skipped[0]["reason"]
+    assert reason.startswith(f"data/imagenet/val/{WNIDS[1]}/{WNIDS[1]}_000.JPEG: 90000x1 pixels")
     assert (result.attack_report is not None) == bool(attack)
     once = dict.fromkeys(("all-00000.parquet", "all-00001.parquet", "all-00002.parquet"), 1)
     assert reads == once

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from oodbench.core.errors import ConfigError, DataError, first_line
 from oodbench.data.depth import converted
 from oodbench.data.pyav import load_av
+from oodbench.preprocessing import Transform
 
 
 def load_picture(path: Path) -> list[Image.Image]:
@@ -29,6 +32,23 @@ def load_picture(path: Path) -> list[Image.Image]:
         raise DataError(f"{path}: {error}") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{path}: cannot be read as a picture: {first_line(error)}") from error
+
+
+def prepared(picture: Image.Image, path: Path, transform: Transform) -> NDArray[np.uint8]:
+    """The pixels that a transform makes of a picture.
+
+    Args:
+        picture: RGB.
+        path: of its file.
+        transform: see `oodbench.preprocessing`.
+
+    Raises:
+        DataError: the transform refuses the picture, by name.
+    """
+    try:
+        return transform(picture)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
 
 
 def load_clip(path: Path, n_frames: int | None = None) -> list[Image.Image]:

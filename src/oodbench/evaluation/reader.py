@@ -15,6 +15,7 @@ from oodbench.core.building import build
 from oodbench.core.schema import RunConfig
 from oodbench.core.versions import versions
 from oodbench.data.depth import deep_pictures
+from oodbench.data.pictures import prepared
 from oodbench.evaluation.pixel_cache import PixelCache, open_cache
 from oodbench.preprocessing import Transform
 
@@ -61,9 +62,10 @@ class Reader:
         known = cache.get(position)
         if known is not None:
             return known
+        path = split.root / item.image
         with deep_pictures(scale=self.reading.run.data.deep_pictures == "scale") as deep:
-            pictures = self._benchmark.load(split.root / item.image)
-        pixels = np.stack([self._transform(picture) for picture in pictures])
+            pictures = self._benchmark.load(path)
+        pixels = np.stack([prepared(picture, path, self._transform) for picture in pictures])
         if not deep:  # the cache would not say that it is
             cache.put(position, pixels)
         return pixels

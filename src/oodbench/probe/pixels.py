@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from oodbench.core.errors import DataError
-from oodbench.data.pictures import load_picture
+from oodbench.data.pictures import load_picture, prepared
 from oodbench.preprocessing import Preprocessing, Transform
 from oodbench.probe.listing import Pictures
 from oodbench.probe.recipe import Indices
@@ -68,11 +68,12 @@ class PictureSet(Dataset[Tensor]):
         Raises:
             DataError: the file is truncated or not a picture.
         """
-        (picture,) = load_picture(self.pictures.path(index))
+        path = self.pictures.path(index)
+        (picture,) = load_picture(path)
         with torch.random.fork_rng(devices=[]):
             seed = picture_seed(self.seed, self.epoch, bytes(self.pictures.paths[index]))
             torch.default_generator.manual_seed(seed)
-            pixels = self.transform(picture)
+            pixels = prepared(picture, path, self.transform)
         return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
