@@ -10,7 +10,7 @@ from torchvision import transforms
 from torchvision.transforms import InterpolationMode, v2
 
 from oodbench.core.building import build
-from oodbench.core.errors import ConfigError
+from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.schema import validate
 from oodbench.preprocessing import Preprocessing, centre_crop, resized_size
 from oodbench.sweeps.composing import register_all
@@ -143,6 +143,31 @@ def test_sizes_by_hand(
     size: tuple[int, int], resize: int | tuple[int, int], expected: tuple[int, int]
 ) -> None:
     assert resized_size(size, resize) == expected
+
+
+@pytest.mark.parametrize("size", [(60_000, 1), (1, 60_000)])
+@pytest.mark.parametrize("backend", ["pil", "tensor"])
+def test_a_strip_that_would_take_gigabytes_is_refused_before_it_does(
+    size: tuple[int, int], backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """15,360,000 x 256 pixels, of which Pillow takes 4 bytes each: 15.7 GB."""
+    prepare = Preprocessing(resize=256, crop=224, backend=backend)
+    monkeypatch.setattr(prepare, "_scale", None)
+    with pytest.raises(DataError, match=r"^.* pixels would become .*preprocessing.resize=256: "):
+        prepare(Image.new("RGB", size))
+
+
+def test_what_a_config_asks_for_of_usual_pictures_is_not_refused() -> None:
+    scaled = []
+    prepare = Preprocessing(resize=20_000)
+    prepare._scale = lambda picture, size: scaled.append(size) or picture
+    for size in ((500, 375), (100, 390), (1, 1)):
+        prepare(Image.new("RGB", size))
+    assert scaled == [(26_666, 20_000), (20_000, 78_000), (20_000, 20_000)]
+    strip = Image.new("RGB", (60_000, 1))
+    assert Preprocessing(square_crop=True, resize=256)(strip).shape == (256, 256, 3)
+    assert Preprocessing(resize=[256, 256])(strip).shape == (256, 256, 3)
+    assert Preprocessing(crop=224)(strip).shape == (224, 224, 3)
 
 
 def test_odd_margins_are_rounded_to_even() -> None:

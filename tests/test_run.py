@@ -432,3 +432,16 @@ def test_scores_of_attacked_pictures_are_refused_for_a_clean_run(toy: Path, cli:
     assert "counts attacked pictures: use an attack, such as attack=pgd_targeted" in said
     assert "Traceback" not in said
     assert not list(toy.rglob("*.parquet"))
+
+
+def test_a_name_that_is_no_utf_8_is_one_line_everywhere(toy: Path, cli: Cli) -> None:
+    """On the console, in the log and in the file from which the tables read failures."""
+    picture = next((toy / "data" / "imagenet" / "val" / WNIDS[0]).iterdir())
+    picture.rename(picture.with_name(os.fsdecode(b"a\xff.JPEG")))
+    done = cli("model=toy", PIPELINE)
+    told = rf"data/imagenet/val/{WNIDS[0]}/a\udcff.JPEG: the name is no UTF-8: rename it"
+    assert done.returncode == 1
+    assert [line for line in done.stderr.splitlines() if line.endswith(told)]
+    assert "Traceback" not in done.stderr
+    (kept,) = (toy / "outputs" / "runs").rglob("error.json")
+    assert json.loads(kept.read_bytes())["error"] == told

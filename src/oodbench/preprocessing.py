@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oodbench.core.checking import one_of
-from oodbench.core.errors import ConfigError
+from oodbench.core.errors import ConfigError, DataError
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
@@ -20,6 +20,9 @@ BACKENDS = ("pil", "tensor")
 
 LARGEST_SIDE = 20_000
 """Pixels: such a picture takes 1.2 GB."""
+
+MOST_PIXELS = 100_000_000
+"""Of a resized picture, or four times the square of the side that is asked for: 0.4 GB."""
 
 Transform = Callable[[Image.Image], NDArray[np.uint8]]
 """An RGB picture -> pixels uint8 `(height, width, 3)`."""
@@ -89,11 +92,18 @@ class Preprocessing:
         ]
 
     def __call__(self, picture: Image.Image) -> NDArray[np.uint8]:
-        """Pixels uint8 `(height, width, 3)` of an RGB picture."""
+        """Pixels uint8 `(height, width, 3)` of an RGB picture.
+
+        Raises:
+            DataError: resized, it would be larger than `MOST_PIXELS`.
+        """
         if self.square_crop:
             picture = centre_crop(picture, min(picture.size))
         if self.resize is not None:
-            picture = self._resized(picture, resized_size(picture.size, self.resize))
+            size = resized_size(picture.size, self.resize)
+            if isinstance(self.resize, int):
+                _refuse_huge(picture.size, size, self.resize)
+            picture = self._resized(picture, size)
         if self.crop is not None:
             picture = centre_crop(picture, self.crop)
         if self.resize_after_crop is not None:
@@ -145,6 +155,19 @@ def resized_size(size: tuple[int, int], resize: int | tuple[int, int]) -> tuple[
     if width <= height:
         return resize, int(resize * height / width)
     return int(resize * width / height), resize
+
+
+def _refuse_huge(size: tuple[int, int], resized: tuple[int, int], shorter: int) -> None:
+    """Refuse a strip, whose longer side grows with the shorter one, before it takes gigabytes.
+
+    Raises:
+        DataError: one line, without the picture's name.
+    """
+    if resized[0] * resized[1] > max(MOST_PIXELS, 4 * shorter**2):
+        raise DataError(
+            f"{size[0]}x{size[1]} pixels would become {resized[0]}x{resized[1]} with "
+            f"preprocessing.resize={shorter}: crop the picture"
+        )
 
 
 def centre_crop(picture: Image.Image, side: int) -> Image.Image:

@@ -368,16 +368,32 @@ def test_positions_are_remembered_apart(tree: Path, age: Age) -> None:
     assert counts == [6, 3, 6, 3]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [('"n_files": 6', '"n_files": 7'), ('"n_files"', '"files"'), ("{", "[")]
+)
 def test_a_damaged_cache_is_made_again(
-    tree: Path, age: Age, cache_folder: Path, listings: list[Path]
+    tree: Path, age: Age, cache_folder: Path, listings: list[Path], old: str, new: str
 ) -> None:
     age(tree)
     only_split(tree)
     (cached,) = (cache_folder / "listings").iterdir()
-    cached.write_text('{"signature": ')
+    text = cached.read_text()
+    assert old in text
+    cached.write_text(text.replace(old, new))
     assert only_split(tree).n_items == 6
     only_split(tree)
     assert listings == [tree, tree]
+
+
+def test_a_folder_in_the_place_of_a_cache_is_no_error(
+    tree: Path, age: Age, cache_folder: Path
+) -> None:
+    age(tree)
+    only_split(tree)
+    (cached,) = (cache_folder / "listings").iterdir()
+    cached.unlink()
+    cached.mkdir()
+    assert only_split(tree).n_items == 6
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(

@@ -224,6 +224,56 @@ def test_all_frames_come_back_in_order(tmp_path: Path, n: int) -> None:
         assert np.abs(np.asarray(picture).astype(int) - frame.astype(int)).max() <= 4
 
 
+@pytest.mark.parametrize("place", ["translate", "spatial/translate", "tilt", "shear"])
+def test_published_clips_have_31_frames_and_those_of_translate_41(
+    tmp_path: Path, place: str
+) -> None:
+    expected = 41 if place.endswith("translate") else 31
+    for n in (29, 31, 41):
+        path = tmp_path / place / TENCH / "a.mp4"
+        write_clip(frames(n), path)
+        if n == expected:
+            assert len(imagenet_p(tmp_path).load(path)) == n
+            continue
+        name = place.rpartition("/")[2]
+        told = rf"a\.mp4: {n} frames, and a clip of {name} has {expected}; get the file again$"
+        with pytest.raises(DataError, match=told):
+            imagenet_p(tmp_path).load(path)
+
+
+def test_other_clips_have_as_many_frames_as_their_files_say(tmp_path: Path) -> None:
+    """A perturbation of one's own may have any number of them."""
+    path = tmp_path / "mine" / TENCH / "a.mp4"
+    write_clip(frames(5), path)
+    assert len(imagenet_p(tmp_path).load(path)) == 5
+    content = path.read_bytes()
+    # Where the clip begins, in its edit list: two frames later, so that they are not shown.
+    place = content.index(b"elst") + 16
+    ticks = int.from_bytes(content[content.index(b"mdhd") + 16 :][:4], "big")  # of a second
+    begin = int.from_bytes(content[place : place + 4], "big") + 2 * ticks
+    path.write_bytes(content[:place] + begin.to_bytes(4, "big") + content[place + 4 :])
+    told = r"a\.mp4: 3 frames, and the file says it has 5; get the file again$"
+    with pytest.raises(DataError, match=told):
+        imagenet_p(tmp_path).load(path)
+
+
+def test_damage_that_the_decoder_hides_is_an_error(tmp_path: Path) -> None:
+    """It fills in from other frames and goes on; of 40 flipped bits it tells of more than ten."""
+    path = tmp_path / "mine" / TENCH / "a.mp4"
+    noise = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
+    write_clip(list(noise), path)
+    whole = path.read_bytes()
+    begin, end = whole.index(b"mdat") + 4, whole.index(b"moov") - 4
+    told = 0
+    for place in np.linspace(begin + 800, end - 1, 40).astype(int):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+        try:
+            assert len(imagenet_p(tmp_path).load(path)) == 4
+        except DataError as error:
+            told += "is damaged; get the file again" in str(error)
+    assert told > 10
+
+
 def test_a_clip_of_one_frame(tmp_path: Path) -> None:
     write_clip(frames(1), tmp_path / "one.mp4")
     with pytest.raises(DataError, match=r"one\.mp4: 1 frames; a clip needs at least 2"):

@@ -2,11 +2,12 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from oodbench.core.cache import remembered_digest
+from oodbench.core.cache import cached_json, remembered_digest
 
 
 def sha256(content: bytes) -> str:
@@ -36,3 +37,34 @@ def test_the_same_file_is_hashed_once(tmp_path: Path, monkeypatch: pytest.Monkey
     expected = remembered_digest(path, "sha256")
     monkeypatch.setattr("oodbench.core.cache.digest", None)
     assert remembered_digest(path, "sha256") == expected
+
+
+def _flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[content.index(b"0.875") + 2] ^= 1
+    path.write_bytes(content)
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "note").touch()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _flipped,
+        _folder,
+        *(
+            lambda path, text=text: path.write_text(text)
+            for text in ("{}", "[]", "5", '{"content": {"crop_pct": 0.5}}', '{"content"', "")
+        ),
+    ],
+)
+def test_what_is_damaged_is_made_again(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    path = tmp_path / "fact.json"
+    assert cached_json(path, lambda: {"crop_pct": 0.875}) == {"crop_pct": 0.875}
+    assert cached_json(path, dict) == {"crop_pct": 0.875}
+    damage(path)
+    assert cached_json(path, lambda: {"crop_pct": 0.875}) == {"crop_pct": 0.875}

@@ -127,6 +127,14 @@ def test_json_roundtrip(tmp_path: Path) -> None:
     assert json.loads(path.read_bytes()) == read_json(path) == {"b": [1, 2.5, None], "a": "é"}
 
 
+def test_json_holds_file_names_that_are_no_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    name = os.fsdecode(b"a\xff\xfe")
+    write_json(path, {name: [name, "\\udcff"]})
+    path.read_bytes().decode("utf-8")
+    assert json.loads(path.read_bytes()) == read_json(path) == {name: [name, "\\udcff"]}
+
+
 def test_nan_is_no_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "x.json", {"a": float("nan")})
@@ -159,7 +167,8 @@ def test_cached_json_makes_once_and_again_after_damage(tmp_path: Path) -> None:
     path.write_text("{")
     assert cached_json(path, make) == 5
     assert len(calls) == 2
-    assert read_json(path) == 5
+    assert cached_json(path, make) == 5
+    assert len(calls) == 2
 
 
 def test_cache_that_cannot_be_written(tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import torch
 from in_process import go_there, planned
+from PIL import Image
 from toys import TOY_MODEL, WNIDS
 
+from oodbench.core.errors import failure_line, is_mendable
 from oodbench.evaluation import assemble
 from oodbench.evaluation.execute import execute
 from oodbench.models import shards as shards_module
@@ -122,7 +124,7 @@ def test_each_chunk_is_read_once_when_a_run_ends_and_once_when_it_is_scored_agai
 ) -> None:
     """Pictures that cannot be read are counted in the same pass."""
     broken = here / "data" / "imagenet" / "val" / WNIDS[1] / f"{WNIDS[1]}_000.JPEG"
-    broken.write_bytes(broken.read_bytes()[:400])
+    Image.new("RGB", (90_000, 1)).save(broken, format="PNG")
     attack = ["attack.iterations=2"] if benchmark == "adversarial" else []
     result = execute(
         planned(
@@ -132,6 +134,8 @@ def test_each_chunk_is_read_once_when_a_run_ends_and_once_when_it_is_scored_agai
     )
     assert result is not None
     assert (result.n_images, len(result.splits[""]["skipped"])) == (9, 1)
+    reason = result.skipped[0]["reason"]
+    assert reason.startswith(f"data/imagenet/val/{WNIDS[1]}/{WNIDS[1]}_000.JPEG: 90000x1 pixels")
     assert (result.attack_report is not None) == bool(attack)
     once = dict.fromkeys(("all-00000.parquet", "all-00001.parquet", "all-00002.parquet"), 1)
     assert reads == once
@@ -185,3 +189,28 @@ def test_a_good_run_takes_back_failures_and_leaves_what_is_not_ours(here: Path) 
         assert failed.exists() == ("notes.txt" in kept)
         assert not (failed / "error.json").exists()
     assert (failed / "notes.txt").read_text() == "{}"
+
+
+def test_what_lies_in_the_place_of_a_runs_files_is_put_aside_or_named(here: Path) -> None:
+    """None of it blocks a run for ever without a word."""
+    first = execute(planned("limit=1"))
+    assert first is not None
+    directory = first.directory
+    (directory / "run.json").write_text("{}")
+    names = ("key.json", "error.json", "records/all-00000.parquet")
+    for limit, name in enumerate(names, start=2):
+        (directory / name).unlink(missing_ok=True)
+        (directory / name).mkdir()
+        with pytest.raises(OSError, match="Is a directory") as raised:
+            execute(planned(f"limit={limit}"))
+        assert is_mendable(raised.value)
+        assert failure_line(raised.value).startswith(f"{directory / name}: ")
+        (directory / name).rmdir()
+    for name in ("run.json", "other_names.json", "derived.json"):
+        (directory / name).unlink(missing_ok=True)
+        (directory / name).mkdir()
+    last = execute(planned("limit=5"))
+    assert last is not None
+    assert (last.n_images, last.scores[""]["top1"].n) == (5, 5)
+    assert (directory / "run.json.damaged-1").read_text() == "{}"
+    assert (directory / "run.json.damaged-2").is_dir()

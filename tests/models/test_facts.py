@@ -1,4 +1,3 @@
-import json
 import math
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import timm
 from omegaconf import OmegaConf
 from torchvision import models
 
+from oodbench.core.cache import keep
 from oodbench.core.errors import ConfigError
 from oodbench.models.class_lists import class_list
 from oodbench.models.facts import (
@@ -129,8 +129,8 @@ def test_unknown_field_is_refused() -> None:
 
 def test_facts_come_from_the_cache_the_second_time(cache_folder: Path) -> None:
     assert timm_fact("resnet18.tv_in1k", "crop_pct") == 0.875
-    stored = cache_folder / "facts-2" / f"timm-{timm.__version__}" / "resnet18.tv_in1k.json"
-    stored.write_text(json.dumps({"crop_pct": 0.5}))
+    stored = cache_folder / "facts-3" / f"timm-{timm.__version__}" / "resnet18.tv_in1k.json"
+    keep(stored, {"crop_pct": 0.5})
     assert timm_fact("resnet18.tv_in1k", "crop_pct") == 0.5
 
 

@@ -81,9 +81,9 @@ def test_download_goes_to_the_folder(folder: Path, file: Path) -> None:
     assert (folder / "net.pth").read_bytes() == BYTES
     assert [path.name for path in folder.iterdir()] == ["net.pth"]
     identity(weights, folder)
-    assert json.loads((folder / "weights.lock.json").read_text()) == {
-        file.as_uri(): {"sha256": SHA256, "size": len(BYTES)}
-    }
+    (entry,) = json.loads((folder / "weights.lock.json").read_text()).items()
+    assert entry[0] == file.as_uri()
+    assert (entry[1]["sha256"], entry[1]["size"]) == (SHA256, len(BYTES))
 
 
 def test_download_with_a_wrong_hash_leaves_nothing(folder: Path, file: Path) -> None:
@@ -151,10 +151,8 @@ for number in range(25):
 def test_processes_that_record_at_once_lose_no_checksum(file: Path) -> None:
     at_once(RECORD, *([str(file), name] for name in "abcd"))
     lock = json.loads((file.parent / "weights.lock.json").read_text())
-    assert lock == {
-        f"hub:{name}/{number}": {"sha256": f"{number}", "size": len(BYTES)}
-        for name in "abcd"
-        for number in range(25)
+    assert {source: entry["sha256"] for source, entry in lock.items()} == {
+        f"hub:{name}/{number}": f"{number}" for name in "abcd" for number in range(25)
     }
 
 
@@ -195,6 +193,37 @@ def test_a_damaged_lock_is_refused_and_left_alone(
     assert str(lock) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert content is None or lock.read_text() == content
+
+
+def test_no_flipped_byte_makes_a_lock_forget_an_entry(file: Path) -> None:
+    """Whatever byte of it: another file is never accepted, and what is refused is named."""
+    lock = file.parent / "weights.lock.json"
+    for source in ("hub:a/b", "hub:c/d"):
+        check_or_record(file.parent, source, file, SHA256)
+    whole = lock.read_bytes()
+    n_refused = 0
+    for place in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << place % 7
+        lock.write_bytes(flipped)
+        with pytest.raises(WeightsError) as caught:
+            check_or_record(file.parent, "hub:c/d", file, "another")
+        assert str(lock) in str(caught.value)
+        n_refused += "damaged" in str(caught.value)
+        assert lock.read_bytes() == flipped
+    assert n_refused > 0.8 * len(whole)
+
+
+def test_an_entry_may_be_removed_by_hand(file: Path) -> None:
+    for source in ("hub:a/b", "hub:c/d"):
+        check_or_record(file.parent, source, file, "1")
+    lock = file.parent / "weights.lock.json"
+    entries = json.loads(lock.read_text())
+    del entries["hub:a/b"]
+    lock.write_text(json.dumps(entries))
+    check_or_record(file.parent, "hub:a/b", file, "2")
+    with pytest.raises(WeightsError, match="recorded 1 when hub:c/d"):
+        check_or_record(file.parent, "hub:c/d", file, "2")
 
 
 def test_a_folder_that_cannot_be_written_is_a_warning(

@@ -21,6 +21,7 @@ from oodbench.data.listing import (
     round_robin,
     summarise,
 )
+from oodbench.data.perturbations.parameters import published_frames
 from oodbench.data.pictures import load_clip, load_picture
 from oodbench.metrics import corruption, perturbation
 from oodbench.metrics.accuracy import error, top1
@@ -200,8 +201,12 @@ class ImageNetP:
         return [name for name in perturbation.TEST_PERTURBATIONS if name not in trees]
 
     def load(self, path: Path) -> list[Image.Image]:
-        """The decoded frames, RGB."""
-        return load_clip(path)
+        """The decoded frames, RGB: as many as the clips of a published perturbation have.
+
+        Args:
+            path: `…/<perturbation>/<wnid>/<file>`.
+        """
+        return load_clip(path, published_frames(path.parent.parent.name))
 
     def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:
         """Flip probability and top-5 distance of every perturbation, and means over the ten."""

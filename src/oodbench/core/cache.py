@@ -1,12 +1,20 @@
 """What is kept between runs and can always be recomputed: where it is, and how it is read."""
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from oodbench.core.files import digest, read_json, write_json
+from oodbench.core.checksum import CHECKSUM, agrees, write_checked
+from oodbench.core.files import digest, read_json
+
+log = logging.getLogger(__name__)
+
+_CONTENT = "content"
+_HASHES = "hashes-2"
+"""Before, without a number, files held the bare checksum."""
 
 
 def cache_directory() -> Path:
@@ -17,16 +25,37 @@ def cache_directory() -> Path:
     return Path(base) / "oodbench"
 
 
+def kept(path: Path) -> Any:
+    """Content of a cache file, None where there is none, or none as it was written."""
+    try:
+        stored = read_json(path)
+    except OSError as error:
+        log.debug("%s: not read: %s", path, error)
+        return None
+    sound = isinstance(stored, dict) and CHECKSUM in stored and agrees(stored)
+    return stored.get(_CONTENT) if sound else None
+
+
+def keep(path: Path, content: Any) -> None:
+    """Write a cache file, with its checksum. One that cannot be written is no error.
+
+    Args:
+        path: of the file.
+        content: JSON, not null.
+    """
+    try:
+        write_checked(path, {_CONTENT: content})
+    except OSError as error:
+        log.debug("%s: not kept: %s", path, error)
+
+
 def cached_json(path: Path, make: Callable[[], Any]) -> Any:
-    """Content of a cache file, made where it is missing. An unwritable cache is no error."""
-    found = read_json(path)
+    """Content of a cache file, made where it is missing or damaged."""
+    found = kept(path)
     if found is not None:
         return found
     made = make()
-    try:
-        write_json(path, made)
-    except OSError:
-        return made
+    keep(path, made)
     return made
 
 
@@ -39,5 +68,5 @@ def remembered_digest(path: Path, algorithm: str) -> str:
     status = path.stat()
     file = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     stamp = "\n".join([str(path.resolve()), *map(str, file), algorithm])
-    entry = cache_directory() / "hashes" / f"{hashlib.sha256(stamp.encode()).hexdigest()}.json"
+    entry = cache_directory() / _HASHES / f"{hashlib.sha256(os.fsencode(stamp)).hexdigest()}.json"
     return str(cached_json(entry, lambda: digest(path, algorithm)))

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import ParamSpec
 
-from oodbench.core.errors import OodbenchError, failure_line, is_mendable
+from oodbench.core.errors import OodbenchError, failure_line, is_mendable, printable
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141
@@ -40,7 +40,7 @@ def as_command(interrupted: str) -> Callable[[Callable[_P, int]], Callable[_P, i
                 if not is_mendable(error):
                     raise
                 said = str(error) if isinstance(error, OodbenchError) else failure_line(error)
-                print(f"error: {said}", file=sys.stderr)
+                print(f"error: {printable(said)}", file=sys.stderr)
                 return 1
 
         return ended

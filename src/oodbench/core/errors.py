@@ -43,6 +43,11 @@ class OutputError(OodbenchError):
     """What a network returned for a picture is no answer."""
 
 
+def printable(text: str) -> str:
+    """Text that any file or terminal of UTF-8 takes: other bytes of file names as `\\udcff`."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def one_line(error: BaseException, most: int | None = None) -> str:
     """Everything that an error says, on one line; the name of its class where it says nothing.
 
@@ -69,8 +74,8 @@ def is_mendable(error: BaseException) -> bool:
 def failure_line(error: BaseException) -> str:
     """The first line, for a list of failures; with its class where it is not mendable."""
     if isinstance(error, OSError) and is_mendable(error):
-        name = os.fsdecode(error.filename).encode("utf-8", "backslashreplace").decode()
+        name = printable(os.fsdecode(error.filename))
         return f"{name}: {error.strerror}: {_OF_FILES[error.errno or 0]}"
-    said = first_line(error)
+    said = printable(first_line(error))
     name = type(error).__name__
     return said if isinstance(error, OodbenchError) or said == name else f"{name}: {said}"

@@ -104,9 +104,13 @@ def _flush(part: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file atomically."""
+    """Write a UTF-8 file atomically.
+
+    File names that are no UTF-8 hold characters that are none of it; they are written as `\\udcff`,
+    which in JSON stands for the character itself.
+    """
     with atomic_path(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,7 +1,7 @@
 """File lists of class folders: found, checked, fingerprinted, in the one order of all runs."""
 
 import hashlib
-import logging
+import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,9 @@ from typing import overload
 
 import numpy as np
 
-from oodbench.core.cache import cache_directory
+from oodbench.core.cache import cache_directory, keep, kept
 from oodbench.core.errors import DataError
-from oodbench.core.files import read_json, write_json
-from oodbench.data.entries import entries, files, is_folder
-
-log = logging.getLogger(__name__)
+from oodbench.data.entries import entries, files, is_folder, name_of
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"})
 CLIP_SUFFIXES = frozenset({".mp4"})
@@ -92,17 +89,14 @@ def cached_summary(
     signature = hashlib.sha256(
         "\n".join([variant, *map("{}\0{}".format, names, times)]).encode("utf-8", "surrogateescape")
     ).hexdigest()
-    place = hashlib.sha256(f"{root.resolve()}\0{variant}".encode()).hexdigest()[:24]
+    place = hashlib.sha256(os.fsencode(f"{root.resolve()}\0{variant}")).hexdigest()[:24]
     path = cache_directory() / "listings" / f"{place}.json"
-    stored = read_json(path)
-    if isinstance(stored, dict) and stored.get("signature") == signature:
+    stored = kept(path)
+    if stored is not None and stored["signature"] == signature:
         return Summary(stored["n_files"], stored["fingerprint"])
     summary = compute()
     if times and time.time() - max(times) / 1e9 > RACY_SECONDS:
-        try:
-            write_json(path, {"root": str(root), "signature": signature, **vars(summary)})
-        except OSError as error:
-            log.debug("file list not cached: %s", error)
+        keep(path, {"root": str(root), "signature": signature, **vars(summary)})
     return summary
 
 
@@ -159,11 +153,11 @@ def folder_names(root: Path) -> list[str]:
     """Names of the folders in `root`, bytewise; hidden ones and those of systems left out.
 
     Raises:
-        DataError: root is missing, may not be read or is not a folder.
+        DataError: root is missing, may not be read or is not a folder, or a name is no UTF-8.
     """
     try:
         with entries(root) as found:
-            return sorted(entry.name for entry in found if is_folder(entry))
+            return sorted(name_of(entry) for entry in found if is_folder(entry))
     except FileNotFoundError:
         raise DataError(
             f"{root}: no such folder; set data.root=DIR (or OODBENCH_DATA_ROOT), or "

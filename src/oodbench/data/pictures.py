@@ -3,12 +3,15 @@
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from oodbench.core.errors import ConfigError, DataError, first_line
 from oodbench.data.depth import converted
 from oodbench.data.pyav import load_av
 from oodbench.data.read_files import read_file
+from oodbench.preprocessing import Transform
 
 
 def load_picture(path: Path) -> list[Image.Image]:
@@ -37,11 +40,36 @@ def load_picture(path: Path) -> list[Image.Image]:
         raise DataError(f"{path}: cannot be read as a picture: {first_line(error)}") from error
 
 
-def load_clip(path: Path) -> list[Image.Image]:
-    """All frames of a clip, RGB, in order.
+def prepared(picture: Image.Image, path: Path, transform: Transform) -> NDArray[np.uint8]:
+    """The pixels that a transform makes of a picture.
+
+    Args:
+        picture: RGB.
+        path: of its file.
+        transform: see `oodbench.preprocessing`.
 
     Raises:
-        DataError: the file is not a clip or has fewer than two frames.
+        DataError: the transform refuses the picture, by name.
+    """
+    try:
+        return transform(picture)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def load_clip(path: Path, n_frames: int | None = None) -> list[Image.Image]:
+    """All frames of a clip, RGB, in order.
+
+    The decoder passes over what it cannot read, and fills in what is damaged from other frames.
+    Neither is taken for the clip.
+
+    Args:
+        path: of the file.
+        n_frames: that the clip has to have; None: as many as its table of contents says.
+
+    Raises:
+        DataError: the file is not a clip, is damaged, or has fewer than two frames or others than
+            it should have.
         ConfigError: PyAV is not installed.
     """
     av = load_av()
@@ -49,14 +77,19 @@ def load_clip(path: Path) -> list[Image.Image]:
         with av.open(BytesIO(read_file(path))) as container:
             if not container.streams.video:
                 raise DataError(f"{path}: no video in it; unpack the archive again")
-            frames = [
-                Image.fromarray(frame.to_ndarray(format="rgb24"))
-                for frame in container.decode(video=0)
-            ]
+            expected = n_frames or container.streams.video[0].frames
+            frames: list[Image.Image] = []
+            for frame in container.decode(video=0):
+                if frame.is_corrupt:
+                    raise DataError(f"{path}: frame {len(frames)} is damaged; get the file again")
+                frames.append(Image.fromarray(frame.to_ndarray(format="rgb24")))
     except (av.FFmpegError, OSError) as error:
         raise DataError(f"{path}: cannot be read as a clip: {first_line(error)}") from error
     if len(frames) < 2:
         raise DataError(f"{path}: {len(frames)} frames; a clip needs at least 2")
+    if expected and len(frames) != expected:
+        of = f"a clip of {path.parent.parent.name} has" if n_frames else "the file says it has"
+        raise DataError(f"{path}: {len(frames)} frames, and {of} {expected}; get the file again")
     return frames
 
 

@@ -17,6 +17,7 @@ from oodbench.core.code_identity import CODE, unknown_code
 from oodbench.core.schema import RunConfig
 from oodbench.core.versions import versions
 from oodbench.data.depth import deep_pictures
+from oodbench.data.pictures import prepared
 from oodbench.data.read_files import (
     NO_FILE,
     ReadFile,
@@ -88,7 +89,7 @@ class Reader:
                 with suppress(OSError):
                     read_file(file)
         read = next((read for read in files if read.path == file), None)
-        pixels = np.stack([self._transform(picture) for picture in pictures])
+        pixels = np.stack([prepared(picture, path, self._transform) for picture in pictures])
         known = Known(pixels, read.state, read.sha256) if read else Known(pixels)
         return known, not deep
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from oodbench.core.errors import DataError
-from oodbench.data.pictures import load_picture
+from oodbench.data.pictures import load_picture, prepared
 from oodbench.data.read_files import files_read
 from oodbench.preprocessing import Preprocessing, Transform
 from oodbench.probe.listing import Pictures
@@ -70,14 +70,15 @@ class PictureSet(Dataset[Tensor]):
             DataError: the file is truncated or not a picture, or holds another one than the key of
                 the training says.
         """
+        path = self.pictures.path(index)
         with files_read() as read:
-            (picture,) = load_picture(self.pictures.path(index))
+            (picture,) = load_picture(path)
         if self.epoch == 0 and self.pictures.files is not None:
             self.pictures.files.keep({index: read[0].decoded})
         with torch.random.fork_rng(devices=[]):
             seed = picture_seed(self.seed, self.epoch, bytes(self.pictures.paths[index]))
             torch.default_generator.manual_seed(seed)
-            pixels = self.transform(picture)
+            pixels = prepared(picture, path, self.transform)
         return torch.from_numpy(pixels).permute(2, 0, 1)
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 from oodbench.data.corruptions.parameters import picture_stream
 from oodbench.data.corruptions.pixels import Picture
 from oodbench.data.corruptions.registry import corrupt
-from oodbench.data.pictures import load_picture
+from oodbench.data.pictures import load_picture, prepared
 from oodbench.preprocessing import Preprocessing
 
 PUBLISHED_QUALITY = 85
@@ -23,7 +23,7 @@ def clean_picture(path: Path) -> Picture:
     Raises:
         DataError: the file cannot be read, by name.
     """
-    return _prepare(load_picture(path)[0])
+    return prepared(load_picture(path)[0], path, _prepare)
 
 
 def encoded(picture: Picture, quality: int = PUBLISHED_QUALITY) -> bytes:

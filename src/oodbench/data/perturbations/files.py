@@ -6,7 +6,7 @@ from oodbench.data.clips import encode_clip
 from oodbench.data.corruptions.pixels import Picture
 from oodbench.data.perturbations.parameters import clip_stream, encoder
 from oodbench.data.perturbations.registry import Frames, perturbed
-from oodbench.data.pictures import load_picture
+from oodbench.data.pictures import load_picture, prepared
 from oodbench.preprocessing import Preprocessing
 
 _prepare = Preprocessing(resize=256)
@@ -18,7 +18,7 @@ def whole_picture(path: Path) -> Picture:
     Raises:
         DataError: the file cannot be read, by name.
     """
-    return _prepare(load_picture(path)[0])
+    return prepared(load_picture(path)[0], path, _prepare)
 
 
 def clip_frames(picture: Picture, perturbation: str, seed: int, name: str) -> Frames:

@@ -38,6 +38,11 @@ def parameters(perturbation: str) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if name not in ("set", "encoder")}
 
 
+def published_frames(perturbation: str) -> int | None:
+    """Frames of a published clip, None for what is none of the perturbations."""
+    return int(_TABLE.entry(perturbation)["frames"]) if perturbation in names() else None
+
+
 def encoder(perturbation: str) -> Encoder:
     """How its clips are encoded.
 
