@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.benchmarks.base import Item
-from oodbench.core.errors import DataError
+from oodbench.core.errors import DataError, printable
 from oodbench.core.progress import Progress
 from oodbench.engines.cuda import pinned_memory
 from oodbench.evaluation.loading import Loaded, Loader, Task
@@ -114,7 +114,7 @@ def _batches(
     for loaded in stream:
         progress.advance(1)
         if loaded.pixels is None:
-            skipped.append(Skipped(loaded.item.image, loaded.reason))
+            skipped.append(Skipped(*map(printable, (loaded.item.image, loaded.reason))))
             continue
         if loaded.deep:
             deep.append(loaded.position)
