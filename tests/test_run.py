@@ -434,14 +434,32 @@ def test_scores_of_attacked_pictures_are_refused_for_a_clean_run(toy: Path, cli:
     assert not list(toy.rglob("*.parquet"))
 
 
-def test_a_name_that_is_no_utf_8_is_one_line_everywhere(toy: Path, cli: Cli) -> None:
-    """On the console, in the log and in the file from which the tables read failures."""
-    picture = next((toy / "data" / "imagenet" / "val" / WNIDS[0]).iterdir())
-    picture.rename(picture.with_name(os.fsdecode(b"a\xff.JPEG")))
+def test_names_that_are_no_utf_8(toy: Path, cli: Cli) -> None:
+    """Such a picture counts like any other; in records and messages its bytes stand as text."""
+    val = toy / "data" / "imagenet" / "val"
+    before = cli("model=toy", PIPELINE, "output_root=before")
+    for wnid in WNIDS[:2]:
+        first = min((val / wnid).iterdir())
+        first.rename(first.with_name(os.fsdecode(b"a\xff.JPEG")))
     done = cli("model=toy", PIPELINE)
-    told = rf"data/imagenet/val/{WNIDS[0]}/a\udcff.JPEG: the name is no UTF-8: rename it"
-    assert done.returncode == 1
-    assert [line for line in done.stderr.splitlines() if line.endswith(told)]
-    assert "Traceback" not in done.stderr
+    assert (before.returncode, done.returncode) == (0, 0), done.stderr
+    rows, expected = (
+        read_split(run_folder(toy / root) / "records", "") for root in ("outputs", "before")
+    )
+    assert list(rows["image"][:2]) == [rf"{wnid}/a\udcff.JPEG" for wnid in WNIDS[:2]]
+    for column in ("label", "prediction", "confidence"):
+        assert list(rows[column]) == list(expected[column])
+    attacked = cli("model=toy", PIPELINE, "benchmark=adversarial", "attack.iterations=1")
+    assert attacked.returncode == 0, attacked.stderr
+
+    (val / WNIDS[0] / os.fsdecode(b"a\xff.JPEG")).write_bytes(b"no picture at all")
+    broken = cli("model=toy", PIPELINE)
+    named = rf"data/imagenet/val/{WNIDS[0]}/a\udcff.JPEG: cannot be read as a picture"
+    assert broken.returncode == 1
+    assert named in broken.stderr
+    assert "Traceback" not in broken.stderr
     (kept,) = (toy / "outputs" / "runs").rglob("error.json")
-    assert json.loads(kept.read_bytes())["error"] == told
+    assert json.loads(kept.read_bytes())["error"].startswith(named)
+    skipped = cli("model=toy", PIPELINE, "data.on_error=skip")
+    assert skipped.returncode == 0, skipped.stderr
+    assert rf"left out: {WNIDS[0]}/a\udcff.JPEG" in skipped.stdout.encode("utf-8").decode()

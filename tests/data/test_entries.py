@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -57,18 +56,6 @@ def test_one_file_is_named_and_what_was_looked_for(
     assert caplog.messages == [
         f"{tmp_path}: left out: x.gif, which is none of .mp4, or a dead link"
     ]
-
-
-@pytest.mark.parametrize("named", [b"n01440764/\xff.JPEG", b"n01443537\xff"])
-def test_a_name_that_is_no_utf_8_is_refused_by_name(tmp_path: Path, named: bytes) -> None:
-    """No record could hold it."""
-    (tmp_path / "n01440764").mkdir()
-    path = tmp_path / os.fsdecode(named)
-    path.write_bytes(b"1") if path.suffix else path.mkdir()
-    shown = os.fsdecode(named).replace("\udcff", r"\\udcff")
-    told = rf"^{re.escape(str(tmp_path))}/{shown}: the name is no UTF-8: rename it$"
-    with pytest.raises(DataError, match=told):
-        list_folders(tmp_path, PICTURE_SUFFIXES)
 
 
 def test_other_files_may_have_any_name(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

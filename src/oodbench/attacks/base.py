@@ -88,7 +88,7 @@ def image_seed(seed: int, image: str) -> int:
     Returns:
         The first 8 bytes (big endian) of sha256("<seed>:<image>"), in 0..2^63 - 1.
     """
-    digest = hashlib.sha256(f"{seed}:{image}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}:{image}".encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") & _MASK
 
 

@@ -54,17 +54,6 @@ def size_of(entry: os.DirEntry[str]) -> int | None:
         return None
 
 
-def name_of(entry: os.DirEntry[str]) -> str:
-    """The name of what is part of a data set.
-
-    Raises:
-        DataError: it is no UTF-8, so that no record could hold it.
-    """
-    if printable(entry.name) != entry.name:
-        raise DataError(f"{printable(entry.path)}: the name is no UTF-8: rename it")
-    return entry.name
-
-
 def files(folder: Path, suffixes: frozenset[str]) -> tuple[tuple[str, int], ...]:
     """(name, size) of the files of these suffixes (any case), by name; others are named once.
 
@@ -73,14 +62,14 @@ def files(folder: Path, suffixes: frozenset[str]) -> tuple[tuple[str, int], ...]
         suffixes: with the dot, lower case.
 
     Raises:
-        DataError: the folder cannot be read, or the name of such a file is no UTF-8.
+        DataError: the folder cannot be read.
     """
     kept, left_out = [], []
     with entries(folder) as found:
         for entry in found:
             size = size_of(entry)
             if size is not None and _suffix(entry.name) in suffixes:
-                kept.append((name_of(entry), size))
+                kept.append((entry.name, size))
             elif not is_folder(entry):
                 left_out.append(printable(entry.name))
     if left_out:

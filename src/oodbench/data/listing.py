@@ -13,7 +13,7 @@ import numpy as np
 
 from oodbench.core.cache import cache_directory, keep, kept
 from oodbench.core.errors import DataError
-from oodbench.data.entries import entries, files, is_folder, name_of
+from oodbench.data.entries import entries, files, is_folder
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"})
 CLIP_SUFFIXES = frozenset({".mp4"})
@@ -153,11 +153,11 @@ def folder_names(root: Path) -> list[str]:
     """Names of the folders in `root`, bytewise; hidden ones and those of systems left out.
 
     Raises:
-        DataError: root is missing, may not be read or is not a folder, or a name is no UTF-8.
+        DataError: root is missing, may not be read or is not a folder.
     """
     try:
         with entries(root) as found:
-            return sorted(name_of(entry) for entry in found if is_folder(entry))
+            return sorted(entry.name for entry in found if is_folder(entry))
     except FileNotFoundError:
         raise DataError(
             f"{root}: no such folder; set data.root=DIR (or OODBENCH_DATA_ROOT), or "

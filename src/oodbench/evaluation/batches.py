@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.benchmarks.base import Item
-from oodbench.core.errors import DataError
+from oodbench.core.errors import DataError, printable
 from oodbench.core.progress import Progress
 from oodbench.data.read_files import Decoded
 from oodbench.engines.cuda import pinned_memory
@@ -118,7 +118,7 @@ def _batches(
     for loaded in stream:
         progress.advance(1)
         if loaded.pixels is None:
-            skipped.append(Skipped(loaded.item.image, loaded.reason))
+            skipped.append(Skipped(*map(printable, (loaded.item.image, loaded.reason))))
             continue
         if loaded.deep:
             deep.append(loaded.position)

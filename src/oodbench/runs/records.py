@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from oodbench.core.errors import DataError, one_line
+from oodbench.core.errors import DataError, one_line, printable
 from oodbench.core.files import atomic_path
 from oodbench.runs.positions import wrong_positions
 from oodbench.runs.seal import has_seal, sealed
@@ -258,9 +258,17 @@ def _as_written(stored: pa.Table) -> pa.Table:
     return stored.cast(pa.schema(fields))
 
 
+def _texts(values: list[str]) -> pa.Array:
+    """Strings; of file names that are no UTF-8, which Arrow refuses, what can be printed."""
+    try:
+        return pa.array(values, type=pa.string())
+    except UnicodeEncodeError:
+        return pa.array([printable(value) for value in values], type=pa.string())
+
+
 def _arrow(values: NDArray[Any]) -> pa.Array:
     if values.ndim == 2:
         return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
     if values.dtype == object or values.dtype.kind == "U":
-        return pa.array(values.tolist(), type=pa.string())
+        return _texts(values.tolist())
     return pa.array(np.ascontiguousarray(values))
