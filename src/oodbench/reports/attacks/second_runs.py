@@ -1,5 +1,6 @@
 """Checks of an attacked run that need a second run of the same model on the same pictures."""
 
+import json
 import math
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodbench.core.errors import DataError
 from oodbench.metrics.adversarial import accurate, attacked_only
 from oodbench.metrics.attack_checks import (
     Check,
@@ -33,6 +35,12 @@ Field = tuple[tuple[str, ...], Any]
 
 _USUAL_RADIUS = {"linf": "8/255", "l2": 3.0}
 """Of attacks on ImageNet, for a run to compare with one that has none."""
+
+_NEEDED = (
+    *("label", "prediction", "clean_prediction", "attack_succeeded", "first_error"),
+    *("linf", "l2"),
+)
+"""Columns that a comparison looks at."""
 
 _NO_NUMBERS = ("name", "memory", "micro_batch")
 """Keys of an attack that do not change any number."""
@@ -77,34 +85,80 @@ class SecondRunCheck:
     missing: Callable[[RunResult, Rule], list[str]]
 
 
+class Readings:
+    """The records of attacked runs, each read once, of which only what comparisons need is kept.
+
+    Args:
+        read: reads records; None: from the disk.
+    """
+
+    def __init__(self, read: ReadRecords | None = None) -> None:
+        self._read = read or read_attacked
+        self._known: dict[Path, pd.DataFrame | None] = {}
+        self._last = pd.Index([])
+
+    def of(self, result: RunResult) -> pd.DataFrame | None:
+        """The columns of the attacked pictures; None where the records are damaged or gone."""
+        place = result.directory
+        if place not in self._known:
+            try:
+                self._known[place] = self._needed(records_of(result, self._read))
+            except DataError:
+                self._known[place] = None
+        return self._known[place]
+
+    def _needed(self, records: pd.DataFrame) -> pd.DataFrame:
+        attacked = attacked_only(records)
+        if attacked.empty:
+            return attacked
+        if attacked.index.equals(self._last):
+            attacked = attacked.set_axis(self._last)  # one index for all runs on the same pictures
+        self._last = attacked.index
+        return attacked[[name for name in _NEEDED if name in attacked]]
+
+
+def by_subject(results: Sequence[RunResult]) -> dict[str, list[RunResult]]:
+    """The attacked runs of known weights, those together that may be compared."""
+    groups: dict[str, list[RunResult]] = {}
+    for result in results:
+        if result.attack_traits is not None and result.weights is not None:
+            groups.setdefault(subject(result), []).append(result)
+    return groups
+
+
 def compare(
-    result: RunResult, results: Sequence[RunResult], read: ReadRecords | None = None
+    result: RunResult, results: Sequence[RunResult], readings: Readings | None = None
 ) -> list[Check]:
     """Checks of an attacked run beside the other runs.
 
     Set against each other are runs of the same model, weights, pipeline, benchmark and data, on the
-    pictures that both have.
+    pictures that both have. A second run whose records are damaged does not count.
 
     Args:
         result: the run.
-        results: all finished runs.
-        read: reads records; None: from the disk, each time.
+        results: all finished runs, or those of its subject.
+        readings: the records that were read so far.
 
     Returns:
         Those that make sense for the attack; `not checked` where no other run is there, with the
         command that makes one.
     """
+    known = readings or Readings()
+    same = [other for other in results if _same_subject(result, other)]
+    found: dict[Path, Beside | None] = {}
+
+    def beside(other: RunResult) -> Beside | None:
+        if other.directory not in found:
+            found[other.directory] = _beside(result, other, known)
+        return found[other.directory]
+
     checks = []
     for name, comparison in _COMPARISONS.items():
         rule = rules()[name]
         if not rule.applies_to(_traits(result)):
             continue
-        found = [
-            _beside(result, other, read or read_attacked)
-            for other in results
-            if _same_subject(result, other) and comparison.comparable(result, other)
-        ]
-        others = [other for other in found if other is not None]
+        pairs = [beside(other) for other in same if comparison.comparable(result, other)]
+        others = [other for other in pairs if other is not None]
         if others:
             checks.append(judged(rule, comparison.find(result, others)))
         elif words := comparison.missing(result, rule):
@@ -113,20 +167,22 @@ def compare(
     return checks
 
 
-def _beside(result: RunResult, other: RunResult, read: ReadRecords) -> Beside | None:
-    own = attacked_only(records_of(result, read))
-    theirs = attacked_only(records_of(other, read))
-    common = own.index.intersection(theirs.index)
-    if not len(common):
+def _beside(result: RunResult, other: RunResult, known: Readings) -> Beside | None:
+    own, theirs = known.of(result), known.of(other)
+    if own is None or theirs is None or own.empty or theirs.empty:
         return None
-    own, theirs = own.loc[common], theirs.loc[common]
+    if own.index is not theirs.index:
+        common = own.index.intersection(theirs.index)
+        own, theirs = own.loc[common], theirs.loc[common]
+    if own.empty:
+        return None
     return Beside(
         run=other,
         own=float(accurate(own).mean()),
         theirs=float(accurate(theirs).mean()),
         own_strict=float(_resists(own, _traits(result), _traits(other)).mean()),
         theirs_strict=float(strictly_accurate(theirs).mean()),
-        n=len(common),
+        n=len(own),
     )
 
 
@@ -142,15 +198,16 @@ def _same_subject(result: RunResult, other: RunResult) -> bool:
         other.attack_traits is not None
         and other.key != result.key
         and other.weights is not None
-        and _subject(other) == _subject(result)
+        and subject(other) == subject(result)
     )
 
 
-def _subject(result: RunResult) -> tuple[Any, ...]:
-    """What two runs must share to be compared; the data by their content."""
+def subject(result: RunResult) -> str:
+    """What two runs must share to be compared, as text; the data by their content."""
     pipeline = {k: value for k, value in result.config["preprocessing"].items() if k != "name"}
     facts = (result.benchmark, result.dataset_fingerprint, result.weights, result.precision)
-    return (*facts, result.demo, result.config["model"], pipeline)
+    shared = (*facts, result.demo, result.config["model"], pipeline)
+    return json.dumps(shared, sort_keys=True)
 
 
 def _fields(node: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[Field]:
