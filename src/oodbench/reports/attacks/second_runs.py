@@ -5,6 +5,7 @@ import math
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,37 @@ class SecondRunCheck:
     missing: Callable[[RunResult, Rule], list[str]]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """The attacked pictures of one run.
+
+    Attributes:
+        index: split, picture and frame of each.
+        records: their columns that a comparison looks at.
+        accurate, strict: whether each counts as accurate by either rule, bool `(n,)`.
+    """
+
+    index: pd.Index
+    records: pd.DataFrame
+    accurate: NDArray[np.bool_]
+    strict: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, records: pd.DataFrame, index: pd.Index) -> "Reading":
+        """Of records with this index; there is at least one."""
+        kept = records[[name for name in _NEEDED if name in records]]
+        return cls(index, kept, accurate(records), strictly_accurate(records))
+
+    @cached_property
+    def shares(self) -> tuple[float, float]:
+        """Of accurate pictures by the published and by the strict rule."""
+        return float(self.accurate.mean()), float(self.strict.mean())
+
+    def part(self, index: pd.Index) -> "Reading":
+        """Of these pictures alone."""
+        return Reading.of(self.records.loc[index], index)
+
+
 class Readings:
     """The records of attacked runs, each read once, of which only what comparisons need is kept.
 
@@ -94,27 +126,34 @@ class Readings:
 
     def __init__(self, read: ReadRecords | None = None) -> None:
         self._read = read or read_attacked
-        self._known: dict[Path, pd.DataFrame | None] = {}
+        self._known: dict[Path, Reading | None] = {}
+        self._subjects: dict[Path, str] = {}
         self._last = pd.Index([])
 
-    def of(self, result: RunResult) -> pd.DataFrame | None:
-        """The columns of the attacked pictures; None where the records are damaged or gone."""
+    def of(self, result: RunResult) -> Reading | None:
+        """Those of a run; None where there are none, or they are damaged."""
         place = result.directory
         if place not in self._known:
             try:
-                self._known[place] = self._needed(records_of(result, self._read))
+                self._known[place] = self._made(records_of(result, self._read))
             except DataError:
                 self._known[place] = None
         return self._known[place]
 
-    def _needed(self, records: pd.DataFrame) -> pd.DataFrame:
+    def subject(self, result: RunResult) -> str:
+        """See `subject`."""
+        place = result.directory
+        if place not in self._subjects:
+            self._subjects[place] = subject(result)
+        return self._subjects[place]
+
+    def _made(self, records: pd.DataFrame) -> Reading | None:
         attacked = attacked_only(records)
         if attacked.empty:
-            return attacked
-        if attacked.index.equals(self._last):
-            attacked = attacked.set_axis(self._last)  # one index for all runs on the same pictures
-        self._last = attacked.index
-        return attacked[[name for name in _NEEDED if name in attacked]]
+            return None
+        if not attacked.index.equals(self._last):  # else one for all runs on the same pictures
+            self._last = attacked.index
+        return Reading.of(attacked, self._last)
 
 
 def by_subject(results: Sequence[RunResult]) -> dict[str, list[RunResult]]:
@@ -144,7 +183,7 @@ def compare(
         command that makes one.
     """
     known = readings or Readings()
-    same = [other for other in results if _same_subject(result, other)]
+    same = [other for other in results if _same_subject(result, other, known)]
     found: dict[Path, Beside | None] = {}
 
     def beside(other: RunResult) -> Beside | None:
@@ -169,36 +208,36 @@ def compare(
 
 def _beside(result: RunResult, other: RunResult, known: Readings) -> Beside | None:
     own, theirs = known.of(result), known.of(other)
-    if own is None or theirs is None or own.empty or theirs.empty:
+    if own is None or theirs is None:
         return None
     if own.index is not theirs.index:
         common = own.index.intersection(theirs.index)
-        own, theirs = own.loc[common], theirs.loc[common]
-    if own.empty:
-        return None
+        if common.empty:
+            return None
+        own, theirs = own.part(common), theirs.part(common)
     return Beside(
         run=other,
-        own=float(accurate(own).mean()),
-        theirs=float(accurate(theirs).mean()),
-        own_strict=float(_resists(own, _traits(result), _traits(other)).mean()),
-        theirs_strict=float(strictly_accurate(theirs).mean()),
-        n=len(own),
+        own=own.shares[0],
+        theirs=theirs.shares[0],
+        own_strict=_resisting(own, _traits(result), _traits(other)),
+        theirs_strict=theirs.shares[1],
+        n=len(own.index),
     )
 
 
-def _resists(own: pd.DataFrame, traits: AttackTraits, others: AttackTraits) -> NDArray[np.bool_]:
-    """By the strict rule; under an attack without a radius within that of the other one."""
-    if traits.eps is None and others.eps is not None and others.norm in own:
-        return resists_within(own, others.norm, others.eps)
-    return strictly_accurate(own)
+def _resisting(own: Reading, traits: AttackTraits, others: AttackTraits) -> float:
+    """Share by the strict rule; under an attack without a radius within that of the other one."""
+    if traits.eps is None and others.eps is not None and others.norm in own.records:
+        return float(resists_within(own.records, others.norm, others.eps).mean())
+    return own.shares[1]
 
 
-def _same_subject(result: RunResult, other: RunResult) -> bool:
+def _same_subject(result: RunResult, other: RunResult, known: Readings) -> bool:
     return (
         other.attack_traits is not None
         and other.key != result.key
         and other.weights is not None
-        and subject(other) == subject(result)
+        and known.subject(other) == known.subject(result)
     )
 
 
