@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from oodbench.core.command import quiet_pipe
 from oodbench.core.errors import OodbenchError, failure_line, is_mendable
 from oodbench.core.schema import RunConfig, shipped, validate
+from oodbench.engines.store import remove_scratch
 from oodbench.models.facts import bare_name_notice
 from oodbench.reports.text import describe, headline
 from oodbench.runs.difference import difference
@@ -164,6 +165,7 @@ def main() -> None:
             _list_failures(outcomes(RememberLaunch.directory))
         with suppress(OSError):
             sys.stdout.flush()
+        remove_scratch()
         os._exit(130)
     if RememberLaunch.directory is not None:
         with quiet_pipe():

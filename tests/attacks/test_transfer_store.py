@@ -1,6 +1,7 @@
 """Adversarial pictures on disk: what rounding costs, and what damage does."""
 
 import multiprocessing
+import os
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +136,24 @@ def test_two_processes_fill_one_store(tmp_path: Path) -> None:
     assert all(store.read(image, 1, row) is not None for row, image in enumerate(clean))
     assert len(list(tmp_path.rglob("*.npz"))) == 40
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    """And neither what another process is writing now, nor what is not the store's."""
+    folder = tmp_path / "ab"
+    folder.mkdir()
+    old, new = folder / ".ab12.npz.x_1z.part", folder / ".ab34.npz.y.part"
+    others = (folder / "mine.part", folder / ".ab12.npz", tmp_path / ".ab12.npz.x.part")
+    for path in (old, new, *others):
+        path.touch()
+        if path != new:
+            os.utime(path, (1_000_000_000, 1_000_000_000))
+    store = TransferStore(tmp_path)
+    clean, changed = clean_and_changed(0, 0.1)
+    (picture, _) = storable(clean, result(changed))
+    assert store.read(clean[0], 1, 2) is None
+    assert old.exists()
+    store.write(clean[0], 1, 2, picture)
+    assert store.read(clean[0], 1, 2) is not None
+    assert not old.exists()
+    assert all(path.exists() for path in (new, *others))

@@ -192,3 +192,19 @@ def test_truncated_stimulus_names_the_file(tmp_path: Path, make_picture: Make) -
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DataError, match=r"cat1-dog1\.png: cannot be read as a picture"):
         benchmark(tmp_path).load(path)
+
+
+def test_dead_links_and_other_files_are_counted_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(tmp_path, "cat1-dog2.png", folders=True)
+    (folder,) = tmp_path.iterdir()
+    (folder / "cat2-dog2.png").symlink_to("nowhere")
+    (folder / "cat3-dog2.png").symlink_to("cat3-dog2.png")
+    (folder / "x.gif").touch()
+    for name in ("lost+found", "@eaDir", "__MACOSX"):
+        (tmp_path / name).mkdir()
+    assert only_split(tmp_path).n_items == 1
+    assert caplog.messages == [
+        f"{folder}: left out: 3 files, such as cat2-dog2.png, that are none of .png, or dead links"
+    ]

@@ -31,8 +31,13 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_folders(root: Path) -> None:
-    assert folder_names(root) == ["n01440764", "n01443537"]
+def test_folders(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (root / "n01484850").symlink_to("nowhere")
+    for _ in range(2):
+        assert folder_names(root) == ["n01440764", "n01443537"]
+    assert caplog.messages == [
+        f"{root}: left out: 2 dead links, such as circle: mend or remove them"
+    ]
 
 
 def test_files_and_what_is_left_out(root: Path, caplog: pytest.LogCaptureFixture) -> None:

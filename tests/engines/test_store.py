@@ -151,3 +151,40 @@ def test_processes_that_fill_one_store(tmp_path: Path) -> None:
     running = [subprocess.Popen(line) for _ in range(3)]
     assert [process.wait(60) for process in running] == [0, 0, 0]
     assert len(list(tmp_path.iterdir())) == 15
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from oodbench import run
+from oodbench.engines.store import ExportStore
+
+def make(folder):
+    (folder / "model.bin").write_bytes(b"weights")
+
+def interrupted():
+    store = ExportStore(Path(sys.argv[1]), "net")
+    folder = store.get(make, libraries=("numpy",), facts={}, size=7)
+    print((folder / "model.bin").read_bytes())
+    raise KeyboardInterrupt
+
+run.prepare_launch = lambda *_: None
+run.hydra.main = lambda **_: lambda task: interrupted
+run.main()
+"""
+
+
+def test_ctrl_c_leaves_no_temporary_folder_of_a_store_that_cannot_be_written_to(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "temporary").mkdir()
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path / "file" / "store")],
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (130, "b'weights'\n"), ended.stderr
+    assert list((tmp_path / "temporary").iterdir()) == []

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from oodbench.attacks.base import AttackResult
-from oodbench.core.files import atomic_path
+from oodbench.core.files import PART, atomic_path
+from oodbench.core.lease import remove_if_abandoned
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +51,9 @@ class TransferStore:
     """
 
     def __init__(self, directory: Path) -> None:
-        """Name the folder; it is made when something is stored."""
+        """Name the folder; it is made when something is stored, and killed processes' files go."""
         self.directory = directory
+        self._is_tidy = False
 
     def read(self, image: Tensor, label: int, seed: int) -> StoredPicture | None:
         """What is stored for a clean image `(C, H, W)`, or None."""
@@ -68,6 +70,10 @@ class TransferStore:
 
     def write(self, image: Tensor, label: int, seed: int, stored: StoredPicture) -> None:
         """Store what an attack made of a clean image."""
+        if not self._is_tidy:
+            self._is_tidy = True
+            for part in self.directory.glob(f"*/.*.npz.*{PART}"):
+                remove_if_abandoned(part)
         arrays: dict[str, NDArray[np.generic]] = {
             _CHANGE: stored.change,
             _SUCCEEDED: np.asarray(stored.succeeded),

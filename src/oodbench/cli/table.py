@@ -38,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         shown = list_failed(chosen.output_root)
     elif chosen.attack_report:
         shown = write_attack_report(chosen.output_root)
+        print_problems([line for line in shown.problems if line not in written.problems])
     if not chosen.quiet:
         print(shown.text)
         for file in shown.files:

@@ -243,6 +243,13 @@ def is_older_than_limit(path: Path) -> bool:
     return _now(path.parent) - path.stat().st_mtime > LIMIT
 
 
+def remove_if_abandoned(part: Path) -> None:
+    """Remove a half-written file that nobody has written to for as long as a lease may stand."""
+    with suppress(FileNotFoundError):  # another process has put it in its place
+        if is_older_than_limit(part):
+            part.unlink()
+
+
 def _is_of(path: Path, descriptor: int) -> bool:
     """Whether the file of that name is the one that was opened."""
     try:

@@ -46,6 +46,11 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def is_dead_link(entry: os.DirEntry[str]) -> bool:
+    """Whether it leads to nothing, or in a circle."""
+    return entry.is_symlink() and not is_folder(entry) and size_of(entry) is None
+
+
 def size_of(entry: os.DirEntry[str]) -> int | None:
     """Bytes of a file, and of the one that a link leads to; None for everything else."""
     try:
@@ -86,6 +91,19 @@ def say_left_out(folder: Path, names: list[str], suffixes: frozenset[str]) -> No
             f"{folder}: left out: {len(names)} files, such as {min(names)}, that are none of "
             f"{kinds}, or dead links"
         )
+    _say_once(text)
+
+
+def say_dead_links(folder: Path, names: list[str]) -> None:
+    """One line for a folder, however often it is listed."""
+    n = len(names)
+    _say_once(
+        f"{folder}: left out: {n} dead link{'' if n == 1 else 's'}, such as "
+        f"{printable(min(names))}: mend or remove {'it' if n == 1 else 'them'}"
+    )
+
+
+def _say_once(text: str) -> None:
     if text not in _said:
         _said.add(text)
         log.warning("%s", text)

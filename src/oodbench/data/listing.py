@@ -13,7 +13,7 @@ import numpy as np
 
 from oodbench.core.cache import cache_directory, keep, kept
 from oodbench.core.errors import DataError
-from oodbench.data.entries import entries, files, is_folder
+from oodbench.data.entries import entries, files, is_dead_link, is_folder, say_dead_links
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"})
 CLIP_SUFFIXES = frozenset({".mp4"})
@@ -152,12 +152,17 @@ def even_positions(folders: Sequence[Folder]) -> list[Folder]:
 def folder_names(root: Path) -> list[str]:
     """Names of the folders in `root`, bytewise; hidden ones and those of systems left out.
 
+    Links that lead nowhere, which may have stood for folders, are named once.
+
     Raises:
         DataError: root is missing, may not be read or is not a folder.
     """
     try:
         with entries(root) as found:
-            return sorted(entry.name for entry in found if is_folder(entry))
+            listed = list(found)
+        if dead := [entry.name for entry in listed if is_dead_link(entry)]:
+            say_dead_links(root, dead)
+        return sorted(entry.name for entry in listed if is_folder(entry))
     except FileNotFoundError:
         raise DataError(
             f"{root}: no such folder; set data.root=DIR (or OODBENCH_DATA_ROOT), or "

@@ -98,8 +98,20 @@ class _Scratch:
             self._folder = tempfile.TemporaryDirectory(prefix="oodbench-engine-")
         return self._folder.name
 
+    def remove(self) -> None:
+        """Remove it, if it was used."""
+        if self._folder is not None:
+            with suppress(OSError):  # of a thread that still writes into it
+                self._folder.cleanup()
+            self._folder = None
+
 
 _scratch = _Scratch()
+
+
+def remove_scratch() -> None:
+    """Remove what only this process uses, where it ends without the interpreter's own tidying."""
+    _scratch.remove()
 
 
 def _made(make: Callable[[Path], None], parent: Path, size: int) -> Path:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from oodbench.core.files import PART
-from oodbench.core.lease import SUFFIX, discard, holder, is_older_than_limit
+from oodbench.core.lease import SUFFIX, discard, holder, remove_if_abandoned
 from oodbench.runs.claims import lease_path
 from oodbench.runs.paths import RunPaths
 
@@ -20,11 +20,7 @@ def remove_leftovers(paths: RunPaths) -> None:
         if holder(lease_path(_target(part))) is None:
             part.unlink(missing_ok=True)
     for part in paths.directory.glob(f".*.json.*{PART}"):
-        try:
-            if is_older_than_limit(part):
-                part.unlink()
-        except FileNotFoundError:
-            continue
+        remove_if_abandoned(part)
 
 
 def _target(part: Path) -> Path:

@@ -1,6 +1,7 @@
 """The report in result.json and as text, from runs on disk."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from oodbench.cli.table import main
 from oodbench.core.errors import DataError
 from oodbench.metrics.attack_checks import Check
 from oodbench.metrics.attack_traits import AttackTraits, traits_before_they_were_stored
+from oodbench.reports.attacks import second_runs as second_runs_module
+from oodbench.reports.attacks import text as text_module
 from oodbench.reports.attacks.second_runs import compare
 from oodbench.reports.attacks.text import report_text
 from oodbench.runs.attacked import read_attacked, stored_report
@@ -419,3 +422,45 @@ def test_scoring_again_makes_the_report_again(tmp_path: Path) -> None:
     assert found.attack_report == report_on(run, 4)
     assert found.attack_report is not None
     assert found.attack_report["checks"][0]["verdict"] == "pass"
+
+
+def test_each_run_is_read_twice_however_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for its own report and once for all comparisons."""
+    n = 12
+    for number in range(n):
+        attacked_run(tmp_path, "aBC", attack=pgd(), key=f"{number:02}", seed=number)
+    reads: Counter[str] = Counter()
+    read = read_attacked
+
+    def counting(directory: Path, *given: Any) -> Any:
+        reads[directory.parent.name] += 1
+        return read(directory, *given)
+
+    for module in (text_module, second_runs_module):
+        monkeypatch.setattr(module, "read_attacked", counting)
+    text = report_text(read_results(tmp_path).results)
+    assert text.count("with seeds") == n
+    assert reads == {f"{number:02}": 2 for number in range(n)}
+
+
+def test_a_damaged_run_is_named_and_the_others_are_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        attacked_run(tmp_path, "aBC", attack=pgd(), key=f"{number}", seed=number)
+    (damaged,) = tmp_path.glob("runs/*/*/1/records/*.parquet")
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 3] ^= 1
+    damaged.write_bytes(content)
+    assert main(["--output-root", str(tmp_path), "--attack-report"]) == 0
+    captured = capsys.readouterr()
+    assert [
+        line for line in captured.err.splitlines() if f"not reported: {damaged}: damaged" in line
+    ]
+    assert "Traceback" not in captured.err
+    for key, other in (("0", "2"), ("2", "0")):
+        assert f"run {key}\n" in captured.out
+        assert f"with seeds {key} and {other}" in captured.out
+    assert "run 1\n" not in captured.out

@@ -1,9 +1,11 @@
 """Checks of an attacked run that need a second run of the same model on the same pictures."""
 
+import json
 import math
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodbench.core.errors import DataError
 from oodbench.metrics.adversarial import accurate, attacked_only
 from oodbench.metrics.attack_checks import (
     Check,
@@ -34,6 +37,12 @@ Field = tuple[tuple[str, ...], Any]
 
 _USUAL_RADIUS = {"linf": 8 / 255, "l2": 3.0}
 """Of attacks on ImageNet, for a run to compare with one that has none."""
+
+_NEEDED = (
+    *("label", "prediction", "clean_prediction", "attack_succeeded", "first_error"),
+    *("linf", "l2"),
+)
+"""Columns that a comparison looks at."""
 
 _NO_NUMBERS = ("name", "memory", "micro_batch")
 """Keys of an attack that do not change any number."""
@@ -78,34 +87,118 @@ class SecondRunCheck:
     missing: Callable[[RunResult, Rule], list[str]]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """The attacked pictures of one run.
+
+    Attributes:
+        index: split, picture and frame of each.
+        records: their columns that a comparison looks at.
+        accurate, strict: whether each counts as accurate by either rule, bool `(n,)`.
+    """
+
+    index: pd.Index
+    records: pd.DataFrame
+    accurate: NDArray[np.bool_]
+    strict: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, records: pd.DataFrame, index: pd.Index) -> "Reading":
+        """Of records with this index; there is at least one."""
+        kept = records[[name for name in _NEEDED if name in records]]
+        return cls(index, kept, accurate(records), strictly_accurate(records))
+
+    @cached_property
+    def shares(self) -> tuple[float, float]:
+        """Of accurate pictures by the published and by the strict rule."""
+        return float(self.accurate.mean()), float(self.strict.mean())
+
+    def part(self, index: pd.Index) -> "Reading":
+        """Of these pictures alone."""
+        return Reading.of(self.records.loc[index], index)
+
+
+class Readings:
+    """The records of attacked runs, each read once, of which only what comparisons need is kept.
+
+    Args:
+        read: reads records; None: from the disk.
+    """
+
+    def __init__(self, read: ReadRecords | None = None) -> None:
+        self._read = read or read_attacked
+        self._known: dict[Path, Reading | None] = {}
+        self._subjects: dict[Path, str] = {}
+        self._last = pd.Index([])
+
+    def of(self, result: RunResult) -> Reading | None:
+        """Those of a run; None where there are none, or they are damaged."""
+        place = result.directory
+        if place not in self._known:
+            try:
+                self._known[place] = self._made(records_of(result, self._read))
+            except DataError:
+                self._known[place] = None
+        return self._known[place]
+
+    def subject(self, result: RunResult) -> str:
+        """See `subject`."""
+        place = result.directory
+        if place not in self._subjects:
+            self._subjects[place] = subject(result)
+        return self._subjects[place]
+
+    def _made(self, records: pd.DataFrame) -> Reading | None:
+        attacked = attacked_only(records)
+        if attacked.empty:
+            return None
+        if not attacked.index.equals(self._last):  # else one for all runs on the same pictures
+            self._last = attacked.index
+        return Reading.of(attacked, self._last)
+
+
+def by_subject(results: Sequence[RunResult]) -> dict[str, list[RunResult]]:
+    """The attacked runs of known weights, those together that may be compared."""
+    groups: dict[str, list[RunResult]] = {}
+    for result in results:
+        if result.attack_traits is not None and result.weights is not None:
+            groups.setdefault(subject(result), []).append(result)
+    return groups
+
+
 def compare(
-    result: RunResult, results: Sequence[RunResult], read: ReadRecords | None = None
+    result: RunResult, results: Sequence[RunResult], readings: Readings | None = None
 ) -> list[Check]:
     """Checks of an attacked run beside the other runs.
 
     Set against each other are runs of the same model, weights, pipeline, benchmark and data, on the
-    pictures that both have.
+    pictures that both have. A second run whose records are damaged does not count.
 
     Args:
         result: the run.
-        results: all finished runs.
-        read: reads records; None: from the disk, each time.
+        results: all finished runs, or those of its subject.
+        readings: the records that were read so far.
 
     Returns:
         Those that make sense for the attack; `not checked` where no other run is there, with the
         command that makes one.
     """
+    known = readings or Readings()
+    same = [other for other in results if _same_subject(result, other, known)]
+    found: dict[Path, Beside | None] = {}
+
+    def beside(other: RunResult) -> Beside | None:
+        if other.directory not in found:
+            found[other.directory] = _beside(result, other, known)
+        return found[other.directory]
+
     checks = []
     for name, comparison in _COMPARISONS.items():
         rule = rules()[name]
         if not rule.applies_to(_traits(result)):
             continue
-        found = [
-            _beside(result, other, read or read_attacked)
-            for other in results
-            if _same_subject(result, other) and comparison.comparable(result, other)
-        ]
-        others = [other for other in found if other is not None]
+        pairs = [beside(other) for other in same if comparison.comparable(result, other)]
+        others = [other for other in pairs if other is not None]
         if others:
             checks.append(judged(rule, comparison.find(result, others)))
         elif words := comparison.missing(result, rule):
@@ -114,44 +207,47 @@ def compare(
     return checks
 
 
-def _beside(result: RunResult, other: RunResult, read: ReadRecords) -> Beside | None:
-    own = attacked_only(records_of(result, read))
-    theirs = attacked_only(records_of(other, read))
-    common = own.index.intersection(theirs.index)
-    if not len(common):
+def _beside(result: RunResult, other: RunResult, known: Readings) -> Beside | None:
+    own, theirs = known.of(result), known.of(other)
+    if own is None or theirs is None:
         return None
-    own, theirs = own.loc[common], theirs.loc[common]
+    if own.index is not theirs.index:
+        common = own.index.intersection(theirs.index)
+        if common.empty:
+            return None
+        own, theirs = own.part(common), theirs.part(common)
     return Beside(
         run=other,
-        own=float(accurate(own).mean()),
-        theirs=float(accurate(theirs).mean()),
-        own_strict=float(_resists(own, _traits(result), _traits(other)).mean()),
-        theirs_strict=float(strictly_accurate(theirs).mean()),
-        n=len(common),
+        own=own.shares[0],
+        theirs=theirs.shares[0],
+        own_strict=_resisting(own, _traits(result), _traits(other)),
+        theirs_strict=theirs.shares[1],
+        n=len(own.index),
     )
 
 
-def _resists(own: pd.DataFrame, traits: AttackTraits, others: AttackTraits) -> NDArray[np.bool_]:
-    """By the strict rule; under an attack without a radius within that of the other one."""
-    if traits.eps is None and others.eps is not None and others.norm in own:
-        return resists_within(own, others.norm, others.eps)
-    return strictly_accurate(own)
+def _resisting(own: Reading, traits: AttackTraits, others: AttackTraits) -> float:
+    """Share by the strict rule; under an attack without a radius within that of the other one."""
+    if traits.eps is None and others.eps is not None and others.norm in own.records:
+        return float(resists_within(own.records, others.norm, others.eps).mean())
+    return own.shares[1]
 
 
-def _same_subject(result: RunResult, other: RunResult) -> bool:
+def _same_subject(result: RunResult, other: RunResult, known: Readings) -> bool:
     return (
         other.attack_traits is not None
         and other.key != result.key
         and other.weights is not None
-        and _subject(other) == _subject(result)
+        and known.subject(other) == known.subject(result)
     )
 
 
-def _subject(result: RunResult) -> tuple[Any, ...]:
-    """What two runs must share to be compared; the data by their content."""
+def subject(result: RunResult) -> str:
+    """What two runs must share to be compared, as text; the data by their content."""
     pipeline = {k: value for k, value in result.config["preprocessing"].items() if k != "name"}
     facts = (result.benchmark, result.dataset_fingerprint, result.weights, result.precision)
-    return (*facts, result.demo, result.config["model"], pipeline)
+    shared = (*facts, result.demo, result.config["model"], pipeline)
+    return json.dumps(shared, sort_keys=True)
 
 
 def _fields(node: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[Field]:

@@ -1,7 +1,6 @@
 """The honesty report of attacked runs: in result.json, and as text beside the other runs."""
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from textwrap import wrap
 
 import numpy as np
@@ -10,8 +9,8 @@ from oodbench.core.errors import DataError
 from oodbench.metrics.adversarial import attacked_only
 from oodbench.metrics.attack_checks import AttackReport, Check, attack_report
 from oodbench.metrics.score import format_score
-from oodbench.reports.attacks.second_runs import compare
-from oodbench.runs.attacked import ReadRecords, read_attacked, records_of
+from oodbench.reports.attacks.second_runs import Readings, by_subject, compare, subject
+from oodbench.runs.attacked import read_attacked, records_of
 from oodbench.runs.difference import difference_text
 from oodbench.runs.results import RunResult
 
@@ -23,23 +22,35 @@ _WIDTH = 110
 _INDENT = 15 * " "
 
 
-def report_text(results: Sequence[RunResult]) -> str:
+def report_text(results: Sequence[RunResult], problems: list[str] | None = None) -> str:
     """The reports of all attacked runs, as plain text.
 
+    Args:
+        results: of finished runs.
+        problems: a line is added for each run whose records are damaged; None: it is an error.
+
     Raises:
-        DataError: there is no attacked run, or records are damaged.
+        DataError: there is no attacked run whose records are whole, or one whose are not.
     """
-    read: ReadRecords = lru_cache(maxsize=8)(read_attacked)
+    readings, groups = Readings(), by_subject(results)
     blocks = []
     for result in results:
         if result.attack_traits is None:
             continue
-        records = records_of(result, read)
+        try:
+            records = records_of(result, read_attacked)
+        except DataError as error:
+            if problems is None:
+                raise
+            problems.append(f"not reported: {error}")
+            continue
         if len(attacked_only(records)):
             report = attack_report(records, result.attack_traits)
-            blocks.append("\n".join(_lines(result, report, compare(result, results, read))))
+            others = groups.get(subject(result), ())
+            blocks.append("\n".join(_lines(result, report, compare(result, others, readings))))
     if not blocks:
-        raise DataError("no finished run with an attack; run oodbench … attack=… first")
+        none = "no finished run with an attack; run oodbench … attack=… first"
+        raise DataError("\n".join([*(problems or ()), none]))
     return "\n\n".join(blocks) + "\n"
 
 

@@ -89,13 +89,14 @@ def write_attack_report(output_root: Path) -> Written:
     """Rewrite `<output_root>/tables/attack_report.txt` from the records of all attacked runs.
 
     Raises:
-        DataError: there is no attacked run, or records are damaged.
+        DataError: there is no attacked run whose records are whole.
     """
     stored = read_results(output_root)
-    text = report_text(stored.results)
+    damaged: list[str] = []
+    text = report_text(stored.results, damaged)
     file = tables_directory(output_root) / "attack_report.txt"
     write_text(file, text)
-    return Written(text, (file,), stored.problems)
+    return Written(text, (file,), [*stored.problems, *damaged])
 
 
 def rescore_all(output_root: Path, allowed: Collection[str] = ()) -> list[str]:
