@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 DEMO_OUTPUTS := outputs/demo
 # Compiled tests are kept, or every process of every run takes seconds to compile them again.
-TESTS := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --durations=25
+TESTS := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --durations=25
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo about-demo test test-fast lint sweep table clean

@@ -15,7 +15,7 @@ from oodbench.core.schema import EngineConfig, RunConfig, validate
 from oodbench.preprocessing import Preprocessing
 from oodbench.probe.schema import ProbeConfig
 from oodbench.reference import read_table
-from oodbench.runs.difference import difference
+from oodbench.runs.naming.difference import difference
 
 GROUPS = ("attack", "benchmark", "engine", "experiment", "model", "preprocessing")
 GENERIC = {

@@ -22,10 +22,10 @@ from oodbench.core.schema import RunConfig, shipped, validate
 from oodbench.engines.store import remove_scratch
 from oodbench.models.facts import bare_name_notice
 from oodbench.reports.text import describe, headline
-from oodbench.runs.difference import difference
 from oodbench.runs.done import is_done, more_than_asked
-from oodbench.runs.other_names import add_name
-from oodbench.runs.own_evaluation import say_once
+from oodbench.runs.naming.difference import difference
+from oodbench.runs.naming.other_names import add_name
+from oodbench.runs.naming.own_evaluation import say_once
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, make_plan, unidentified_paths
 from oodbench.runs.results import RunFailure, RunResult, write_failure

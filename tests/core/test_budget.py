@@ -102,9 +102,9 @@ def here(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_raised_and_lowered_budgets_are_one_run(here: Path) -> None:
     outputs = here / "outputs"
-    official = "benchmark.protocol.n_expected=60"
-    assert run(here, official, "budget=20%").state == "done"
-    small = result_of(outputs)
+    official = ("benchmark.name=mine", "benchmark.protocol.n_expected=60")
+    assert run(here, *official, "budget=20%").state == "done"
+    small = result_of(outputs, "mine")
     assert (small["n_images"], small["n_expected"], small["status"]) == (12, 60, "partial")
     # Wilson's interval of 12 pictures, by his formula.
     score = small["scores"][""]["top1"]
@@ -117,21 +117,21 @@ def test_raised_and_lowered_budgets_are_one_run(here: Path) -> None:
     # Two of each of the five classes, then the first two classes again.
     assert first["label"].value_counts().tolist() == [3, 3, 2, 2, 2]
 
-    assert run(here, official, "budget=30").state == "done"
-    larger = result_of(outputs)
+    assert run(here, *official, "budget=30").state == "done"
+    larger = result_of(outputs, "mine")
     assert (larger["n_images"], larger["status"]) == (30, "partial")
     assert larger["key"] == small["key"]
     second = read_split(larger["folder"] / "records", "")
     pd.testing.assert_frame_equal(second[:12], first)
 
-    assert run(here, official).state == "done"
-    whole = result_of(outputs)
+    assert run(here, *official).state == "done"
+    whole = result_of(outputs, "mine")
     assert (whole["n_images"], whole["status"]) == (60, "complete")
-    again = run(here, official, "budget=20%")
+    again = run(here, *official, "budget=20%")
     assert again.state == "skipped"
     assert "n=60" in again.message
     assert "partial" not in again.message
-    assert result_of(outputs) == whole
+    assert result_of(outputs, "mine") == whole
 
 
 def test_every_model_gets_the_same_pictures(here: Path) -> None:
@@ -159,14 +159,14 @@ def test_means_over_parts_of_splits_are_marked_in_every_table(here: Path) -> Non
     for severity in range(1, 6):
         write_pictures(corruptions / "fog" / str(severity), per_class=4, size=32)
     done = run(here, "benchmark=imagenet_c", "budget=25%")
-    assert "partial: 25 of 250000" in done.message
+    assert "partial: 25 of 3750000" in done.message
     result = result_of(here / "outputs", "imagenet_c")
     assert result["status"] == "partial"
     assert {name: split["n"] for name, split in result["splits"].items()} == {
         f"fog/{severity}": 5 for severity in range(1, 6)
     }
     text = write_tables(here / "outputs").text
-    assert "partial 25/250000" in text
+    assert "partial 25/3750000" in text
     rows = pd.read_csv(here / "outputs" / "tables" / "results.csv")
     assert set(rows["status"]) == {"partial"}
     notes = rows.set_index(["split", "metric"])["note"]

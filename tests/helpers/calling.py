@@ -19,7 +19,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from oodbench.evaluation import assemble, pixel_cache
-from oodbench.runs import own_evaluation
+from oodbench.runs.naming import own_evaluation
 from oodbench.sweeps.outcomes import RememberLaunch
 
 Main = Callable[[], int | None]

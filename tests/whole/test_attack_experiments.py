@@ -14,7 +14,7 @@ from toys import Cli
 
 from oodbench.core.building import build
 from oodbench.core.schema import RunConfig
-from oodbench.runs.difference import difference
+from oodbench.runs.naming.difference import difference
 
 
 def jobs(experiment: str) -> list[list[str]]:

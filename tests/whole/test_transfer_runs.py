@@ -11,8 +11,8 @@ from configs import composed, split
 from toys import TOY_MODEL, Cli, command
 
 from oodbench.core.schema import RunConfig
-from oodbench.runs.difference import difference
 from oodbench.runs.key import key_document, run_key, transfer_document
+from oodbench.runs.naming.difference import difference
 from oodbench.runs.records import read_split
 
 SWEEP = ("benchmark=adversarial", "attack=transfer", "preprocessing=timm")

@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from oodbench.core.errors import ConfigError
 from oodbench.core.ids import TARGET
@@ -26,10 +27,10 @@ def model_file(config: DictConfig) -> str | None:
     Raises:
         ConfigError: the model has another file.
     """
-    file = OmegaConf.select(config, FILE)
+    file = _value(config, FILE)
     if file is None or _is_read(config.model, FILE):
         return None
-    own = OmegaConf.select(config.model, FILE)
+    own = _value(config.model, FILE)
     if own not in (None, file):
         raise ConfigError(
             f"{FILE}={file}: not read: this model's file is model.{FILE}={own}: set that one"
@@ -48,14 +49,14 @@ def refuse_unread(config: DictConfig) -> None:
     """
     model = config.model
     for name in PARAMETERS:
-        value = None if OmegaConf.is_missing(model, name) else model.get(name)
+        value = _value(model, name)
         if value is not None and not _is_read(model, name):
             raise ConfigError(
                 f"model.{name}={value}: not read: this model's network is fixed; for another one "
                 f"use {' or '.join(_readers(name))} model.{name}={value}"
             )
-    seed = OmegaConf.select(model, SEED)
-    file = OmegaConf.select(model, FILE) or OmegaConf.select(config, FILE)
+    seed = _value(model, SEED)
+    file = _value(model, FILE) or _value(config, FILE)
     if seed is not None and file is not None:
         raise ConfigError(
             f"{FILE}={file}: not read: model.{SEED}={seed} makes random weights: set one of them"
@@ -77,6 +78,14 @@ def refuse_arguments_of_no_attack(attack: Mapping[str, Any]) -> None:
             f"attack.{unread[0]}={attack[unread[0]]}: not read: attack={attack['name']} is no "
             "attack; choose one: attack=NAME"
         )
+
+
+def _value(node: DictConfig, key: str) -> Any:
+    """None where it is missing, or cannot be resolved: that is said where the config is."""
+    try:
+        return OmegaConf.select(node, key)
+    except OmegaConfBaseException:
+        return None
 
 
 def _is_read(node: DictConfig, key: str) -> bool:

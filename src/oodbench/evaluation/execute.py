@@ -13,11 +13,11 @@ from typing import Any
 from oodbench.benchmarks.base import counted_items, item_name
 from oodbench.core.budget import budget_note
 from oodbench.core.building import build, by_content
-from oodbench.core.code_identity import unknown_code
 from oodbench.core.errors import DataError
 from oodbench.core.files import locked, write_json
 from oodbench.core.ids import frozen
 from oodbench.core.lease import SUFFIX, Leases, Owner, wait_until_free
+from oodbench.core.own_code.identity import unknown_code
 from oodbench.core.progress import Progress
 from oodbench.core.schema import source_model
 from oodbench.core.versions import versions
@@ -36,10 +36,10 @@ from oodbench.runs.chunks import (
     missing_chunks,
 )
 from oodbench.runs.claims import Claims
-from oodbench.runs.difference import difference
 from oodbench.runs.done import covering, stored_result
 from oodbench.runs.key import dataset_fingerprint
 from oodbench.runs.leftovers import remove_leftovers
+from oodbench.runs.naming.difference import difference
 from oodbench.runs.official_counts import expected_counts, totals
 from oodbench.runs.plan import Plan, decoders, unidentified_paths
 from oodbench.runs.records import ChunkInfo, chunk_files

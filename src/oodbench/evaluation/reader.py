@@ -13,7 +13,7 @@ from PIL import features
 
 from oodbench.benchmarks.base import Benchmark, Item, Split, file_of
 from oodbench.core.building import build
-from oodbench.core.code_identity import CODE, unknown_code
+from oodbench.core.own_code.identity import CODE, unknown_code
 from oodbench.core.schema import RunConfig
 from oodbench.core.versions import versions
 from oodbench.data.depth import deep_pictures

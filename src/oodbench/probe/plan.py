@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from oodbench.core.code_identity import code_field, unknown_code
 from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.core.ids import frozen
+from oodbench.core.own_code.identity import code_field, unknown_code
 from oodbench.models.weights import identified
 from oodbench.probe.backbone import backbone_weights
 from oodbench.probe.checkpoint import head_key

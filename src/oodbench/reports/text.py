@@ -1,7 +1,7 @@
 """A result as a few lines for the terminal."""
 
 from oodbench.metrics.score import format_score
-from oodbench.runs.difference import difference_text
+from oodbench.runs.naming.difference import difference_text
 from oodbench.runs.results import RunResult
 
 _NAMED = 5

@@ -7,8 +7,8 @@ from typing import Any
 
 from oodbench.benchmarks.base import Split
 from oodbench.core.building import bound_arguments, by_content
-from oodbench.core.code_identity import code_field
 from oodbench.core.ids import TARGET, frozen
+from oodbench.core.own_code.identity import code_field
 from oodbench.core.schema import ModelConfig, RunConfig, source_model
 from oodbench.engines.settings import engine_target
 from oodbench.models import class_lists

@@ -5,8 +5,8 @@ What computes scores is not in the key: the records stay, and only the scores ar
 
 from typing import Any
 
-from oodbench.core.code_identity import CODE, code_field, unknown_code
 from oodbench.core.ids import SCORES, frozen
+from oodbench.core.own_code.identity import CODE, code_field, unknown_code
 from oodbench.runs.key import SCORING_ONLY
 from oodbench.runs.results import RunResult
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from oodbench.core.code_identity import unknown_code
 from oodbench.core.errors import ConfigError
+from oodbench.core.own_code.identity import unknown_code
 from oodbench.core.schema import RunConfig
 from oodbench.models.weights import Weights
 

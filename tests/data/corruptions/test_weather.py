@@ -139,7 +139,7 @@ def test_a_small_texture_is_enlarged(textures: list[np.ndarray], picture: np.nda
 
 def test_without_the_textures_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frost_textures, "FOLDERS", {"no_such_package": "frost"})
-    with pytest.raises(ConfigError, match=r"oodbench\[corruptions\]") as raised:
+    with pytest.raises(ConfigError, match=r"'\.\[corruptions\]'") as raised:
         frost_textures.frost_folder()
     assert "\n" not in str(raised.value)
 

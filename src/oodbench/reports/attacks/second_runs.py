@@ -26,7 +26,7 @@ from oodbench.metrics.attack_checks import (
 )
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.runs.attacked import ReadRecords, item_counts, read_attacked, records_of
-from oodbench.runs.difference import spelled_in_pixels
+from oodbench.runs.naming.difference import spelled_in_pixels
 from oodbench.runs.results import RunResult
 
 _PICTURES = 1000

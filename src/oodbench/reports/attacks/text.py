@@ -11,7 +11,7 @@ from oodbench.metrics.attack_checks import AttackReport, Check, attack_report
 from oodbench.metrics.score import format_score
 from oodbench.reports.attacks.second_runs import Readings, by_subject, compare, subject
 from oodbench.runs.attacked import read_attacked, records_of
-from oodbench.runs.difference import difference_text
+from oodbench.runs.naming.difference import difference_text
 from oodbench.runs.results import RunResult
 
 _CURVE = 10

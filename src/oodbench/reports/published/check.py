@@ -12,7 +12,7 @@ from oodbench.reports.derived import Derived, derive
 from oodbench.reports.published.comparison import Comparison, Measurement, compare_with_sources
 from oodbench.reports.published.pipelines import run_pipeline
 from oodbench.reports.published.sources import is_measured, references
-from oodbench.runs.difference import difference_text
+from oodbench.runs.naming.difference import difference_text
 from oodbench.runs.results import RunResult, no_runs, read_results
 
 VERDICTS = ("unexplained", "explained", "pass")

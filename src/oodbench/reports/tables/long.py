@@ -11,7 +11,7 @@ from oodbench.metrics.score import Score
 from oodbench.reports.derived import Derived
 from oodbench.reports.tables.cells import comparison
 from oodbench.reports.tables.rows import pipeline_of, rows_of
-from oodbench.runs.difference import PIPELINE_FIELDS, difference_text, spelled_in_pixels
+from oodbench.runs.naming.difference import PIPELINE_FIELDS, difference_text, spelled_in_pixels
 from oodbench.runs.results import RunFailure, RunResult
 
 COLUMNS = (

@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from oodbench.core.schema import PipelineConfig
-from oodbench.runs.difference import PIPELINE_FIELDS, changed_leaves, difference_text, spelled
 from oodbench.runs.key import ATTACK_BATCHING, PIL, PIPELINE
+from oodbench.runs.naming.difference import (
+    PIPELINE_FIELDS,
+    changed_leaves,
+    difference_text,
+    spelled,
+)
 from oodbench.runs.results import RunFailure, RunResult
 
 _SHA256 = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]+")

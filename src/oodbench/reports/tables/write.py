@@ -17,7 +17,7 @@ from oodbench.reports.tables.escaping import for_csv, for_markdown
 from oodbench.reports.tables.failed import failed_text
 from oodbench.reports.tables.long import long_table
 from oodbench.reports.tables.wide import WideTable, wide_table
-from oodbench.runs.other_names import other_names
+from oodbench.runs.naming.other_names import other_names
 from oodbench.runs.paths import tables_directory
 from oodbench.runs.results import no_runs, read_results
 from oodbench.runs.scoring import rescore

@@ -7,7 +7,7 @@ from configs import composed
 from toys import Cli
 
 from oodbench.reference import published_models
-from oodbench.runs.own_evaluation import own_evaluation
+from oodbench.runs.naming.own_evaluation import own_evaluation
 
 CONVNEXT = ("model=timm", "model.timm_name=convnext_nano.in12k_ft_in1k")
 

@@ -14,7 +14,7 @@ from oodbench.runs.key import (
     preprocessing_document,
     protocol_document,
 )
-from oodbench.runs.stock import PUBLISHED, Stock, stock_attack, stock_model, stock_of
+from oodbench.runs.naming.stock import PUBLISHED, Stock, stock_attack, stock_model, stock_of
 
 PIPELINE_FIELDS = ("square_crop", "resize", "crop", "resize_after_crop", "interpolation")
 

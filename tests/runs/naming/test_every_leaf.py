@@ -15,8 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from oodbench.core.errors import OodbenchError
 from oodbench.core.schema import ModelConfig, RunConfig, shipped, source_model, validate
-from oodbench.runs.difference import difference
 from oodbench.runs.key import key_document, run_key
+from oodbench.runs.naming.difference import difference
 
 GENERIC = {
     "checkpoint": ["model.arch=resnet18", "weights.file=x.pth"],

@@ -18,8 +18,8 @@ from typing import Any
 from oodbench.core.cache import remembered_digest
 from oodbench.core.errors import ConfigError
 from oodbench.core.ids import TARGET, frozen
-from oodbench.core.installed import ITSELF, distribution_of, is_dependency, is_installed
-from oodbench.core.source_files import source_of
+from oodbench.core.own_code.installed import ITSELF, distribution_of, is_dependency, is_installed
+from oodbench.core.own_code.source_files import source_of
 
 CODE = "_code_"
 """Field of a key that holds the identities; no argument of a class has such a name."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from oodbench.runs.other_names import add_name, other_names
+from oodbench.runs.naming.other_names import add_name, other_names
 from oodbench.runs.paths import RunPaths
 
 

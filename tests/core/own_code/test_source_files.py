@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from oodbench.core.source_files import parsed, source_of
+from oodbench.core.own_code.source_files import parsed, source_of
 
 CODE = b'''"""A module."""
 import torch.nn

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from oodbench.core.code_identity import Identities, code_field, identities, unknown_code
 from oodbench.core.errors import ConfigError
+from oodbench.core.own_code.identity import Identities, code_field, identities, unknown_code
 
 SHIPPED = {
     "_target_": "oodbench.models.networks.timm_network",

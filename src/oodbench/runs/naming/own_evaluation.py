@@ -8,7 +8,7 @@ from oodbench.core.ids import frozen
 from oodbench.core.schema import ModelConfig, RunConfig
 from oodbench.reference import published_models
 from oodbench.runs.key import PIPELINE
-from oodbench.runs.stock import PUBLISHED
+from oodbench.runs.naming.stock import PUBLISHED
 
 _said: set[str] = set()
 

@@ -6,7 +6,7 @@ import pytest
 from configs import config_of
 
 from oodbench.core.schema import validate
-from oodbench.runs.difference import difference, difference_text
+from oodbench.runs.naming.difference import difference, difference_text
 
 BENCHMARKS = (
     "imagenet",

@@ -1,0 +1,1 @@
+"""What code of the user a config names, and what it holds: found without importing it."""

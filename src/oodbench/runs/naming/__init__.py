@@ -1,0 +1,1 @@
+"""What the names of a run promise, and how the run differs from that."""
