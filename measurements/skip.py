@@ -73,7 +73,7 @@ def timed(*arguments: str) -> tuple[float, str]:
     start = time.monotonic()
     line = [sys.executable, "-m", "oodbench.run", *arguments]
     done = subprocess.run(line, check=True, capture_output=True, text=True)
-    return time.monotonic() - start, done.stdout
+    return time.monotonic() - start, done.stdout + done.stderr
 
 
 def main() -> None:
