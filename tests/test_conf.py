@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from configs import config_of
+from configs import GENERIC, NEEDED, config_of, make_vit_folder
 from omegaconf import MISSING, OmegaConf
 
 from oodbench.core.building import build, check_arguments
@@ -18,17 +18,6 @@ from oodbench.reference import read_table
 from oodbench.runs.naming.difference import difference
 
 GROUPS = ("attack", "benchmark", "engine", "experiment", "model", "preprocessing")
-GENERIC = {
-    "timm": ["model.timm_name=resnet18.a1_in1k"],
-    "torchvision": ["model.name=resnet18"],
-    "checkpoint": ["model.arch=resnet18", "weights.file=x.pth"],
-    "onnx": ["weights.file=x.onnx"],
-    "transformers": ["model.repository=vit"],
-}
-"""Keys that a user must give with a generic model."""
-NEEDED = {"transfer": ["model@attack.source=efficientnet_lite0"]}
-"""The same for attacks."""
-
 PUBLISHED_BENCHMARKS = {
     "imagenet",
     "imagenet_a",
@@ -156,15 +145,8 @@ def test_engines_leave_batch_size_and_threads_to_the_machine(name: str) -> None:
 
 @pytest.fixture
 def vit_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What save_pretrained leaves, as far as a config needs it, in the current folder."""
     monkeypatch.chdir(tmp_path)
-    folder = Path("vit")
-    folder.mkdir()
-    (folder / "model.safetensors").touch()
-    (folder / "config.json").write_text('{"model_type": "vit", "num_labels": 1000}')
-    (folder / "preprocessor_config.json").write_text(
-        '{"size": 32, "resample": 2, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}'
-    )
+    make_vit_folder()
 
 
 @pytest.mark.usefixtures("vit_folder")

@@ -11,6 +11,29 @@ from oodbench.benchmarks.base import Split
 from oodbench.core.schema import RunConfig, validate
 from oodbench.sweeps.jobs import Launch
 
+GENERIC = {
+    "timm": ["model.timm_name=resnet18.a1_in1k"],
+    "torchvision": ["model.name=resnet18"],
+    "checkpoint": ["model.arch=resnet18", "weights.file=x.pth"],
+    "onnx": ["weights.file=x.onnx"],
+    "transformers": ["model.repository=vit"],
+}
+"""Keys that a user must give with a generic model; for the last one see `make_vit_folder`."""
+
+NEEDED = {"transfer": ["model@attack.source=efficientnet_lite0"]}
+"""The same for attacks."""
+
+
+def make_vit_folder() -> None:
+    """What save_pretrained leaves, as far as a config needs it, in the current folder."""
+    folder = Path("vit")
+    folder.mkdir()
+    (folder / "model.safetensors").touch()
+    (folder / "config.json").write_text('{"model_type": "vit", "num_labels": 1000}')
+    (folder / "preprocessor_config.json").write_text(
+        '{"size": 32, "resample": 2, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}'
+    )
+
 
 def config_of(*overrides: str) -> DictConfig:
     """What Hydra makes of overrides, which sweeps/test_jobs.py holds this against."""

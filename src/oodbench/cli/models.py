@@ -13,7 +13,7 @@ from oodbench.core.schema import RunConfig
 from oodbench.models.inventory import check_model, describe, find_stored, size_text
 from oodbench.models.weights import WeightsFile, locate, verify
 from oodbench.reference import published_models
-from oodbench.sweeps.catalogue import GENERIC, load_runs, model_names
+from oodbench.sweeps.catalogue import generic_models, load_runs, model_names
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -45,7 +45,9 @@ def list_models(chosen: argparse.Namespace) -> int:
         else:
             print(_line(run))
     if not chosen.words:
-        print(f"and any other: {', '.join(f'model={name}' for name in GENERIC)} (see README)")
+        print(
+            f"and any other: {', '.join(f'model={name}' for name in generic_models())} (see README)"
+        )
     return 0
 
 

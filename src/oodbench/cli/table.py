@@ -6,7 +6,7 @@ import sys
 from oodbench.cli.arguments import add_run_arguments, add_version, print_problems
 from oodbench.core.command import as_command
 from oodbench.reports.tables.write import (
-    list_failed,
+    Written,
     rescore_all,
     write_attack_report,
     write_tables,
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     print_problems(written.problems)
     shown = written
     if chosen.failed:
-        shown = list_failed(chosen.output_root)
+        shown = Written(written.failed, (), ())
     elif chosen.attack_report:
         shown = write_attack_report(chosen.output_root)
         print_problems([line for line in shown.problems if line not in written.problems])

@@ -10,6 +10,9 @@ from oodbench.core.files import read_json, write_json, write_text
 
 NAME = "manifest.json"
 
+CHECKSUMS = "SHA256SUMS"
+"""File of the checksums of a generated folder."""
+
 DEMO_MARK = "DEMO.txt"
 """Results on a folder that holds such a file are marked as demo results."""
 

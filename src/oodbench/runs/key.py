@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oodbench.benchmarks.base import Split
@@ -114,7 +114,7 @@ def preprocessing_document(node: dict[str, Any]) -> dict[str, Any]:
     Args:
         node: `preprocessing`.
     """
-    arguments = _nameless(frozen(bound_arguments(node, "preprocessing")))
+    arguments = nameless(frozen(bound_arguments(node, "preprocessing")))
     if arguments.get("_target_") != PIPELINE:
         return arguments
     if arguments.get("backend") == PIL:
@@ -206,7 +206,7 @@ def _without_source(attack: dict[str, Any]) -> dict[str, Any]:
 def _attack_node(node: dict[str, Any]) -> dict[str, Any]:
     kept = {
         key: value
-        for key, value in _nameless(node).items()
+        for key, value in nameless(node).items()
         if key not in ATTACK_BATCHING and (key, value) not in _USUAL_OF_ATTACKS
     }
     found: dict[str, Any] = frozen(kept)
@@ -225,7 +225,8 @@ def _revision(node: dict[str, Any]) -> dict[str, int]:
     return {"revision": number} if number > 1 else {}
 
 
-def _nameless(node: dict[str, Any]) -> dict[str, Any]:
+def nameless(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A node without its name, which changes no number."""
     return {key: value for key, value in node.items() if key != "name"}
 
 

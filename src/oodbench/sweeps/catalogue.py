@@ -1,20 +1,29 @@
 """Shipped models by name, each with the config that `oodbench model=NAME` composes."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from oodbench.core.errors import ConfigError
 from oodbench.core.schema import ModelConfig, RunConfig, shipped, validate
+from oodbench.core.shipped import shipped_content
 from oodbench.reference import published_models
 from oodbench.sweeps.jobs import Launch
 
-GENERIC = ("checkpoint", "onnx", "timm", "torchvision", "transformers")
-"""Entries that need a key of their own to become a model."""
+
+@cache
+def generic_models() -> tuple[str, ...]:
+    """Shipped entries that need a key of their own to become a model, see `ModelConfig.generic`."""
+    return tuple(
+        name for name in shipped("model") if "generic" in (shipped_content("model", name) or {})
+    )
 
 
 def model_names() -> list[str]:
     """Shipped models: the published ones in the order of their table, then the others."""
-    others = [name for name in shipped("model") if name not in (*published_models(), *GENERIC)]
+    others = [
+        name for name in shipped("model") if name not in (*published_models(), *generic_models())
+    ]
     return [*published_models(), *others]
 
 
@@ -48,6 +57,6 @@ def _load(launch: Launch, name: str, overrides: Sequence[str]) -> RunConfig:
     except ConfigError as error:
         if not str(error).startswith(f"model={name}: "):
             raise
-        known = ", ".join([*model_names(), *GENERIC])
+        known = ", ".join([*model_names(), *generic_models()])
         raise ConfigError(f"no model {name}; available: {known}") from None
     return validate(config)

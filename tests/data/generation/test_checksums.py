@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from oodbench.data.generation.checksums import NAME, ChecksumLogs, settle
+from oodbench.data.generation.checksums import ChecksumLogs, settle
+from oodbench.data.manifest import CHECKSUMS
 
 
 def sha256(text: str) -> str:
@@ -22,14 +23,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def lines(folder: Path) -> list[str]:
-    return (folder / NAME).read_text(encoding="utf-8").splitlines()
+    return (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
 
 
 def test_files_that_were_not_noted_are_read(folder: Path) -> None:
     checksum = settle(folder, ".mp4")
     names = ("n1/c.mp4", "n1/ä.mp4", "n2/b.mp4")
     assert lines(folder) == [f"{sha256(name)}  {name}" for name in names]
-    assert checksum == hashlib.sha256((folder / NAME).read_bytes()).hexdigest()
+    assert checksum == hashlib.sha256((folder / CHECKSUMS).read_bytes()).hexdigest()
     assert settle(folder, ".mp4") == checksum
 
 
@@ -47,7 +48,7 @@ def test_what_was_noted_is_kept_the_last_of_two_and_only_of_files_that_are_there
 
 @pytest.mark.parametrize("broken", ["3" * 20, "3" * 64 + "  n1/c", "3" * 64 + "  ", "\xff"])
 def test_a_line_that_was_broken_off_is_no_line(folder: Path, broken: str) -> None:
-    (folder / NAME).write_text(broken, encoding="latin-1")
+    (folder / CHECKSUMS).write_text(broken, encoding="latin-1")
     with ChecksumLogs() as logs:
         logs.note(folder, "n2/b.mp4", "4" * 64)
     settle(folder, ".mp4")
@@ -58,5 +59,5 @@ def test_a_line_that_was_broken_off_is_no_line(folder: Path, broken: str) -> Non
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="needs the program sha256sum")
 def test_sha256sum_reads_it(folder: Path) -> None:
     settle(folder, ".mp4")
-    command = ["sha256sum", "--check", "--strict", NAME]
+    command = ["sha256sum", "--check", "--strict", CHECKSUMS]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from configs import config_of, split
+from configs import GENERIC, NEEDED, config_of, make_vit_folder, split
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -18,14 +18,6 @@ from oodbench.core.schema import ModelConfig, RunConfig, shipped, source_model, 
 from oodbench.runs.key import key_document, run_key
 from oodbench.runs.naming.difference import difference
 
-GENERIC = {
-    "checkpoint": ["model.arch=resnet18", "weights.file=x.pth"],
-    "onnx": ["weights.file=x.onnx"],
-    "timm": ["model.timm_name=resnet18.a1_in1k"],
-    "torchvision": ["model.name=resnet18"],
-    "transformers": ["model.repository=vit"],
-}
-NEEDED = {"transfer": ["model@attack.source=efficientnet_lite0"]}
 MODELS = ["resnet50", "moco_v2", "efficientnet_lite0", *GENERIC]
 """One of each form: the others have the same keys as one of these."""
 
@@ -147,7 +139,7 @@ def test_a_changed_leaf_keeps_the_key_or_is_named(
     overrides: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    vit_folder()
+    make_vit_folder()
     config = config_of(*overrides)
     group = ("model=", "benchmark=", "preprocessing=", "attack=")
     chosen = overrides[0] if len(overrides) == 1 or not overrides[1].startswith(group) else ""
@@ -167,13 +159,3 @@ def test_a_changed_leaf_keeps_the_key_or_is_named(
                 n_named += 1
             break
     assert n_named > 0
-
-
-def vit_folder() -> None:
-    folder = Path("vit")
-    folder.mkdir()
-    (folder / "model.safetensors").touch()
-    (folder / "config.json").write_text('{"model_type": "vit", "num_labels": 1000}')
-    (folder / "preprocessor_config.json").write_text(
-        '{"size": 32, "resample": 2, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}'
-    )

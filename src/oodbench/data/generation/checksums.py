@@ -8,8 +8,7 @@ from types import TracebackType
 from typing import TextIO
 
 from oodbench.core.files import digest, write_text
-
-NAME = "SHA256SUMS"
+from oodbench.data.manifest import CHECKSUMS
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
@@ -27,7 +26,7 @@ class ChecksumLogs:
     def note(self, folder: Path, file: str, checksum: str) -> None:
         """Of a file that lies below the folder."""
         if folder not in self._logs:
-            log = self._stack.enter_context((folder / NAME).open("a", encoding="utf-8"))
+            log = self._stack.enter_context((folder / CHECKSUMS).open("a", encoding="utf-8"))
             log.write("\n")  # ends a line that a killed run broke off
             self._logs[folder] = log
         self._logs[folder].write(f"{checksum}  {file}\n")
@@ -54,11 +53,11 @@ def settle(folder: Path, suffix: str) -> str:
     Returns:
         sha256 of the `SHA256SUMS` that `sha256sum --check` takes.
     """
-    noted = _noted(folder / NAME)
+    noted = _noted(folder / CHECKSUMS)
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.glob(f"*/*{suffix}"))
     lines = [f"{noted.get(path) or digest(folder / path, 'sha256')}  {path}\n" for path in paths]
     text = "".join(lines)
-    write_text(folder / NAME, text)
+    write_text(folder / CHECKSUMS, text)
     return sha256(text.encode("utf-8")).hexdigest()
 
 

@@ -30,14 +30,16 @@ class Written:
     """What `write_tables` or `write_attack_report` has made.
 
     Attributes:
-        text: content of table.md, or of attack_report.txt; the failures where nothing else is.
+        text: content of table.md, or of attack_report.txt; `failed` where nothing else is.
         files: results.csv, table.csv, table.md; or attack_report.txt.
         problems: one line for every file of a run that could not be used.
+        failed: the cells that failed, and why; "" for a report.
     """
 
     text: str
     files: tuple[Path, ...]
     problems: Sequence[str]
+    failed: str = ""
 
 
 def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
@@ -68,21 +70,8 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
     for name, content in contents.items():
         write_text(tables_directory(output_root) / name, content)
     files = tuple(tables_directory(output_root) / name for name in contents)
-    if not results:
-        return Written(failed_text(failures), files, problems)
-    return Written(text, files, problems)
-
-
-def list_failed(output_root: Path) -> Written:
-    """What failed below the output root; no file is written.
-
-    Raises:
-        DataError: there is no run.
-    """
-    stored = read_results(output_root)
-    if not stored.results and not stored.failures:
-        raise no_runs(output_root, stored.problems)
-    return Written(failed_text(stored.failures), (), stored.problems)
+    failed = failed_text(failures)
+    return Written(text if results else failed, files, problems, failed)
 
 
 def write_attack_report(output_root: Path) -> Written:

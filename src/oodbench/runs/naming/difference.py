@@ -11,6 +11,7 @@ from oodbench.runs.key import (
     ATTACK_BATCHING,
     PIL,
     PIPELINE,
+    nameless,
     preprocessing_document,
     protocol_document,
 )
@@ -183,7 +184,7 @@ def _other_class(node: Node, stock: Stock) -> list[str]:
     """What a class that is not the pipeline is given, where its name promises the pipeline."""
     if stock.preprocessing is None:
         return []
-    return changed_leaves("preprocessing", _nameless(frozen(node)), _nameless(stock.preprocessing))
+    return changed_leaves("preprocessing", nameless(frozen(node)), nameless(stock.preprocessing))
 
 
 def _whole(ours: Node, usual: Node) -> list[str]:
@@ -236,10 +237,6 @@ def _with_radius(attack: Node, key: str, changed: list[str]) -> list[str]:
         if attack.get(field, usual) != usual and f"{key}.{field}" not in said
     ]
     return [*radius, *changed]
-
-
-def _nameless(node: Node) -> dict[str, Any]:
-    return {name: value for name, value in node.items() if name != "name"}
 
 
 def _computing(attack: Node) -> dict[str, Any]:
