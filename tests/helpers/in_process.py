@@ -1,5 +1,6 @@
 """Runs of the toy model in this process, where a command line of their own would cost seconds."""
 
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,10 +22,19 @@ USUAL = (
 
 
 def go_there(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make the toy folder the current one and its network importable."""
+    """Make the toy folder the current one and its code importable, also when it is edited."""
     monkeypatch.chdir(toy)
-    monkeypatch.syspath_prepend(str(toy))
+    make_importable(toy, monkeypatch)
     return toy
+
+
+def make_importable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of the folder that is changed and imported again is compiled again.
+
+    Python takes a file of the same size and the same second for the one that it has compiled.
+    """
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
 
 def planned(*overrides: str) -> Plan:

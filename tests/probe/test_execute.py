@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from in_process import make_importable
 from probe_toys import ALONE, composed, read_head
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
@@ -31,7 +32,7 @@ TREES = ("train", "val")
 def base(probe_toy: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     """Overrides of a small training in the current folder."""
     monkeypatch.chdir(probe_toy)
-    monkeypatch.syspath_prepend(probe_toy)
+    make_importable(probe_toy, monkeypatch)
     monkeypatch.delitem(sys.modules, "toy_network", raising=False)
     return (
         "hydra.searchpath=[file://my_conf]",

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from configs import composed, split
+from in_process import make_importable
 
 from oodbench.core import ids
 from oodbench.core.building import build
@@ -79,7 +80,7 @@ def moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Place]:
         is_class = name[0].isupper()
         lines.append(f"class {name}(_{name}): pass\n" if is_class else f"{name} = _{name}\n")
     (tmp_path / "new_home.py").write_text("".join(lines))
-    monkeypatch.syspath_prepend(tmp_path)
+    make_importable(tmp_path, monkeypatch)
     table = {
         kind: {
             name: replace(place, name=f"new_home.{place.name.rpartition('.')[2]}")

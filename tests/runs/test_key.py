@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from configs import composed, split
+from in_process import make_importable
 
 from oodbench.benchmarks.base import Split
 from oodbench.reference import class_lists, imagenet_wnids
@@ -261,7 +262,7 @@ def test_the_fingerprint_takes_names_and_contents_but_no_order_and_no_place() ->
 def test_code_of_the_users_is_in_the_part_of_the_key_that_names_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
+    make_importable(tmp_path, monkeypatch)
     names = ["net", "second", "steps", "folders", "attacking", "engine", "scoring"]
     modules = {name: tmp_path / f"mine_{name}.py" for name in names}
     for file in modules.values():

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from in_process import make_importable
 from PIL import Image
 from toys import Cli
 
@@ -41,7 +42,7 @@ def pictures() -> list[Image.Image]:
 
 def toy_logits(folder: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """Of the pictures, `(60, 1000)`."""
-    monkeypatch.syspath_prepend(folder)
+    make_importable(folder, monkeypatch)
     monkeypatch.delitem(sys.modules, "toy_network", raising=False)
     import toy_network
 

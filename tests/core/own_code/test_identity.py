@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from in_process import make_importable
 
 from oodbench.core.errors import ConfigError
 from oodbench.core.own_code.identity import Identities, code_field, identities, unknown_code
@@ -21,7 +22,7 @@ SHIPPED = {
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder that Python imports from; what it has imported is forgotten."""
-    monkeypatch.syspath_prepend(tmp_path)
+    make_importable(tmp_path, monkeypatch)
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:
