@@ -148,6 +148,8 @@ class BenchmarkConfig:
     """
     version: int = 1
     """Raised when records of the same data would differ."""
+    dataset: str | None = None
+    """Data set of `oodbench.data.sets` that the pictures are of; null: none that ships."""
     root: str = MISSING
     """Folder of the pictures or clips."""
     attack: str = "none"

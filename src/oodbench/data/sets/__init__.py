@@ -1,0 +1,1 @@
+"""Data sets as their authors give them out, one YAML file each."""
