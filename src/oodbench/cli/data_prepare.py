@@ -11,7 +11,8 @@ from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.schema import shipped
 from oodbench.core.shipped import shipped_benchmark
 from oodbench.data.archives.placing import How
-from oodbench.data.archives.prepare import Request, prepare
+from oodbench.data.archives.prepare import prepare
+from oodbench.data.archives.request import Request
 from oodbench.data.sets.facts import DataSet, data_sets
 
 SUMMARY = "unpack official archives, or sort a folder of pictures, into the folder of a benchmark"

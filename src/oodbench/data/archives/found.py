@@ -40,7 +40,7 @@ def find(data_set: DataSet, given: Sequence[Path]) -> Found:
     for path in given:
         if path.is_dir():
             inside = _in_folder(data_set, path)
-            if not inside:
+            if not any(archive.file in inside for archive in pictures_of(data_set)):
                 _take_folder(found, path)
             found.archives |= inside
         elif path.is_file():

@@ -9,6 +9,10 @@ NAME = ".prepared.json"
 """Hidden, so that no benchmark takes it for a picture."""
 
 
+FOLDER = "folder"
+"""Stands for an archive's name where pictures come from a folder."""
+
+
 class Part(TypedDict):
     """What came from one archive, or from a folder.
 

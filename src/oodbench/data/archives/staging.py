@@ -6,11 +6,12 @@ folder says which archives are done. What is in a data set's place was moved the
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from oodbench.core.errors import DataError
 from oodbench.core.files import read_json, write_json
-from oodbench.data.archives.receipt import Part, read_receipt, write_receipt
+from oodbench.data.archives.receipt import FOLDER, NAME, Part, read_receipt, write_receipt
 
 _SOURCE = ".source.json"
 
@@ -30,23 +31,38 @@ class Staging:
         """What is whole, in the place or in the making, by archive."""
         return {**read_receipt(self.folder), **read_receipt(self.place)}
 
-    def start(self, archive: str, source: Path, *, keep: bool) -> Path:
-        """The folder for what an archive holds; what an earlier run has written stays.
+    def start(self, archive: str, source: Path) -> Path:
+        """The folder for what an archive holds; what an earlier run has unpacked stays.
 
         Args:
             archive: its official name.
-            source: the file or folder that is read; where another one, or a changed one, was read
-                before, what came of it is removed.
-            keep: whether nothing is ever removed: the files may be the only ones.
+            source: the file that is read; where another one, or a changed one, was read before,
+                what came of it is removed.
         """
         tree = self.folder / archive
         stat = source.stat()
         identity = [str(source.resolve()), stat.st_size, stat.st_mtime_ns]
-        if not keep and tree.is_dir() and read_json(tree / _SOURCE) != identity:
+        if tree.is_dir() and read_json(tree / _SOURCE) != identity:
             shutil.rmtree(tree)
         tree.mkdir(parents=True, exist_ok=True)
-        if not keep:
-            write_json(tree / _SOURCE, identity)
+        write_json(tree / _SOURCE, identity)
+        return tree
+
+    def start_folder(self, source: Path) -> Path:
+        """The folder for the files of a folder; nothing is removed, they may have been moved here.
+
+        Raises:
+            DataError: it holds files of another folder.
+        """
+        tree = self.folder / FOLDER
+        tree.mkdir(parents=True, exist_ok=True)
+        earlier = read_json(tree / _SOURCE)
+        if earlier not in (None, str(source.resolve())):
+            raise DataError(
+                f"{tree}: holds files that an interrupted run took from {earlier}: give "
+                "--from that folder to go on, or move these files away"
+            )
+        write_json(tree / _SOURCE, str(source.resolve()))
         return tree
 
     def finish(self, archive: str, part: Part) -> None:
@@ -82,12 +98,23 @@ class Staging:
             os.sync()
             if not into:
                 target.replace(self.place)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._remove_rest(parts)
+
+    def _remove_rest(self, parts: dict[str, Part]) -> None:
+        """All but what other archives and folders have left unfinished."""
+        for name in parts:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        if self.folder.is_dir():
+            (self.folder / NAME).unlink(missing_ok=True)
+            with suppress(OSError):  # not empty
+                self.folder.rmdir()
 
     def _move(self, tree: Path, target: Path) -> None:
         if not tree.is_dir():
             return
         for path in sorted(tree.iterdir()):
+            with suppress(OSError):  # missing, or not empty
+                (target / path.name).rmdir()
             if (target / path.name).exists():
                 raise DataError(
                     f"{target / path.name}: there already, and would come from {tree.name} too: "
@@ -98,8 +125,12 @@ class Staging:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file, unless it is there with this content; never through a link."""
-    if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
-        return
-    path.unlink(missing_ok=True)
-    with path.open("xb") as file:
+    try:
+        file = path.open("xb")
+    except FileExistsError:
+        if path.is_file() and path.read_bytes() == content:
+            return
+        path.unlink()
+        file = path.open("xb")
+    with file:
         file.write(content)

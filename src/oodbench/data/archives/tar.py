@@ -5,6 +5,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
@@ -84,7 +85,7 @@ class TarSource:
                         f"{_kind(entry)}; this is not the official archive: download it again"
                     )
                 limits.add(shown(entry.name), entry.size)
-                yield Member(parts, entry.size, lambda entry=entry: self._read(tar, entry))  # type: ignore[misc]
+                yield Member(parts, entry.size, partial(self._read, tar, entry))
 
     def _read(self, tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
         file = tar.extractfile(entry)

@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,8 +19,16 @@ _ENCRYPTED = 1
 _SLOW = 64 * 10**6
 """Bytes from which on Python's own decryption, 0.8 MB a second, is refused."""
 
+_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
+
 Password = Callable[[], bytes]
 """Asks for the password; called once, and only for an archive that is encrypted."""
+
+
+def is_zip(path: Path) -> bool:
+    """Whether the file begins as zip archives do."""
+    with path.open("rb") as file:
+        return file.read(4) in _BEGINNINGS
 
 
 class ZipSource:
@@ -35,29 +44,40 @@ class ZipSource:
         self._path = path
         self._password = password
         self._arrived = arrived
+        self._known: bytes | None = None
+
+    def unlock(self) -> None:
+        """Ask for the password where one is needed, and try it.
+
+        Raises:
+            DataError: it is wrong, or the package that decrypts fast is not installed; else as
+                `members`.
+        """
+        with self._opened() as archive:
+            for entry in archive.infolist():
+                if entry.flag_bits & _ENCRYPTED and not entry.is_dir():
+                    self._make_fast()
+                    self._known = self._password()
+                    self._read(archive, entry)
+                    return
 
     @contextmanager
     def members(self) -> Iterator[Iterator[Member]]:
-        """All regular files, in the order of the archive's index.
+        """All regular files, in the order of the archive's index; encrypted ones after `unlock`.
 
         Raises:
-            DataError: no zip archive, damaged, the wrong password, encrypted while the package
-                that decrypts it is not installed, a link in it, a name that leads out of the
-                folder, or far more than an archive of its size holds.
+            DataError: no zip archive, damaged, a link in it, a name that leads out of the folder,
+                or far more than an archive of its size holds.
         """
-        if any(entry.flag_bits & _ENCRYPTED for entry in self._entries()):
-            self._make_fast()
-        try:
-            with zipfile.ZipFile(self._path) as archive:
-                yield self._each(archive)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
-            raise self._damaged(error) from None
+        with self._opened() as archive:
+            yield self._each(archive)
 
-    def _entries(self) -> list[zipfile.ZipInfo]:
+    @contextmanager
+    def _opened(self) -> Iterator[zipfile.ZipFile]:
         try:
             with zipfile.ZipFile(self._path) as archive:
-                return archive.infolist()
-        except zipfile.BadZipFile as error:
+                yield archive
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
             raise self._damaged(error) from None
 
     def _damaged(self, error: Exception) -> DataError:
@@ -77,7 +97,6 @@ class ZipSource:
 
     def _each(self, archive: zipfile.ZipFile) -> Iterator[Member]:
         limits = Limits(self._path.name, self._path.stat().st_size)
-        password = None
         for entry in archive.infolist():
             parts = safe_parts(entry.orig_filename, self._path.name)
             kind = stat.S_IFMT(entry.external_attr >> 16)
@@ -89,25 +108,12 @@ class ZipSource:
             if entry.is_dir():
                 continue
             limits.add(shown(entry.filename), entry.file_size)
-            if entry.flag_bits & _ENCRYPTED and password is None:
-                password = self._right_password(archive, entry)
-            yield Member(
-                parts,
-                entry.file_size,
-                lambda entry=entry: self._read(archive, entry, password),  # type: ignore[misc]
-            )
+            yield Member(parts, entry.file_size, partial(self._read, archive, entry))
             self._arrived(entry.compress_size)
 
-    def _right_password(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-        password = self._password()
-        self._read(archive, entry, password)
-        return password
-
-    def _read(
-        self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, password: bytes | None
-    ) -> bytes:
+    def _read(self, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
         try:
-            return archive.read(entry, pwd=password)
+            return archive.read(entry, pwd=self._known)
         except RuntimeError:  # zipfile's own for a password that cannot be right
             raise DataError(f"{self._path}: the password is wrong") from None
         except (zipfile.BadZipFile, zlib.error) as error:

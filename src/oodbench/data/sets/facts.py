@@ -52,9 +52,9 @@ class DataSet:
     n_files: int | None = None
     """Pictures or clips of the archives that are not optional; null where no source has it."""
     arrange: str | None = None
-    """How members of its archives become files below `place`: a name of `archives/arrangements`."""
+    """How members of archives become files below `place`: a name of `archives.arrangements`."""
     folders: str | None = None
-    """Table of `reference` with a column `folder`: of the archives' folders, only these are kept."""
+    """Table of `reference` whose column `folder` names the folders that are kept; null: all."""
     account: str | None = None
     """How to get the archives that need an account, or the consent to terms."""
     archives: list[Archive] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Folders of objects, of which a shipped table names those that have ImageNet classes: ObjectNet."""
+"""Folders of which a shipped table names those that have ImageNet classes: ObjectNet."""
 
 from collections.abc import Mapping
 from pathlib import Path
