@@ -89,18 +89,18 @@ def killed_everywhere(name: str, archives: Path, work: Path, how: str, stride: i
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "stride"), [("imagenet_a", 1), ("imagenet_sketch", 5)])
+@pytest.mark.parametrize(("name", "stride"), [("imagenet_a", 3), ("imagenet_sketch", 5)])
 def test_archive(name: str, stride: int, tmp_path: Path) -> None:
     (tmp_path / "archives").mkdir()
     OFFICIAL[name](tmp_path / "archives")
-    assert killed_everywhere(name, tmp_path / "archives", tmp_path / "w", "copy", stride) > 20
+    assert killed_everywhere(name, tmp_path / "archives", tmp_path / "w", "copy", stride) > 15
 
 
 @pytest.mark.slow
 def test_several_archives(tmp_path: Path) -> None:
     (tmp_path / "archives").mkdir()
     OFFICIAL["imagenet_p"](tmp_path / "archives")
-    assert killed_everywhere("imagenet_p", tmp_path / "archives", tmp_path / "w", "copy", 5) > 30
+    assert killed_everywhere("imagenet_p", tmp_path / "archives", tmp_path / "w", "copy", 9) > 15
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ def test_folder(how: str, tmp_path: Path) -> None:
     flat.mkdir()
     for number, name in enumerate(validation_names(8)):
         (flat / name).write_bytes(picture(number))
-    assert killed_everywhere("imagenet_val", flat, tmp_path / "w", how, 1) > 30
+    assert killed_everywhere("imagenet_val", flat, tmp_path / "w", how, 3) > 15
 
 
 def test_archive_that_changed_in_between_starts_anew(tmp_path: Path) -> None:
