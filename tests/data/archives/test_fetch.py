@@ -165,11 +165,13 @@ def test_file_that_is_there_cut(server: ArchiveServer, tmp_path: Path) -> None:
         fetched([archive_of(server)], tmp_path)
 
 
-FETCH = """
-import sys; from pathlib import Path; from oodbench.data.archives.fetch import Archive, fetch_archives as fetch
-url, folder, size = sys.argv[1:]
-fetch([Archive(file="a.tar", url=url, bytes=int(size))], Path(folder))
-"""
+FETCH = (
+    "import sys; from pathlib import Path; "
+    "from oodbench.data.archives.fetch import fetch_archives; "
+    "from oodbench.data.sets.facts import Archive\n"
+    "url, folder, size = sys.argv[1:]\n"
+    "fetch_archives([Archive(file='a.tar', url=url, bytes=int(size))], Path(folder))\n"
+)
 
 
 def test_two_processes_fetch_once(server: ArchiveServer, tmp_path: Path) -> None:
@@ -185,9 +187,8 @@ def test_ctrl_c_ends_a_slow_download_at_once_and_keeps_what_came(
 ) -> None:
     server.files["/a.tar"] = CONTENT * 3
     server.pause = 0.0005
-    code = FETCH.strip()
     arguments = [f"{server.url}/a.tar", str(tmp_path), str(3 * len(CONTENT))]
-    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-c", FETCH, *arguments], stderr=subprocess.PIPE)
     part = tmp_path / ".a.tar.part"
     while not part.is_file() or part.stat().st_size == 0:
         assert process.poll() is None
