@@ -196,7 +196,8 @@ def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> Run
     }
     scored = score_records(plan.benchmark, plan.paths.records, plan.counts, traits, key=plan.key)
     expected = expected_counts(run.benchmark, plan.splits)
-    splits = split_counts(plan.paths.records, plan.counts, expected, scored.n_read)
+    not_counted = [split.name for split in plan.splits if not split.is_count_known]
+    splits = split_counts(plan.paths.records, plan.counts, expected, scored.n_read, not_counted)
     _refuse_too_many_skipped(plan, splits)
     official = [split.name for split in plan.splits if split.official]
     n_images, n_expected = totals(splits, official, len(plan.missing_splits))
@@ -251,6 +252,10 @@ def _refuse_too_many_skipped(plan: Plan, splits: Mapping[str, Mapping[str, Any]]
 
 def _notes(plan: Plan) -> list[str]:
     notes = _pixel_notes(plan)
+    if not all(split.is_count_known for split in plan.splits):
+        notes.append(
+            "no source says how many pictures there are: those that were found are taken for all"
+        )
     if plan.demo:
         notes.append("demo data: not comparable with published numbers")
     identity = plan.weights.identity

@@ -54,6 +54,8 @@ def _marks(result: RunResult) -> str:
     marks = []
     if result.status != "complete":
         marks.append(f"partial: {result.n_images} of {result.n_expected}")
+    if not result.is_count_known:
+        marks.append("official count unknown")
     if result.demo:
         marks.append("demo data")
     if result.extension:

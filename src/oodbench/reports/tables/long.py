@@ -193,7 +193,9 @@ def _failed(failure: RunFailure) -> dict[str, Any]:
 
 
 def _expected(result: RunResult, split: str) -> int | None:
-    """Official count: of the split, or of the largest one that a score combines."""
+    """Official count: of the split, or of the largest one that a score combines; None: unknown."""
+    if not result.is_count_known:
+        return None
     if split in result.splits:
         return int(result.splits[split]["n_expected"])
     inside = [

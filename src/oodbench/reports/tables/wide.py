@@ -23,6 +23,7 @@ _MARKS = {
     "other protocol": "other protocol: made with re-cropped files, hence no difference.",
     " partial ": "partial: pictures scored / official count.",
     " demo ": "demo: demo data, and how many pictures (clips) were scored.",
+    " count unknown": "count unknown: no source says how many pictures there are.",
     " skipped ": "skipped: pictures that could not be read and were left out.",
     " ext.": "ext.: an extension, the published run did not support this model here.",
     f" {DOUBTFUL}": f"{DOUBTFUL}: checks of the attack warn (oodbench-table --attack-report).",
