@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from oodbench.cli import data_prepare
 from oodbench.cli.arguments import add_version
 from oodbench.core.command import as_command
 from oodbench.core.errors import ConfigError
@@ -117,6 +118,7 @@ COMMANDS = {
         perturb_options,
         run_perturb,
     ),
+    "prepare": Command(data_prepare.SUMMARY, data_prepare.options, data_prepare.run),
 }
 
 

@@ -53,6 +53,12 @@ def imagenet_wnids() -> list[str]:
 
 
 @cache
+def validation_labels() -> list[int]:
+    """Class index of each of the 50,000 validation pictures, in the order of their numbers."""
+    return [int(line) for line in _text("imagenet_val_labels.txt").split()]
+
+
+@cache
 def class_lists() -> dict[str, list[str]]:
     """Shipped lists of classes of ImageNet-1k by name, each sorted by synset id.
 

@@ -27,6 +27,10 @@ class Archive:
     """Hexadecimal."""
     sha256: str | None = None
     """Hexadecimal."""
+    optional: bool = False
+    """Whether benchmarks do without it."""
+    pictures: bool = True
+    """Whether it holds pictures or clips; of other archives, an arrangement reads what it needs."""
 
 
 @dataclass
@@ -46,7 +50,11 @@ class DataSet:
     place: str = MISSING
     """Its folder below `data.root`."""
     n_files: int | None = None
-    """Pictures or clips that benchmarks expect; null where no source has the number."""
+    """Pictures or clips of the archives that are not optional; null where no source has it."""
+    arrange: str | None = None
+    """How members of archives become files below `place`: a name of `archives.arrangements`."""
+    folders: str | None = None
+    """Table of `reference` whose column `folder` names the folders that are kept; null: all."""
     account: str | None = None
     """How to get the archives that need an account, or the consent to terms."""
     archives: list[Archive] = field(default_factory=list)

@@ -1,0 +1,1 @@
+"""How members of archives become files of a data set's folder, one way a file."""
