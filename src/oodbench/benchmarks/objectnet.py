@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
 from oodbench.benchmarks.folder import tree_below
 from oodbench.core.errors import DataError
-from oodbench.data.file_index import indexed_count
+from oodbench.data.archives.receipt import FOLDER, read_receipt
 from oodbench.data.listing import (
     PICTURE_SUFFIXES,
     cached_summary,
@@ -30,13 +30,13 @@ log = logging.getLogger(__name__)
 class ObjectNet:
     """The folders of ObjectNet that show classes of ImageNet, 113 of its 313; others are left out.
 
-    How many pictures they hold is in the index of the archive, `oodbench.data.file_index`; without
-    one it is not known, and the pictures that are there are taken for all.
+    How many pictures they hold nobody has published for version 1.0. `oodbench-data prepare` counts
+    them in the archive and leaves a note; without it the pictures that are there are taken for all.
 
     Args:
         root: folder of the class folders, or one of `inside` that holds them.
         border: pixels that are cut off each side of every picture: the files have a red line there.
-        n_expected: number of pictures; null: as the index says.
+        n_expected: number of pictures; null: as the note says.
         inside: folders below root where archives put the class folders.
     """
 
@@ -60,8 +60,7 @@ class ObjectNet:
         """The one split.
 
         Raises:
-            DataError: folder missing, flat or without a folder of these names; an index that
-                cannot be read.
+            DataError: folder missing, flat or without a folder of these names.
         """
         root = tree_below(self.root, self.inside)
         names = _folders(root)
@@ -71,7 +70,7 @@ class ObjectNet:
             f"{len(names)} folders of ObjectNet",
             lambda: summarise(list_folders(root, PICTURE_SUFFIXES, among=names)),
         )
-        expected = self.n_expected or indexed_count(self.root, objectnet_classes())
+        expected = self.n_expected or _counted(self.root)
         return [
             Split(
                 name="",
@@ -105,6 +104,12 @@ class ObjectNet:
     def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:
         """Accuracy among the 125 classes of the folders and among all 1000."""
         return {name: by_folder(records) for name, records in splits}
+
+
+def _counted(root: Path) -> int | None:
+    """How many pictures the archive holds, by what was prepared from it; None where unknown."""
+    parts = read_receipt(root)
+    return sum(part["files"] for name, part in parts.items() if name != FOLDER) or None
 
 
 def _folders(root: Path) -> list[str]:

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from oodbench.core.errors import DataError, printable
-from oodbench.data.manifest import CHECKSUMS, DEMO_MARK, FILE_INDEX
+from oodbench.data.manifest import CHECKSUMS, DEMO_MARK
 
 log = logging.getLogger(__name__)
 
 OF_SYSTEMS = frozenset({"lost+found", "@eaDir", "__MACOSX", "System Volume Information"})
 """Folders that file systems, network stores and archives leave beside the data."""
 
-OWN = frozenset({DEMO_MARK, CHECKSUMS, FILE_INDEX})
+OWN = frozenset({DEMO_MARK, CHECKSUMS})
 """Files that `oodbench-data` leaves beside the pictures that it makes."""
 
 _said: set[str] = set()
