@@ -226,6 +226,7 @@ def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> Run
         attack_report=scored.attack_report,
         column=run.benchmark.column,
         official=run.benchmark.is_official,
+        trained_on=run.model.trained_on,
     )
 
 

@@ -21,6 +21,8 @@ def describe(result: RunResult) -> str:
         shown = f"the {result.n_images} items of {len(result.splits)} splits show"
         lines.append(f"  n counts different pictures, which {shown}")
     lines += [f"  note: {note}" for note in result.notes]
+    if result.trained_on:
+        lines.append(f"  trained on {result.trained_on}, too")
     if warned := result.attack_warnings:
         lines.append(f"  the attack's checks warn: {', '.join(warned)}: {_REPORT}")
     if result.skipped:

@@ -51,6 +51,7 @@ class RunResult:
         attack_report: `oodbench.metrics.attack_checks.AttackReport` as JSON; None without attack.
         column: how the benchmark appears in the table.
         official: the benchmark's name is kept for the official files.
+        trained_on: what the model has seen beyond ImageNet-1k, as its config says.
         directory, modified: where and when the file was found; not in it.
     """
 
@@ -78,6 +79,7 @@ class RunResult:
     attack_report: dict[str, Any] | None = None
     column: ColumnConfig = field(default_factory=ColumnConfig)
     official: bool = False
+    trained_on: str | None = None
     directory: Path = field(default=Path(), compare=False)
     modified: float = field(default=0.0, compare=False)
 
