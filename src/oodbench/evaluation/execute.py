@@ -44,6 +44,7 @@ from oodbench.runs.official_counts import expected_counts, totals
 from oodbench.runs.plan import Plan, decoders, unidentified_paths
 from oodbench.runs.records import ChunkInfo, chunk_files
 from oodbench.runs.results import RunResult, write_result
+from oodbench.runs.same_records import take_over
 from oodbench.runs.scoring import score_records, split_counts, status_of
 from oodbench.runs.scoring_code import scoring_code
 from oodbench.runs.sessions import append_session
@@ -74,6 +75,7 @@ def execute(plan: Plan) -> RunResult | None:
         plan = covering(plan, stored_result(plan))
         write_json(plan.paths.key_document, plan.document)
         remove_leftovers(plan.paths)
+        take_over(plan)
         computed = _compute_missing(plan, leases)
         _write_info(plan, started, time.monotonic() - clock, computed)
         result = _settled(plan, words)
