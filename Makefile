@@ -19,7 +19,7 @@ $(INSTALLED): setup.cfg constraints.txt
 	$(BIN)/pip install -c constraints.txt -e '.[corruptions,demo,dev,onnx,openvino,tensorboard,transformers]'
 	touch $@
 
-demo: about-demo install ## Three small real models on small stand-ins for all seven benchmarks, then the table
+demo: about-demo install ## Three small real models on small stand-ins for the seven published benchmarks, then the table
 	$(BIN)/oodbench-data demo --out demo-data
 	$(BIN)/oodbench experiment=demo
 	$(BIN)/oodbench-table --output-root $(DEMO_OUTPUTS)

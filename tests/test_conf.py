@@ -1,5 +1,6 @@
 """Every YAML file composes, validates and builds; the published table is the published one."""
 
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +12,8 @@ from omegaconf import MISSING, OmegaConf
 
 from oodbench.core.building import build, check_arguments
 from oodbench.core.errors import ConfigError
-from oodbench.core.schema import EngineConfig, RunConfig, validate
+from oodbench.core.schema import EngineConfig, PipelineConfig, RunConfig, validate
+from oodbench.core.shipped import published_columns
 from oodbench.preprocessing import Preprocessing
 from oodbench.probe.schema import ProbeConfig
 from oodbench.reference import read_table
@@ -209,6 +211,39 @@ def test_the_published_table_is_26_models_on_seven_benchmarks() -> None:
     assert set(params["model"]) == set(published_models())
     assert set(params["benchmark"]) == PUBLISHED_BENCHMARKS
     assert len(params["benchmark"]) == 7
+
+
+def test_the_robustness_suite_takes_any_models() -> None:
+    params = swept("robustness_suite")
+    assert set(params) == {"benchmark"}
+    assert len(params["benchmark"]) == 9
+
+
+def test_only_the_published_benchmarks_have_a_place_of_their_own() -> None:
+    """So that the table of whoever runs no other one has no empty columns."""
+    assert set(published_columns()) == PUBLISHED_BENCHMARKS
+
+
+def test_what_has_seen_more_pictures_says_so() -> None:
+    """By the sources in their own files: hashtags (WSL), JFT (Noisy Student)."""
+    for model in published_models():
+        said = composed(f"model={model}").model.trained_on
+        assert (said is not None) == (model.endswith("_wsl") or "_ns" in model), model
+
+
+@pytest.mark.parametrize("name", sorted(set(names("benchmark")) - BENCHMARKS))
+def test_other_benchmarks_preprocess_like_a_published_one(name: str) -> None:
+    def steps_of(benchmark: str) -> dict[str, PipelineConfig]:
+        found = composed("model=resnet50", f"benchmark={benchmark}").benchmark
+        return {
+            family: replace(steps, extension=False)
+            for family, steps in found.published_preprocessing.items()
+        }
+
+    known = [steps_of(one) for one in ("imagenet", "imagenet_c", "imagenet_p")]
+    assert steps_of(name) in known
+    pipelines = composed("model=resnet50", f"benchmark={name}").benchmark.published_preprocessing
+    assert not any(pipeline.extension for pipeline in pipelines.values())
 
 
 def test_the_demo_runs_every_published_benchmark() -> None:

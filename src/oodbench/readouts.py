@@ -165,6 +165,19 @@ class Subset:
         }
 
 
+class SubsetWithLogit(Subset):
+    """As `Subset`, and the largest logit, by which unknown classes are told (Hendrycks et al. 2022,
+    Scaling Out-of-Distribution Detection for Real-World Settings).
+
+    Args:
+        classes: as in `Subset`.
+    """
+
+    def __call__(self, logits: Logits) -> Columns:
+        """Adds max_logit, float32 `(N,)`, over all classes."""
+        return {**super().__call__(logits), "max_logit": logits.max(axis=1)}
+
+
 class ShapeCategories:
     """Standard columns, and the decision among Geirhos' 16 categories under both rules.
 

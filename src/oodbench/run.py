@@ -1,7 +1,7 @@
 """One cell of the table: compose -> validate -> key -> skip -> build -> evaluate -> score.
 
 oodbench model=resnet50 benchmark=imagenet_a data.root=/data
-oodbench -m 'model=resnet50,moco_v2' 'benchmark=glob(*)'
+oodbench -m 'model=resnet50,moco_v2' 'benchmark=glob(imagenet_v2*)'
 """
 
 import logging

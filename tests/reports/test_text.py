@@ -117,3 +117,10 @@ def test_of_several_splits_it_is_said_what_n_counts() -> None:
         "  n counts different pictures, which the 300 items of 75 splits show",
     ]
     assert "n counts" not in describe(result(splits={"": {"n_items": 4}}))
+
+
+def test_an_unknown_count_and_other_data_are_said() -> None:
+    counts = {"n_items": 4, "n": 4, "n_expected": 4, "skipped": [], "is_count_known": False}
+    text = describe(result(splits={"": counts}, trained_on="LAION-2B"))
+    assert "[official count unknown]" in text.splitlines()[0]
+    assert "  trained on LAION-2B, too" in text.splitlines()

@@ -48,6 +48,8 @@ class Split:
         official: the benchmark is made of it; False for what is scored beside it where present.
         made_from: what splits have in common whose items, in the same order, are made from the same
             files; None: the files are the split's own.
+        is_count_known: False where nobody says how many items there are: `n_expected` is then the
+            number on disk, and results say so.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Split:
     list_items: Callable[[], Sequence[Item]]
     official: bool = True
     made_from: str | None = None
+    is_count_known: bool = True
 
 
 Readout = Callable[[NDArray[np.float32]], dict[str, NDArray[np.generic]]]
@@ -67,7 +70,9 @@ Readout = Callable[[NDArray[np.float32]], dict[str, NDArray[np.generic]]]
 class Benchmark(Protocol):
     """A benchmark, as seen by the evaluation and by the scoring.
 
-    It may have an attribute `item`, what messages call one of its items: see `counted_items`.
+    It may have an attribute `item`, what messages call one of its items: see `counted_items`; a
+    method `finish` for its pixels: see `finished`; and an attribute `has_classes`, False where
+    labels are no ImageNet classes, so that no attack can pursue them.
     """
 
     headline: str
@@ -126,3 +131,15 @@ def file_of(benchmark: Benchmark, path: Path) -> Path:
     """
     made_from: Callable[[Path], Path] | None = getattr(benchmark, "file_of", None)
     return path if made_from is None else made_from(path)
+
+
+def finished(benchmark: Benchmark, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Preprocessed pixels `(height, width, 3)` as the benchmark shows them.
+
+    Args:
+        benchmark: one that lays something over what the model sees has a method `finish`.
+        pixels: of one picture.
+    """
+    finish: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None
+    finish = getattr(benchmark, "finish", None)
+    return pixels if finish is None else finish(pixels)

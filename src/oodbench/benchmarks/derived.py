@@ -1,4 +1,4 @@
-"""Relative mCE, mFR and mT5D from the records of a run and of a second one."""
+"""Relative mCE, mFR, mT5D and top-1 drop from the records of a run and of a second one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +9,7 @@ import pandas as pd
 from oodbench.benchmarks.second_run import FinishedRun, Normaliser
 from oodbench.metrics import corruption, perturbation
 from oodbench.metrics.intervals import NO_INTERVAL
+from oodbench.metrics.joint import Term, weighted_sum
 from oodbench.metrics.score import Score
 
 OF_ERRORS = ("image", "label", "prediction")
@@ -42,6 +43,30 @@ def relative_mce(run: FinishedRun, others: Sequence[FinishedRun], clean_name: st
         if run.complete or all(_same(clean.index, index) for index in pictures):
             return _noted(corruption.relative_mce(errors, clean), run, _SAME)
     return _undefined(f"the partial runs on {clean_name} show other pictures")
+
+
+def top1_drop(run: FinishedRun, others: Sequence[FinishedRun], clean_name: str) -> Score:
+    """Clean accuracy minus that of a run on the same pictures, changed; a fraction.
+
+    Args:
+        run: with one split.
+        others: clean runs on ImageNet, the best first.
+        clean_name: name of their benchmark, for the note.
+
+    Returns:
+        Against the first clean run that shows the same pictures; NaN with a note where none does.
+    """
+    changed = corruption.errors_of(run.records("", OF_ERRORS))
+    for other in others:
+        clean = corruption.errors_of(other.records("", OF_ERRORS))
+        if not run.complete and changed.index.isin(clean.index).all():
+            clean = clean.loc[changed.index]
+        if run.complete or _same(clean.index, changed.index):
+            return _noted(
+                weighted_sum([Term(1, changed), Term(-1, clean)], unit="fraction"), run, _SAME
+            )
+    note = f"the partial runs on {clean_name} show other pictures"
+    return Score(nan, *NO_INTERVAL, 0, "fraction", False, note)
 
 
 def normalised_flips(

@@ -12,6 +12,7 @@ from PIL import Image
 from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.ids import located_name
+from oodbench.data.entries import files
 from oodbench.data.listing import (
     PICTURE_SUFFIXES,
     Folder,
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 
 class FolderBenchmark:
     """Pictures in class folders named by synset id; labels come from the ids, never from positions.
+
+    A score that looks something up by a picture's name says so with an attribute `check_name`, a
+    function of the name that raises DataError: a tree with other names is refused beforehand.
 
     Args:
         root: folder that holds the class folders, or one of `inside` that does.
@@ -82,7 +86,8 @@ class FolderBenchmark:
             DataError: folder missing, flat, empty, or with a folder that is not a synset.
         """
         root = tree_below(self.root, self.inside)
-        names = wnid_folders(root, self.classes)
+        names = self.folder_names(root)
+        self._check_names(root / names[0])
         variant = f"{len(self.classes)} classes, {self.positions} positions"
         summary = cached_summary(root, names, variant, lambda: self._summary(root))
         return [
@@ -111,9 +116,32 @@ class FolderBenchmark:
             for name, records in splits
         }
 
+    def folder_names(self, root: Path) -> list[str]:
+        """Class folders on disk that are read, see `wnid_folders`."""
+        return wnid_folders(root, self.classes)
+
+    def class_folders(self, root: Path) -> list[Folder]:
+        """Their files, by synset id and in its order.
+
+        Raises:
+            DataError: a class folder is empty.
+        """
+        return list_folders(root, PICTURE_SUFFIXES, among=frozenset(self.classes))
+
     def _folders(self, root: Path) -> list[Folder]:
-        folders = list_folders(root, PICTURE_SUFFIXES, among=frozenset(self.classes))
+        folders = self.class_folders(root)
         return even_positions(folders) if self.positions == "even" else folders
+
+    def _check_names(self, folder: Path) -> None:
+        """Refuse names that a score cannot look up, before anything is computed.
+
+        Raises:
+            DataError: the first file of the folder has such a name.
+        """
+        for score in self._scores:
+            check: Callable[[str], object] | None = getattr(score, "check_name", None)
+            if check is not None and (found := files(folder, PICTURE_SUFFIXES)):
+                check(f"{folder.name}/{found[0][0]}")
 
     def _summary(self, root: Path) -> Summary:
         return summarise(self._folders(root))

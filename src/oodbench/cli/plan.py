@@ -1,7 +1,7 @@
 """`oodbench-plan`: what a command line of `oodbench` would do, without doing it.
 
 oodbench-plan experiment=published_table budget=2%
-oodbench-plan -m 'model=resnet50,moco_v2' 'benchmark=glob(*)' --no-calibration
+oodbench-plan -m 'model=resnet50,moco_v2' 'benchmark=glob(imagenet_v2*)' --no-calibration
 """
 
 import argparse

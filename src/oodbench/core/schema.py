@@ -92,6 +92,9 @@ class ModelConfig:
     """Architecture in timm, of `model=checkpoint`."""
     repository: str | None = None
     """Hugging Face repository or folder of `model=transformers`."""
+    trained_on: str | None = None
+    """What the model has seen beyond ImageNet-1k, in a few words, where that makes a comparison
+    unfair; it stands below the tables and changes nothing else."""
     generic: str | None = None
     """The shipped entry that makes a model of what its user names, where it is such a one."""
     network: dict[str, Any] = field(default_factory=dict)

@@ -44,6 +44,7 @@ from oodbench.runs.official_counts import expected_counts, totals
 from oodbench.runs.plan import Plan, decoders, unidentified_paths
 from oodbench.runs.records import ChunkInfo, chunk_files
 from oodbench.runs.results import RunResult, write_result
+from oodbench.runs.same_records import take_over
 from oodbench.runs.scoring import score_records, split_counts, status_of
 from oodbench.runs.scoring_code import scoring_code
 from oodbench.runs.sessions import append_session
@@ -74,6 +75,7 @@ def execute(plan: Plan) -> RunResult | None:
         plan = covering(plan, stored_result(plan))
         write_json(plan.paths.key_document, plan.document)
         remove_leftovers(plan.paths)
+        take_over(plan)
         computed = _compute_missing(plan, leases)
         _write_info(plan, started, time.monotonic() - clock, computed)
         result = _settled(plan, words)
@@ -196,7 +198,8 @@ def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> Run
     }
     scored = score_records(plan.benchmark, plan.paths.records, plan.counts, traits, key=plan.key)
     expected = expected_counts(run.benchmark, plan.splits)
-    splits = split_counts(plan.paths.records, plan.counts, expected, scored.n_read)
+    not_counted = [split.name for split in plan.splits if not split.is_count_known]
+    splits = split_counts(plan.paths.records, plan.counts, expected, scored.n_read, not_counted)
     _refuse_too_many_skipped(plan, splits)
     official = [split.name for split in plan.splits if split.official]
     n_images, n_expected = totals(splits, official, len(plan.missing_splits))
@@ -225,6 +228,7 @@ def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> Run
         attack_report=scored.attack_report,
         column=run.benchmark.column,
         official=run.benchmark.is_official,
+        trained_on=run.model.trained_on,
     )
 
 
@@ -251,6 +255,10 @@ def _refuse_too_many_skipped(plan: Plan, splits: Mapping[str, Mapping[str, Any]]
 
 def _notes(plan: Plan) -> list[str]:
     notes = _pixel_notes(plan)
+    if not all(split.is_count_known for split in plan.splits):
+        notes.append(
+            "no source says how many pictures there are: those that were found are taken for all"
+        )
     if plan.demo:
         notes.append("demo data: not comparable with published numbers")
     identity = plan.weights.identity

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import features
 
-from oodbench.benchmarks.base import Benchmark, Item, Split, file_of
+from oodbench.benchmarks.base import Benchmark, Item, Split, file_of, finished
 from oodbench.core.building import build
 from oodbench.core.own_code.identity import CODE, unknown_code
 from oodbench.core.schema import RunConfig
@@ -89,7 +89,12 @@ class Reader:
                 with suppress(OSError):
                     read_file(file)
         read = next((read for read in files if read.path == file), None)
-        pixels = np.stack([prepared(picture, path, self._transform) for picture in pictures])
+        pixels = np.stack(
+            [
+                finished(self._benchmark, prepared(picture, path, self._transform))
+                for picture in pictures
+            ]
+        )
         known = Known(pixels, read.state, read.sha256) if read else Known(pixels)
         return known, not deep
 

@@ -1,6 +1,6 @@
 """ImageNet-C: mean errors, corruption errors and mCE (Hendrycks and Dietterich 2019)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import nan
 
@@ -23,6 +23,8 @@ TEST_CORRUPTIONS = tuple(
     == ("imagenet_c", "test", "alexnet_mean_error")
 )
 """The 15 corruptions that mCE averages; the four held out are never in it."""
+
+N_TEST_CELLS = len(TEST_CORRUPTIONS) * len(SEVERITIES)
 
 
 Errors = Mapping[tuple[str, int], pd.Series]
@@ -59,6 +61,37 @@ def corruption_scores(errors: Errors) -> dict[str, dict[str, Score]]:
     for corruption in dict.fromkeys(corruption for corruption, _ in errors):
         if all((corruption, severity) in errors for severity in SEVERITIES):
             scores[corruption] = _of_corruption(errors, corruption)
+    return scores
+
+
+def mean_errors(errors: Errors, corruptions: Sequence[str]) -> dict[str, dict[str, Score]]:
+    """`mean_error` over all cells and of each corruption, not normalised by any network's.
+
+    Args:
+        errors: any of the cells.
+        corruptions: that the mean is over, with equal weights.
+
+    Returns:
+        Under "" over all, NaN with a note while a cell is missing; under each corruption whose five
+        severities are there, over these. Fractions.
+
+    Raises:
+        ValueError: a cell names a picture twice.
+    """
+    cells = [(name, severity) for name in corruptions for severity in SEVERITIES]
+    missing = [cell for cell in cells if cell not in errors]
+    scores = {
+        "": {
+            "mean_error": _undefined("fraction", len(missing), len(cells))
+            if missing
+            else weighted_sum(
+                [Term(1 / len(cells), errors[cell]) for cell in cells], unit="fraction"
+            )
+        }
+    }
+    for name in corruptions:
+        if all((name, severity) in errors for severity in SEVERITIES):
+            scores[name] = {"mean_error": weighted_sum(_terms(errors, name, 1), unit="fraction")}
     return scores
 
 
@@ -142,7 +175,6 @@ def _missing(errors: Errors) -> int:
     return sum(cell not in errors for cell in cells)
 
 
-def _undefined(unit: Unit, missing: int) -> Score:
-    total = len(TEST_CORRUPTIONS) * len(SEVERITIES)
+def _undefined(unit: Unit, missing: int, total: int = N_TEST_CELLS) -> Score:
     note = f"{missing} of the {total} test cells (corruption and severity) are missing"
     return Score(nan, *NO_INTERVAL, 0, unit, False, note)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -10,6 +11,21 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 ALEXNET_CLEAN_ERROR = 0.43478
 """Top-1 error of the AlexNet that normalises ImageNet-C, on clean ImageNet (Hendrycks 2019)."""
+
+
+@dataclass(frozen=True)
+class HumanAnswers:
+    """How people classified stimuli among 16 categories.
+
+    Attributes:
+        observers: how many people.
+        answers: stimuli that they saw, all together; without an answer too.
+        correct: how many of them they named the category of.
+    """
+
+    observers: int
+    answers: int
+    correct: int
 
 
 def _text(name: str) -> str:
@@ -77,3 +93,34 @@ def alexnet_corruption_errors() -> dict[str, float]:
 def published_models() -> tuple[str, ...]:
     """The 26 models in the order of the published table."""
     return tuple(row["model"] for row in read_table("published_order.csv"))
+
+
+@cache
+def imagenet_real_labels() -> list[tuple[int, ...]]:
+    """ReaL's class indices of every validation picture, by its number less 1; often several, none
+    for 3,163 (Beyer et al. 2020, real.json of google-research/reassessed-imagenet)."""
+    lines = _text("imagenet_real_labels.txt").split("\n")
+    return [tuple(int(index) for index in line.split()) for line in lines[:50000]]
+
+
+@cache
+def objectnet_classes() -> dict[str, tuple[int, ...]]:
+    """Folders of ObjectNet that show classes of ImageNet-1k, 113 of 313, with their class indices.
+
+    No class belongs to two folders (objectnet_metadata of modestyachts/imagenet-testbed).
+    """
+    return {
+        row["folder"]: tuple(int(index) for index in row["imagenet_indices"].split())
+        for row in read_table("objectnet_classes.csv")
+    }
+
+
+@cache
+def human_answers() -> dict[str, HumanAnswers]:
+    """By experiment of Geirhos et al. (2019), counted over the raw data of all observers."""
+    return {
+        row["experiment"]: HumanAnswers(
+            int(row["observers"]), int(row["answers"]), int(row["correct"])
+        )
+        for row in read_table("human_answers.csv")
+    }

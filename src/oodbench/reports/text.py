@@ -21,6 +21,8 @@ def describe(result: RunResult) -> str:
         shown = f"the {result.n_images} items of {len(result.splits)} splits show"
         lines.append(f"  n counts different pictures, which {shown}")
     lines += [f"  note: {note}" for note in result.notes]
+    if result.trained_on:
+        lines.append(f"  trained on {result.trained_on}, too")
     if warned := result.attack_warnings:
         lines.append(f"  the attack's checks warn: {', '.join(warned)}: {_REPORT}")
     if result.skipped:
@@ -54,6 +56,8 @@ def _marks(result: RunResult) -> str:
     marks = []
     if result.status != "complete":
         marks.append(f"partial: {result.n_images} of {result.n_expected}")
+    if not result.is_count_known:
+        marks.append("official count unknown")
     if result.demo:
         marks.append("demo data")
     if result.extension:

@@ -16,7 +16,10 @@ from oodbench.reference import revisions
 
 KEY_DIGITS = 12
 SCHEMA = 1
-SCORING_ONLY = ("scores", "headline", "root", "inside", "n_expected", "validation")
+SCORING_ONLY = (
+    *("scores", "headline", "root", "inside", "n_expected", "validation"),
+    *("known_root", "n_known", "experiment"),
+)
 """Arguments of a benchmark that change neither which pictures are read nor what is recorded."""
 
 PIPELINE = "oodbench.preprocessing.Preprocessing"

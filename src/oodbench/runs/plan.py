@@ -110,12 +110,13 @@ def find_data(run: RunConfig) -> Data:
 
     Raises:
         DataError: data are missing or incomplete.
-        ConfigError: a score needs an attack, and the run has none.
+        ConfigError: a score needs an attack, and the run has none; or an attack needs classes.
     """
     benchmark: Benchmark = build(run.benchmark.protocol, "benchmark.protocol")
     splits = benchmark.splits()
     missing = benchmark.missing_splits()
     _refuse_unattacked(run)
+    _refuse_attacked(run, benchmark)
     _refuse_generated(run)
     _check_complete(run, splits, missing)
     found, files = verified(run, benchmark, splits)
@@ -217,6 +218,15 @@ def _refuse_unattacked(run: RunConfig) -> None:
                 f"benchmark={run.benchmark.name} attack={run.attack['name']}: {name} counts "
                 f"attacked pictures: use an attack, such as attack={run.benchmark.attack}"
             )
+
+
+def _refuse_attacked(run: RunConfig, benchmark: Benchmark) -> None:
+    """An attack pursues or flees the label, which has to be a class."""
+    if "_target_" in run.attack and not getattr(benchmark, "has_classes", True):
+        raise ConfigError(
+            f"benchmark={run.benchmark.name} attack={run.attack['name']}: its labels are no "
+            "ImageNet classes, so that there is nothing to attack: use attack=none"
+        )
 
 
 def _refuse_generated(run: RunConfig) -> None:

@@ -42,7 +42,8 @@ class RunResult:
         status: complete, or partial where fewer pictures than the official count were scored.
         demo: the data are demo data.
         extension: the published run did not evaluate this model family on this benchmark.
-        splits: by split, n (scored items), n_expected and the skipped ones.
+        splits: by split, n (scored items), n_expected and the skipped ones; `is_count_known` false
+            where n_expected is nothing but the number found.
         scores: by split ("" is the whole benchmark) and metric.
         weights: identity of the weights, None where unknown.
         config: what made the records, and how to score them again.
@@ -50,6 +51,7 @@ class RunResult:
         attack_report: `oodbench.metrics.attack_checks.AttackReport` as JSON; None without attack.
         column: how the benchmark appears in the table.
         official: the benchmark's name is kept for the official files.
+        trained_on: what the model has seen beyond ImageNet-1k, as its config says.
         directory, modified: where and when the file was found; not in it.
     """
 
@@ -77,6 +79,7 @@ class RunResult:
     attack_report: dict[str, Any] | None = None
     column: ColumnConfig = field(default_factory=ColumnConfig)
     official: bool = False
+    trained_on: str | None = None
     directory: Path = field(default=Path(), compare=False)
     modified: float = field(default=0.0, compare=False)
 
@@ -84,6 +87,11 @@ class RunResult:
     def skipped(self) -> list[dict[str, str]]:
         """Items of all splits that could not be read and were left out: `image` and `reason`."""
         return [item for split in self.splits.values() for item in split.get("skipped", ())]
+
+    @property
+    def is_count_known(self) -> bool:
+        """Whether the official number of pictures is; else those found are taken for all."""
+        return all(split.get("is_count_known", True) for split in self.splits.values())
 
     @property
     def attack_warnings(self) -> list[str]:

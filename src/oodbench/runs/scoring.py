@@ -143,6 +143,7 @@ def split_counts(
     counts: Mapping[str, int],
     expected: Mapping[str, int],
     n_read: Mapping[str, int],
+    not_counted: Collection[str] = (),
 ) -> dict[str, dict[str, Any]]:
     """By split: items covered, scored and expected, and those skipped.
 
@@ -151,6 +152,7 @@ def split_counts(
         counts: by split, items covered.
         expected: by split, the official number of items.
         n_read: by split, items that have a row.
+        not_counted: splits whose official number nobody says.
     """
     found = {}
     for name, n_items in counts.items():
@@ -161,6 +163,7 @@ def split_counts(
             "n": n_items - len(skipped),
             "n_expected": expected[name],
             "skipped": [vars(item) for item in skipped],
+            **({"is_count_known": False} if name in not_counted else {}),
         }
     return found
 

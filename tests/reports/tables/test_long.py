@@ -13,7 +13,7 @@ COLUMNS = (
     "model,benchmark,preprocessing,attack,eps,norm,"
     "square_crop,resize,crop,resize_after_crop,interpolation,"
     "split,metric,value,low,high,n,n_expected,unit,"
-    "published,source,key,status,difference,note,in_table"
+    "published,source,key,status,difference,note,in_table,trained_on"
 )
 
 
@@ -23,11 +23,11 @@ def test_bytes_by_hand() -> None:
     text = long_table([result], [failure("mynet", key="0f")], {}, shown).to_csv(index=False)
     assert text.splitlines() == [
         COLUMNS,
-        "mynet,imagenet,published,none,,,,,,,,,,,,,,,,,,0f,failed,,,False",
+        "mynet,imagenet,published,none,,,,,,,,,,,,,,,,,,0f,failed,,,False,",
         "resnet50,imagenet,published,none,,,,,,,,,top1,0.30000000000000004,0.25,0.35,10,10,fraction,"
-        "0.761,published,000000000001,complete,,,True",
+        "0.761,published,000000000001,complete,,,True,",
         "resnet50,imagenet,published,none,,,,,,,,,top5,,,,0,10,fraction,,,000000000001,complete,,,"
-        "False",
+        "False,",
     ]
 
 
@@ -173,3 +173,15 @@ def test_scores_of_a_part_say_so_and_of_how_many() -> None:
         ("snow/1", "error"): f"partial: 19 of 1000; {skipped}",
     }
     assert set(table["status"]) == {"partial"}
+
+
+def test_a_count_that_nobody_says_is_empty() -> None:
+    counts = {"n_items": 10, "n": 10, "n_expected": 10, "skipped": [], "is_count_known": False}
+    table = long_table([run_result(splits={"": counts})], [], {})
+    assert table["n_expected"].isna().all()
+    assert table["status"].tolist() == ["complete"]
+
+
+def test_what_a_model_has_seen() -> None:
+    table = long_table([run_result("a", trained_on="LAION-2B"), run_result("b")], [], {})
+    assert table["trained_on"].tolist() == ["LAION-2B", ""]

@@ -10,7 +10,7 @@ ABSENT = "–"
 FAILED = "failed"
 DOUBTFUL = "!"
 
-_DECIMALS = {"fraction": 1, "percent": 1, "distance": 2}
+_DECIMALS = {"fraction": 1, "percent": 1, "distance": 2, "ratio": 2}
 
 
 def cell_text(result: RunResult, metric: str, score: Score | None) -> str:
@@ -61,6 +61,8 @@ def _marks(result: RunResult) -> list[str]:
         marks.append(f"demo {result.n_images}")
     elif result.status == "partial":
         marks.append(f"partial {result.n_images}/{result.n_expected}")
+    if not result.is_count_known:
+        marks.append("count unknown")
     if result.skipped:
         marks.append(f"skipped {len(result.skipped)}")
     if result.extension:

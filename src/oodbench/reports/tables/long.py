@@ -37,6 +37,7 @@ COLUMNS = (
     "difference",
     "note",
     "in_table",
+    "trained_on",
 )
 
 _ORDER = ["model", "benchmark", "preprocessing", "attack", "difference", "key", "split", "metric"]
@@ -67,6 +68,7 @@ def long_table(
         the run's pipeline, empty for a preprocessing of another kind. `in_table`: whether a cell of
         the wide table shows the score. A run that has several preprocessings' names, as they do the
         same here, has its rows under each of them; the first counts as shown.
+        `trained_on`: what the model has seen beyond ImageNet-1k, where its config says so.
         `note`: where the run is a part, how many items of how many the row's split, or for a mean
         all splits that it is over, hold; how many items of these could not be read; which checks of
         its attack warn; then what the score itself says.
@@ -170,6 +172,7 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
         "status": status(result),
         "note": "; ".join(filter(None, [*_notes(result, split), score.note])),
         "source": "",
+        "trained_on": result.trained_on or "",
     }
     if published is not None:
         other = "" if published.comparable else ", other protocol"
@@ -178,7 +181,9 @@ def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, 
 
 
 def _failed(failure: RunFailure) -> dict[str, Any]:
-    empty = dict.fromkeys(("eps", "norm", "split", "metric", "unit", "source", "note"), "")
+    empty = dict.fromkeys(
+        ("eps", "norm", "split", "metric", "unit", "source", "note", "trained_on"), ""
+    )
     return {
         **empty,
         "model": failure.model,
@@ -193,7 +198,9 @@ def _failed(failure: RunFailure) -> dict[str, Any]:
 
 
 def _expected(result: RunResult, split: str) -> int | None:
-    """Official count: of the split, or of the largest one that a score combines."""
+    """Official count: of the split, or of the largest one that a score combines; None: unknown."""
+    if not result.is_count_known:
+        return None
     if split in result.splits:
         return int(result.splits[split]["n_expected"])
     inside = [

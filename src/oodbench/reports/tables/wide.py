@@ -12,6 +12,7 @@ from oodbench.reference import published_models
 from oodbench.reports.derived import Derived
 from oodbench.reports.tables.cells import ABSENT, DOUBTFUL, FAILED, cell_text
 from oodbench.reports.tables.columns import MODEL, Column, caption_sentences, table_columns
+from oodbench.reports.tables.more_data import trained_on_sentence
 from oodbench.reports.tables.rows import Row, chosen_runs, row_of
 from oodbench.runs.results import RunFailure, RunResult
 
@@ -23,6 +24,7 @@ _MARKS = {
     "other protocol": "other protocol: made with re-cropped files, hence no difference.",
     " partial ": "partial: pictures scored / official count.",
     " demo ": "demo: demo data, and how many pictures (clips) were scored.",
+    " count unknown": "count unknown: no source says how many pictures there are.",
     " skipped ": "skipped: pictures that could not be read and were left out.",
     " ext.": "ext.: an extension, the published run did not support this model here.",
     f" {DOUBTFUL}": f"{DOUBTFUL}: checks of the attack warn (oodbench-table --attack-report).",
@@ -79,9 +81,8 @@ def wide_table(
     frame = pd.DataFrame(table, columns=[MODEL, *headings], dtype=str)
     demo = any(result.demo for result in chosen.values())
     unseen = sum(row not in rows for row, _ in failed)
-    caption = _caption(
-        frame, caption_sentences(columns), left_out=len(results) - len(chosen), n_failed=unseen
-    )
+    sentences = [*caption_sentences(columns), *trained_on_sentence(chosen.values())]
+    caption = _caption(frame, sentences, left_out=len(results) - len(chosen), n_failed=unseen)
     shown = frozenset(
         (run.directory, _shown(column, run, derived))
         for column, _ in columns

@@ -1,0 +1,120 @@
+"""ImageNet-X: accuracy by what is unusual about a picture (Idrissi et al. 2023)."""
+
+import json
+from functools import cache
+from importlib.util import find_spec
+from math import isnan, nan
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from oodbench.core.errors import ConfigError
+from oodbench.core.extras import install_extra
+from oodbench.metrics.intervals import NO_INTERVAL, bootstrap, rate
+from oodbench.metrics.score import Score
+from oodbench.metrics.validation_names import picture_number, picture_numbers
+
+PACKAGE = "imagenet_x"
+"""Ships the annotations, which are not imported but read."""
+
+FACTORS = (
+    *("pose", "background", "pattern", "color", "smaller", "shape", "partial_view", "subcategory"),
+    *("texture", "larger", "darker", "object_blocking", "person_blocking", "style", "brighter"),
+    "multiple_objects",
+)
+
+
+def factors(records: pd.DataFrame) -> dict[str, Score]:
+    """Accuracy of all annotated validation pictures, of each factor, and of the worst one.
+
+    The factor of a picture is the one that its annotator found to stand out most; the three
+    prototypes of every class, which it was compared with, are left out (`load_annotations` of the
+    package imagenet-x, by default).
+
+    Args:
+        records: rows with `image` (`…/ILSVRC2012_val_XXXXXXXX.JPEG`), `label` and `prediction`.
+
+    Returns:
+        `top1`; `top1_<factor>` and `error_ratio_<factor>`, the error of the factor divided by that
+        of all (above 1: harder than usual), NaN with a note where there is no such picture or no
+        error; `top1_worst_factor`.
+
+    Raises:
+        DataError: a picture has another name.
+        ConfigError: the package with the annotations is not installed.
+    """
+    table = _annotations()
+    numbers = picture_numbers(records["image"])
+    annotated = np.isin(numbers, table.index)
+    right = (records["prediction"].to_numpy() == records["label"].to_numpy())[annotated]
+    if not len(right):
+        none = Score(nan, *NO_INTERVAL, 0, note="none of the pictures is annotated")
+        return {"top1": none, "top1_worst_factor": none}
+    of_pictures = table.loc[numbers[annotated]]
+    scores = {"top1": rate(right)}
+    for factor in FACTORS:
+        shown = of_pictures[factor].to_numpy(dtype=bool)
+        scores[f"top1_{factor}"] = _accuracy(right, shown)
+        scores[f"error_ratio_{factor}"] = _error_ratio(right, shown)
+    found = {factor: scores[f"top1_{factor}"] for factor in FACTORS}
+    known = [factor for factor, score in found.items() if not isnan(score.value)]
+    if known:
+        worst = min(known, key=lambda factor: found[factor].value)
+        scores["top1_worst_factor"] = _named(found[worst], worst)
+    return scores
+
+
+factors.check_name = picture_number  # type: ignore[attr-defined]
+
+
+def _named(score: Score, factor: str) -> Score:
+    return Score(score.value, score.low, score.high, score.n, note=factor.replace("_", " "))
+
+
+def _accuracy(right: NDArray[np.bool_], shown: NDArray[np.bool_]) -> Score:
+    if not shown.any():
+        return Score(nan, *NO_INTERVAL, 0, note="no such picture")
+    return rate(right[shown])
+
+
+def _error_ratio(right: NDArray[np.bool_], shown: NDArray[np.bool_]) -> Score:
+    kinds = 2 * shown.astype(np.int8) + ~right
+
+    def ratio(draw: NDArray[np.int64]) -> float:
+        _, wrong, of_factor, wrong_of_factor = np.bincount(kinds[draw], minlength=4).tolist()
+        n_wrong, n_of_factor = wrong + wrong_of_factor, of_factor + wrong_of_factor
+        if not n_wrong or not n_of_factor:
+            return nan
+        return float(wrong_of_factor / n_of_factor * len(draw) / n_wrong)
+
+    value = ratio(np.arange(len(kinds)))
+    if isnan(value):
+        note = "no such picture, or no error"
+        return Score(nan, *NO_INTERVAL, 0, "ratio", higher_is_better=False, note=note)
+    interval = bootstrap(ratio, len(kinds))
+    return Score(value, *interval, int(shown.sum()), "ratio", higher_is_better=False)
+
+
+@cache
+def _annotations() -> pd.DataFrame:
+    """Bool columns `FACTORS`, indexed by the number of the validation picture."""
+    folder = _folder()
+    prototypes = pd.read_csv(folder / "prototypical_paths.csv")["file_name"]
+    lines = (folder / "imagenet_x_val_top_factor.jsonl").read_text(encoding="utf-8").splitlines()
+    table = pd.DataFrame([json.loads(line) for line in lines])
+    table = table[~table["file_name"].isin(prototypes)]
+    table.index = pd.Index(picture_numbers(table["file_name"]))
+    return table[list(FACTORS)].astype(bool)
+
+
+def _folder() -> Path:
+    spec = find_spec(PACKAGE)
+    for place in (spec and spec.submodule_search_locations) or ():
+        if (folder := Path(place) / "annotations").is_dir():
+            return folder
+    raise ConfigError(
+        "the annotations of ImageNet-X come with the package imagenet-x: "
+        + install_extra("imagenet_x")
+    )

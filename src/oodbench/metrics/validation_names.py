@@ -1,0 +1,34 @@
+"""The number of an ImageNet validation picture, by which annotations of it are looked up."""
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodbench.core.errors import DataError
+
+N_PICTURES = 50_000
+
+_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.\w+")
+
+
+def picture_number(image: str) -> int:
+    """The k of `…/ILSVRC2012_val_0000000k.JPEG`, 1 to 50,000.
+
+    Raises:
+        DataError: the file has another name.
+    """
+    name = image.rsplit("/", 1)[-1]
+    found = _NAME.fullmatch(name)
+    if found is None or not 1 <= int(found[1]) <= N_PICTURES:
+        raise DataError(
+            f"{image}: not the name of a validation picture (ILSVRC2012_val_00000001.JPEG to "
+            f"{N_PICTURES:08d}), by which its annotations are found; unpack the official archive"
+        )
+    return int(found[1])
+
+
+def picture_numbers(images: Iterable[str]) -> NDArray[np.int64]:
+    """Of each picture, int64 `(n,)`; see `picture_number`."""
+    return np.array([picture_number(image) for image in images], dtype=np.int64)
