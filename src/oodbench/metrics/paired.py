@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.metrics.intervals import DRAWS, NO_INTERVAL, Interval, bootstrap
+from oodbench.metrics.intervals import DRAWS, NO_INTERVAL, Interval, bootstrap, bootstrap_mean
 
 _SEED = 0
 
@@ -19,7 +19,7 @@ class Difference:
         value: a fraction in [-1, 1].
         low, high: limits of its 95 % interval, a paired percentile bootstrap over pictures; NaN for
             a single picture.
-        p_value: of the exact McNemar test, two-sided, in [0, 1].
+        p_value: two-sided, in [0, 1]: of the exact McNemar test, or what made it says otherwise.
         only_first, only_second: how many pictures only the one got right, and only the other.
         n: number of pictures.
     """
@@ -59,6 +59,38 @@ def difference(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Differenc
         only_first=only_first,
         only_second=only_second,
         n=n,
+    )
+
+
+def difference_of_means(first: NDArray[np.float64], second: NDArray[np.float64]) -> Difference:
+    """How two runs differ that saw each picture several times, such as under 75 corruptions.
+
+    What was made of one picture is not independent, so that pictures are counted and not files: the
+    interval resamples pictures, and the p-value is that of a paired t-test (Student 1908).
+
+    Args:
+        first, second: float64 `(n,)`, n at least 1: the share in [0, 1] of a picture's files that
+            the run got right, the same picture at the same position.
+
+    Returns:
+        `only_first` and `only_second` count pictures of which the one got more files right, and the
+        other.
+
+    Raises:
+        ValueError: the arrays are empty or differ in shape.
+    """
+    if first.shape != second.shape or first.ndim != 1 or not len(first):
+        raise ValueError(f"expected two arrays (n,), found {first.shape} and {second.shape}")
+    change = second - first
+    low, high = bootstrap_mean(change)
+    return Difference(
+        value=float(change.mean()),
+        low=low,
+        high=high,
+        p_value=_paired_t_test(change),
+        only_first=int((change < 0).sum()),
+        only_second=int((change > 0).sum()),
+        n=len(change),
     )
 
 
@@ -123,6 +155,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     found: list[float] = adjusted.tolist()
     return found
+
+
+def _paired_t_test(change: NDArray[np.float64]) -> float:
+    """Two-sided; 1 where no picture changes, and where one picture says nothing of the spread."""
+    if len(change) < 2 or not change.any():
+        return 1.0
+    if np.ptp(change) == 0:
+        return 0.0
+    from scipy.stats import ttest_1samp
+
+    return float(ttest_1samp(change, 0.0).pvalue)
 
 
 def _interval(only_first: int, only_second: int, n: int) -> Interval:

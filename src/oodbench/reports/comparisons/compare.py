@@ -1,0 +1,223 @@
+"""Runs set against their partners: on the same pictures, with interval and p-value."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oodbench.core.errors import DataError
+from oodbench.metrics.adversarial import attacked_only
+from oodbench.metrics.correctness import correct, decides_for_categories, decision_column
+from oodbench.metrics.paired import Difference, difference, difference_of_means, holm
+from oodbench.reports.comparisons.selection import Selection, selected
+from oodbench.reports.tables.rows import merit
+from oodbench.runs.attacked import item_counts
+from oodbench.runs.naming.difference import difference_text
+from oodbench.runs.records import read_split
+from oodbench.runs.results import RunResult
+from oodbench.runs.unsound import mark_unsound
+
+_PLACE = ["split", "image", "frame"]
+"""What makes a row of one run the partner of a row of another."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A run and its partner, the second minus the first, on the pictures that both have.
+
+    Attributes:
+        first, second: the runs.
+        accuracies: of both on these pictures, fractions.
+        found: how they differ.
+        adjusted: its p-value, adjusted by Holm's method for all comparisons made together.
+        flips: rows that only one of them got right: split, image, frame, label, `first` and
+            `second` (what they decided for), and `gained`: whether it is the second.
+        n_unpaired: pictures of either run that the other has not.
+        of_categories: labels and decisions are among Geirhos' 16 categories, not the 1000 classes.
+    """
+
+    first: RunResult
+    second: RunResult
+    accuracies: tuple[float, float]
+    found: Difference
+    adjusted: float
+    flips: pd.DataFrame
+    n_unpaired: int
+    of_categories: bool = False
+
+    @property
+    def same_run(self) -> bool:
+        """Whether both are one run: they do the same under two names."""
+        return self.first.directory == self.second.directory
+
+    @property
+    def headlines(self) -> tuple[float, float] | None:
+        """Both runs' headline scores in their unit; None where they have none in common."""
+        name = self.first.headline
+        scores = [run.scores.get("", {}).get(name) for run in (self.first, self.second)]
+        values = [score.value for score in scores if score is not None]
+        return (values[0], values[1]) if len(values) == 2 else None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """All comparisons of two sets of runs.
+
+    Attributes:
+        comparisons: by benchmark, then by the first run's model.
+        problems: one line for every run that could not be used or has no partner.
+    """
+
+    comparisons: Sequence[Comparison]
+    problems: Sequence[str]
+
+
+def compare_runs(first: str, second: str, output_root: Path, benchmarks: str = "*") -> Compared:
+    """Compare the runs that one word names with those that another one does.
+
+    Runs are partners that are of one benchmark and agree in all else that neither word fixes; of
+    several ones the best is taken, a complete one before a partial one.
+
+    Args:
+        first, second: see `oodbench.reports.comparisons.selection.selected`.
+        output_root: where the runs are.
+        benchmarks: pattern of the benchmarks that are compared.
+
+    Raises:
+        DataError: there is no run at all, or no two runs are partners.
+        ConfigError: no run is of a name.
+    """
+    problems: list[str] = []
+    sides = [selected(word, output_root, problems) for word in (first, second)]
+    pairs = _pairs(sides[0], sides[1], benchmarks)
+    if not pairs:
+        raise DataError(
+            f"{first} and {second}: no two runs on the same benchmark that agree in everything "
+            "else: oodbench-table shows what there is"
+        )
+    made = [comparison for pair in pairs for comparison in _compared(*pair, problems)]
+    adjusted = holm([comparison.found.p_value for comparison in made])
+    return Compared(
+        [replace(one, adjusted=p) for one, p in zip(made, adjusted, strict=True)], problems
+    )
+
+
+def _pairs(one: Selection, other: Selection, benchmarks: str) -> list[tuple[RunResult, RunResult]]:
+    shared = one.free & other.free | {"benchmark"}
+    partners = _by_identity(other.runs, shared, benchmarks)
+    firsts = _by_identity(one.runs, shared, benchmarks)
+    return [(run, partners[identity]) for identity, run in firsts.items() if identity in partners]
+
+
+def _by_identity(
+    runs: Iterable[RunResult], shared: frozenset[str] | set[str], benchmarks: str
+) -> dict[tuple[str, ...], RunResult]:
+    """The best run of each identity, sorted."""
+    found: dict[tuple[str, ...], RunResult] = {}
+    for run in runs:
+        if fnmatchcase(run.benchmark, benchmarks):
+            fields = {**words_of(run), "benchmark": run.benchmark}
+            identity = tuple(fields[name] for name in sorted(shared))
+            found[identity] = max(found.get(identity, run), run, key=merit)
+    return dict(sorted(found.items()))
+
+
+def words_of(run: RunResult) -> dict[str, str]:
+    """By field, what tells a run from others of its benchmark; empty where it is the usual one."""
+    found = {"model": run.model}
+    usual = {
+        "preprocessing": "published",
+        "attack": str(run.config.get("benchmark", {}).get("attack")),
+    }
+    left = list(run.difference)
+    for field in ("preprocessing", "attack"):
+        name = getattr(run, field)
+        own = [word for word in left if word.partition("=")[0].split(".")[0] == field]
+        left = [word for word in left if word not in own]
+        named = [] if own or name in (usual[field], "none") else [f"{field}={name}"]
+        found[field] = difference_text([*named, *own])
+    return {**found, "difference": difference_text(left)}
+
+
+def _compared(first: RunResult, second: RunResult, problems: list[str]) -> list[Comparison]:
+    """One comparison; none, and a line, where there are no records of the same pictures."""
+    try:
+        own, theirs = _decisions(first), _decisions(second)
+    except DataError as error:
+        problems.append(str(error))
+        return []
+    both = own.merge(theirs, on=_PLACE, suffixes=("_first", "_second"))
+    if both.empty:
+        problems.append(
+            f"{first.benchmark}: runs {first.key} and {second.key} have no picture in common"
+        )
+        return []
+    right = [both[f"correct_{side}"].to_numpy(dtype=bool) for side in ("first", "second")]
+    return [
+        Comparison(
+            first=first,
+            second=second,
+            accuracies=(float(right[0].mean()), float(right[1].mean())),
+            found=_difference(both, *right),
+            adjusted=1.0,
+            flips=_flips(both[right[0] != right[1]]),
+            n_unpaired=len(own) + len(theirs) - 2 * len(both),
+            of_categories=own.attrs["of_categories"],
+        )
+    ]
+
+
+def _difference(both: pd.DataFrame, first: Any, second: Any) -> Difference:
+    """Of pictures that are shown once; where a picture is shown several times, of its means."""
+    source = both["image"].str.rsplit("/", n=2).str[-2:].str.join("/").str.rsplit(".", n=1).str[0]
+    if source.is_unique:
+        return difference(first, second)
+    means = pd.DataFrame({"first": first, "second": second}).groupby(source.to_numpy()).mean()
+    return difference_of_means(means["first"].to_numpy(), means["second"].to_numpy())
+
+
+def _decisions(run: RunResult) -> pd.DataFrame:
+    """Of each scored row: where it is, its label, what was decided, and whether that is right.
+
+    Raises:
+        DataError: records are damaged or missing.
+    """
+    parts = []
+    of_categories = False
+    for split, n_items in item_counts(run).items():
+        try:
+            records = read_split(run.paths.records, split, n_items, key=run.key)
+        except DataError as error:
+            mark_unsound(run, error)
+            raise
+        if len(records):
+            of_categories = decides_for_categories(records)
+            parts.append(_decided(attacked_only(records)))
+    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
+    found.attrs["of_categories"] = of_categories
+    return found
+
+
+_COLUMNS = [*_PLACE, "label", "decision", "correct"]
+
+
+def _decided(records: pd.DataFrame) -> pd.DataFrame:
+    return records[_PLACE].assign(
+        label=records["label"],
+        decision=records[decision_column(records)],
+        correct=correct(records),
+    )
+
+
+def _flips(both: pd.DataFrame) -> pd.DataFrame:
+    flips = both[_PLACE].assign(
+        label=both["label_first"],
+        first=both["decision_first"],
+        second=both["decision_second"],
+        gained=np.asarray(both["correct_second"], bool),
+    )
+    return flips.reset_index(drop=True)
