@@ -5,7 +5,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodbench.metrics.accuracy import subset_size
-from oodbench.metrics.adversarial import accurate
+from oodbench.metrics.adversarial import LEFT_OUT, accurate
+
+_NEEDED = ("label", "prediction", "attack_succeeded", LEFT_OUT, "decision_max")
+_SUBSET = "prediction_"
+
+
+def is_needed(column: str) -> bool:
+    """Whether `correct` may look at a column of the records."""
+    return column in _NEEDED or column.startswith(_SUBSET)
 
 
 def correct(records: pd.DataFrame) -> NDArray[np.bool_]:
@@ -31,7 +39,7 @@ def decision_column(records: pd.DataFrame) -> str:
     """The column that holds what a clean run decided for: see `correct`."""
     if decides_for_categories(records):
         return "decision_max"
-    if any(str(name).startswith("prediction_") for name in records):
+    if any(str(name).startswith(_SUBSET) for name in records):
         return f"prediction_{subset_size(records)}way"
     return "prediction"
 

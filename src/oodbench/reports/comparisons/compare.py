@@ -4,25 +4,31 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from oodbench.core.errors import DataError
 from oodbench.metrics.adversarial import attacked_only
-from oodbench.metrics.correctness import correct, decides_for_categories, decision_column
+from oodbench.metrics.correctness import (
+    correct,
+    decides_for_categories,
+    decision_column,
+    is_needed,
+)
+from oodbench.metrics.joint import source_names
 from oodbench.metrics.paired import Difference, difference, difference_of_means, holm
 from oodbench.reports.comparisons.selection import Selection, selected
 from oodbench.reports.tables.rows import merit
 from oodbench.runs.attacked import item_counts
 from oodbench.runs.naming.difference import difference_text
-from oodbench.runs.records import read_split
+from oodbench.runs.records import column_names, read_split
 from oodbench.runs.results import RunResult
 from oodbench.runs.unsound import mark_unsound
 
-_PLACE = ["split", "image", "frame"]
-"""What makes a row of one run the partner of a row of another."""
+_PLACE = ["image", "frame"]
+"""What makes a row of one run the partner of a row of the same split of another."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Comparison:
         adjusted: its p-value, adjusted by Holm's method for all comparisons made together.
         flips: rows that only one of them got right: split, image, frame, label, `first` and
             `second` (what they decided for), and `gained`: whether it is the second.
-        n_unpaired: pictures of either run that the other has not.
+        n_unpaired: pictures of either run that the other has not, in splits of both.
         of_categories: labels and decisions are among Geirhos' 16 categories, not the 1000 classes.
     """
 
@@ -146,78 +152,114 @@ def words_of(run: RunResult) -> dict[str, str]:
 def _compared(first: RunResult, second: RunResult, problems: list[str]) -> list[Comparison]:
     """One comparison; none, and a line, where there are no records of the same pictures."""
     try:
-        own, theirs = _decisions(first), _decisions(second)
+        splits = [paired for name in first.splits if (paired := _paired(first, second, name))]
     except DataError as error:
         problems.append(str(error))
         return []
-    both = own.merge(theirs, on=_PLACE, suffixes=("_first", "_second"))
-    if both.empty:
+    if not splits:
         problems.append(
             f"{first.benchmark}: runs {first.key} and {second.key} have no picture in common"
         )
         return []
-    right = [both[f"correct_{side}"].to_numpy(dtype=bool) for side in ("first", "second")]
+    right = [
+        np.concatenate(side) for side in zip(*((s.first, s.second) for s in splits), strict=True)
+    ]
+    n_rows = sum(split.n_rows for split in splits)
     return [
         Comparison(
             first=first,
             second=second,
             accuracies=(float(right[0].mean()), float(right[1].mean())),
-            found=_difference(both, *right),
+            found=_difference(splits),
             adjusted=1.0,
-            flips=_flips(both[right[0] != right[1]]),
-            n_unpaired=len(own) + len(theirs) - 2 * len(both),
-            of_categories=own.attrs["of_categories"],
+            flips=pd.concat([split.flips for split in splits], ignore_index=True),
+            n_unpaired=n_rows - 2 * len(right[0]),
+            of_categories=splits[0].of_categories,
         )
     ]
 
 
-def _difference(both: pd.DataFrame, first: Any, second: Any) -> Difference:
-    """Of pictures that are shown once; where a picture is shown several times, of its means."""
-    source = both["image"].str.rsplit("/", n=2).str[-2:].str.join("/").str.rsplit(".", n=1).str[0]
-    if source.is_unique:
-        return difference(first, second)
-    means = pd.DataFrame({"first": first, "second": second}).groupby(source.to_numpy()).mean()
-    return difference_of_means(means["first"].to_numpy(), means["second"].to_numpy())
+@dataclass(frozen=True)
+class _Paired:
+    """The rows of a split that both runs have, in one order.
+
+    Attributes:
+        first, second: whether the one run is right, and the other, bool `(n,)`.
+        pictures: name of the picture that each row shows, the same in all splits.
+        flips: see `Comparison`.
+        n_rows: of both runs together, those without a partner too.
+        of_categories: see `Comparison`.
+    """
+
+    first: NDArray[np.bool_]
+    second: NDArray[np.bool_]
+    pictures: Sequence[str]
+    flips: pd.DataFrame
+    n_rows: int
+    of_categories: bool
 
 
-def _decisions(run: RunResult) -> pd.DataFrame:
-    """Of each scored row: where it is, its label, what was decided, and whether that is right.
+def _paired(first: RunResult, second: RunResult, split: str) -> _Paired | None:
+    """None where the runs have no row of it in common."""
+    own, theirs = _records(first, split), _records(second, split)
+    if own.empty or theirs.empty:
+        return None
+    both = _decided(own).merge(_decided(theirs), on=_PLACE, suffixes=("_first", "_second"))
+    right, other = (both[f"right_{side}"].to_numpy(dtype=bool) for side in ("first", "second"))
+    if both.empty:
+        return None
+    differing = both[right != other]
+    flips = differing[_PLACE].assign(
+        split=split,
+        label=differing["label_first"],
+        first=differing["decision_first"],
+        second=differing["decision_second"],
+        gained=differing["right_second"],
+    )
+    return _Paired(
+        first=right,
+        second=other,
+        pictures=source_names(both["image"]),
+        flips=flips.reset_index(drop=True),
+        n_rows=len(own) + len(theirs),
+        of_categories=decides_for_categories(own),
+    )
+
+
+def _records(run: RunResult, split: str) -> pd.DataFrame:
+    """What decides about right and wrong, of the scored rows; empty where there are none.
 
     Raises:
         DataError: records are damaged or missing.
     """
-    parts = []
-    of_categories = False
-    for split, n_items in item_counts(run).items():
-        try:
-            records = read_split(run.paths.records, split, n_items, key=run.key)
-        except DataError as error:
-            mark_unsound(run, error)
-            raise
-        if len(records):
-            of_categories = decides_for_categories(records)
-            parts.append(_decided(attacked_only(records)))
-    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COLUMNS)
-    found.attrs["of_categories"] = of_categories
-    return found
-
-
-_COLUMNS = [*_PLACE, "label", "decision", "correct"]
+    if split not in run.splits:
+        return pd.DataFrame()
+    directory, n_items = run.paths.records, item_counts(run)[split]
+    try:
+        columns = [*_PLACE, *filter(is_needed, column_names(directory, split))]
+        records = read_split(directory, split, n_items, columns=columns, key=run.key)
+    except DataError as error:
+        mark_unsound(run, error)
+        raise
+    return attacked_only(records) if len(records) else records
 
 
 def _decided(records: pd.DataFrame) -> pd.DataFrame:
     return records[_PLACE].assign(
         label=records["label"],
         decision=records[decision_column(records)],
-        correct=correct(records),
+        right=correct(records),
     )
 
 
-def _flips(both: pd.DataFrame) -> pd.DataFrame:
-    flips = both[_PLACE].assign(
-        label=both["label_first"],
-        first=both["decision_first"],
-        second=both["decision_second"],
-        gained=np.asarray(both["correct_second"], bool),
-    )
-    return flips.reset_index(drop=True)
+def _difference(splits: Sequence[_Paired]) -> Difference:
+    """Of pictures that are shown once; where a picture is shown several times, of its means."""
+    if len(splits) == 1 and len(set(splits[0].pictures)) == len(splits[0].pictures):
+        return difference(splits[0].first, splits[0].second)
+    totals = pd.DataFrame()
+    for split in splits:
+        rows = pd.DataFrame({"n": 1, "first": split.first, "second": split.second})
+        sums = rows.groupby(np.asarray(split.pictures, object)).sum()
+        totals = totals.add(sums, fill_value=0) if len(totals) else sums
+    means = [(totals[side] / totals["n"]).to_numpy(np.float64) for side in ("first", "second")]
+    return difference_of_means(*means)
