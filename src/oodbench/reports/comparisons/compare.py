@@ -10,25 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodbench.core.errors import DataError
-from oodbench.metrics.adversarial import attacked_only
-from oodbench.metrics.correctness import (
-    correct,
-    decides_for_categories,
-    decision_column,
-    is_needed,
-)
 from oodbench.metrics.joint import source_names
 from oodbench.metrics.paired import Difference, difference, difference_of_means, holm
+from oodbench.reports.comparisons.decisions import OF_CATEGORIES, PLACE, decisions
 from oodbench.reports.comparisons.selection import Selection, selected
+from oodbench.reports.comparisons.words import words_of
 from oodbench.reports.tables.rows import merit
-from oodbench.runs.attacked import item_counts
-from oodbench.runs.naming.difference import difference_text
-from oodbench.runs.records import column_names, read_split
 from oodbench.runs.results import RunResult
-from oodbench.runs.unsound import mark_unsound
-
-_PLACE = ["image", "frame"]
-"""What makes a row of one run the partner of a row of the same split of another."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +41,7 @@ class Comparison:
     adjusted: float
     flips: pd.DataFrame
     n_unpaired: int
-    of_categories: bool = False
+    of_categories: bool
 
     @property
     def same_run(self) -> bool:
@@ -132,51 +120,41 @@ def _by_identity(
     return dict(sorted(found.items()))
 
 
-def words_of(run: RunResult) -> dict[str, str]:
-    """By field, what tells a run from others of its benchmark; empty where it is the usual one."""
-    found = {"model": run.model}
-    usual = {
-        "preprocessing": "published",
-        "attack": str(run.config.get("benchmark", {}).get("attack")),
-    }
-    left = list(run.difference)
-    for field in ("preprocessing", "attack"):
-        name = getattr(run, field)
-        own = [word for word in left if word.partition("=")[0].split(".")[0] == field]
-        left = [word for word in left if word not in own]
-        named = [] if own or name in (usual[field], "none") else [f"{field}={name}"]
-        found[field] = difference_text([*named, *own])
-    return {**found, "difference": difference_text(left)}
-
-
 def _compared(first: RunResult, second: RunResult, problems: list[str]) -> list[Comparison]:
     """One comparison; none, and a line, where there are no records of the same pictures."""
     try:
-        splits = [paired for name in first.splits if (paired := _paired(first, second, name))]
+        return [compare_pair(first, second)]
     except DataError as error:
         problems.append(str(error))
         return []
+
+
+def compare_pair(first: RunResult, second: RunResult) -> Comparison:
+    """One run and another one of the same benchmark; its p-value is not adjusted.
+
+    Raises:
+        DataError: records are damaged or missing, or the runs have no picture in common.
+    """
+    splits = [paired for name in first.splits if (paired := _paired(first, second, name))]
     if not splits:
-        problems.append(
+        raise DataError(
             f"{first.benchmark}: runs {first.key} and {second.key} have no picture in common"
         )
-        return []
-    right = [
-        np.concatenate(side) for side in zip(*((s.first, s.second) for s in splits), strict=True)
-    ]
-    n_rows = sum(split.n_rows for split in splits)
-    return [
-        Comparison(
-            first=first,
-            second=second,
-            accuracies=(float(right[0].mean()), float(right[1].mean())),
-            found=_difference(splits),
-            adjusted=1.0,
-            flips=pd.concat([split.flips for split in splits], ignore_index=True),
-            n_unpaired=n_rows - 2 * len(right[0]),
-            of_categories=splits[0].of_categories,
-        )
-    ]
+    right = (
+        np.concatenate([split.first for split in splits]),
+        np.concatenate([split.second for split in splits]),
+    )
+    found = _difference(splits)
+    return Comparison(
+        first=first,
+        second=second,
+        accuracies=(float(right[0].mean()), float(right[1].mean())),
+        found=found,
+        adjusted=found.p_value,
+        flips=pd.concat([split.flips for split in splits], ignore_index=True),
+        n_unpaired=sum(split.n_rows for split in splits) - 2 * len(right[0]),
+        of_categories=splits[0].of_categories,
+    )
 
 
 @dataclass(frozen=True)
@@ -201,15 +179,15 @@ class _Paired:
 
 def _paired(first: RunResult, second: RunResult, split: str) -> _Paired | None:
     """None where the runs have no row of it in common."""
-    own, theirs = _records(first, split), _records(second, split)
+    own, theirs = decisions(first, split), decisions(second, split)
     if own.empty or theirs.empty:
         return None
-    both = _decided(own).merge(_decided(theirs), on=_PLACE, suffixes=("_first", "_second"))
+    both = own.merge(theirs, on=PLACE, suffixes=("_first", "_second"))
     right, other = (both[f"right_{side}"].to_numpy(dtype=bool) for side in ("first", "second"))
     if both.empty:
         return None
     differing = both[right != other]
-    flips = differing[_PLACE].assign(
+    flips = differing[PLACE].assign(
         split=split,
         label=differing["label_first"],
         first=differing["decision_first"],
@@ -222,33 +200,7 @@ def _paired(first: RunResult, second: RunResult, split: str) -> _Paired | None:
         pictures=source_names(both["image"]),
         flips=flips.reset_index(drop=True),
         n_rows=len(own) + len(theirs),
-        of_categories=decides_for_categories(own),
-    )
-
-
-def _records(run: RunResult, split: str) -> pd.DataFrame:
-    """What decides about right and wrong, of the scored rows; empty where there are none.
-
-    Raises:
-        DataError: records are damaged or missing.
-    """
-    if split not in run.splits:
-        return pd.DataFrame()
-    directory, n_items = run.paths.records, item_counts(run)[split]
-    try:
-        columns = [*_PLACE, *filter(is_needed, column_names(directory, split))]
-        records = read_split(directory, split, n_items, columns=columns, key=run.key)
-    except DataError as error:
-        mark_unsound(run, error)
-        raise
-    return attacked_only(records) if len(records) else records
-
-
-def _decided(records: pd.DataFrame) -> pd.DataFrame:
-    return records[_PLACE].assign(
-        label=records["label"],
-        decision=records[decision_column(records)],
-        right=correct(records),
+        of_categories=own.attrs[OF_CATEGORIES],
     )
 
 

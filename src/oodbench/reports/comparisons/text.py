@@ -8,7 +8,8 @@ from typing import Any
 from oodbench.core.columns import aligned
 from oodbench.core.errors import visible
 from oodbench.reference import class_names, geirhos_categories
-from oodbench.reports.comparisons.compare import Compared, Comparison, words_of
+from oodbench.reports.comparisons.compare import Compared, Comparison
+from oodbench.reports.comparisons.words import cell_of, words_of
 from oodbench.runs.naming.difference import difference_text
 from oodbench.runs.results import RunResult, without_nan
 
@@ -89,7 +90,7 @@ def _row(one: Comparison) -> tuple[str, ...]:
     found = one.found
     interval = "" if math.isnan(found.low) else f"[{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
     return (
-        *(_cell(one), *_labels(one)),
+        *(cell_of([one.first, one.second]), *_labels(one)),
         *(f"{100 * share:.1f}" for share in one.accuracies),
         *(f"{100 * found.value:+.1f}", interval, _p(found.p_value), _p(one.adjusted)),
         *(str(found.only_first), str(found.only_second), str(found.n)),
@@ -113,15 +114,6 @@ def _labels(one: Comparison) -> tuple[str, str]:
 
 def _usual(run: RunResult, field: str) -> str:
     return f"{field}={getattr(run, field)}" if field in ("preprocessing", "attack") else ""
-
-
-def _cell(one: Comparison) -> str:
-    """What the runs have in common: the benchmark, and whatever else of both is the same."""
-    sides = [words_of(run) for run in (one.first, one.second)]
-    shared = {name: word for name, word in sides[0].items() if sides[1][name] == word}
-    model, benchmark = shared.pop("model", ""), one.first.benchmark
-    words = ", ".join(filter(None, shared.values()))
-    return (f"{model} × " if model else "") + benchmark + (f" ({words})" if words else "")
 
 
 def _notes(one: Comparison) -> Iterator[str]:
@@ -152,7 +144,7 @@ def _are_accuracies(one: Comparison) -> bool:
 
 
 def _heading(one: Comparison) -> str:
-    return "{}: A {}, B {}".format(_cell(one), *_labels(one))
+    return "{}: A {}, B {}".format(cell_of([one.first, one.second]), *_labels(one))
 
 
 def _classes(one: Comparison) -> Iterator[str]:
