@@ -160,7 +160,8 @@ def test_what_is_wrong_is_counted(
     monkeypatch.setattr(doctor, "examined", lambda *_, **__: [Part("hardware", (bad,))])
     assert main([]) == 1
     assert capsys.readouterr().out == (
-        "hardware\n  bad  memory  1.0 GiB\\x1b[31m are free\n               → close other programs\n"
+        "hardware\n  bad  memory  1.0 GiB\\x1b[31m are free\n"
+        "               → close other programs\n"
         "\n1 thing wrong: see the lines marked bad.\n"
     )
     assert page.wrong([Part("hardware", (bad,))]) == ["memory"]
