@@ -1,4 +1,4 @@
-from oodbench.core.errors import DataError, failure_line, first_line, one_line
+from oodbench.core.errors import DataError, failure_line, first_line, one_line, visible
 
 
 def test_everything_on_one_line() -> None:
@@ -20,3 +20,7 @@ def test_a_failure_names_its_class_unless_the_message_was_written_for_users() ->
     assert failure_line(DataError("x: missing\nmore")) == "x: missing"
     assert failure_line(ValueError("bad")) == "ValueError: bad"
     assert failure_line(RuntimeError()) == "RuntimeError"
+
+
+def test_control_characters_are_shown() -> None:
+    assert visible("a\nb\x1b[31m\udcff\tä") == r"a\nb\x1b[31m\udcff\tä"

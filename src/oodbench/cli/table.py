@@ -5,6 +5,8 @@ import sys
 
 from oodbench.cli.arguments import add_run_arguments, add_version, print_problems
 from oodbench.core.command import as_command
+from oodbench.reports.comparisons.words import VARIED
+from oodbench.reports.comparisons.write import write_spread
 from oodbench.reports.tables.write import (
     Written,
     rescore_all,
@@ -38,6 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         shown = Written(written.failed, (), ())
     elif chosen.attack_report:
         shown = write_attack_report(chosen.output_root)
+        print_problems([line for line in shown.problems if line not in written.problems])
+    elif chosen.spread:
+        shown = write_spread(chosen.output_root, chosen.spread)
         print_problems([line for line in shown.problems if line not in written.problems])
     if not chosen.quiet:
         print(shown.text)
@@ -74,6 +79,12 @@ def argument_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="show instead of the table what the attacked runs say of their attacks: named checks "
         "(pass, warn, not checked) with the papers that they come from",
+    )
+    parser.add_argument(
+        "--spread",
+        choices=VARIED,
+        help="show instead of the table how far the choice of a preprocessing, attack or engine "
+        "moves each model's score on each benchmark, and which pictures change",
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing")
     return parser

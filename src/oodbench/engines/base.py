@@ -51,7 +51,8 @@ class Engine(Protocol):
     A class may say more of itself. `computes_gradients`, True where it is missing: whether what
     computes is PyTorch, so that an attack that needs gradients attacks the same network.
     `needs_gate`, likewise True: whether its logits are held against the eager engine's before they
-    are used; False for what is the reference, or has a gate of its own.
+    are used; False for what is the reference, or has a gate of its own. `prepares_slowly`,
+    False where it is missing: whether even a small network takes it more than some seconds.
     """
 
     def prepare(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:

@@ -86,6 +86,11 @@ def computes_gradients(config: EngineConfig) -> bool:
     return bool(getattr(_class_of(engine_target(config, attack=True)), "computes_gradients", True))
 
 
+def prepares_slowly(config: EngineConfig) -> bool:
+    """Whether the engine takes more than some seconds even for a small network."""
+    return bool(getattr(_class_of(engine_target(config, attack=False)), "prepares_slowly", False))
+
+
 def _engine(node: dict[str, Any], *, precision: str, **offered: Any) -> Engine:
     """Build an engine, with those of the offered arguments that its constructor names.
 

@@ -36,6 +36,7 @@ class CompiledEngine:
     """
 
     computes_gradients = True
+    prepares_slowly = True
 
     def __init__(
         self,

@@ -138,6 +138,21 @@ def chunk_files(directory: Path, split: str) -> list[Path]:
     )
 
 
+def column_names(directory: Path, split: str) -> list[str]:
+    """Columns of a split's records, by its first chunk; none where it has no rows.
+
+    Raises:
+        DataError: the chunk is damaged.
+    """
+    files = chunk_files(directory, split)
+    try:
+        return list(pq.read_schema(files[0]).names) if files else []
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{files[0]}: damaged ({one_line(error, 100)}): run the cell again"
+        ) from None
+
+
 def read_split(
     directory: Path,
     split: str,

@@ -1,0 +1,1 @@
+"""Two sets of finished runs compared picture by picture."""

@@ -1,0 +1,50 @@
+"""What a run decided for each of its pictures, and whether that is right."""
+
+import pandas as pd
+
+from oodbench.core.errors import DataError
+from oodbench.metrics.adversarial import attacked_only
+from oodbench.metrics.correctness import (
+    correct,
+    decides_for_categories,
+    decision_column,
+    is_needed,
+)
+from oodbench.runs.attacked import item_counts
+from oodbench.runs.records import column_names, read_split
+from oodbench.runs.results import RunResult
+from oodbench.runs.unsound import mark_unsound
+
+PLACE = ["image", "frame"]
+"""What makes a row of one run the partner of a row of the same split of another."""
+
+OF_CATEGORIES = "of_categories"
+"""Attribute of a frame: labels and decisions are among Geirhos' 16 categories, not the 1000."""
+
+
+def decisions(run: RunResult, split: str) -> pd.DataFrame:
+    """Of each scored row of a split: image, frame, label, decision, and whether that is right.
+
+    Returns:
+        With the attribute `OF_CATEGORIES`; empty where the run has no row of the split.
+
+    Raises:
+        DataError: records are damaged or missing.
+    """
+    if split not in run.splits:
+        return pd.DataFrame()
+    directory, n_items = run.paths.records, item_counts(run)[split]
+    try:
+        columns = [*PLACE, *filter(is_needed, column_names(directory, split))]
+        records = read_split(directory, split, n_items, columns=columns, key=run.key)
+    except DataError as error:
+        mark_unsound(run, error)
+        raise
+    if records.empty:
+        return records
+    kept = attacked_only(records)
+    found = kept[PLACE].assign(
+        label=kept["label"], decision=kept[decision_column(kept)], right=correct(kept)
+    )
+    found.attrs[OF_CATEGORIES] = decides_for_categories(kept)
+    return found

@@ -1,0 +1,150 @@
+"""Spreads as lines for the terminal, as a grid where two fields were swept, as rows of a CSV."""
+
+import math
+from collections.abc import Iterable, Iterator
+
+import pandas as pd
+
+from oodbench.core.columns import aligned
+from oodbench.reports.comparisons.spread import Spread, Spreads, headline_of, points_of
+from oodbench.reports.comparisons.words import words_of
+from oodbench.reports.tables.rows import pipeline_of
+from oodbench.runs.naming.other_names import other_names
+from oodbench.runs.results import RunResult
+
+_SIGNIFICANT = 0.05
+
+
+def text_of(spreads: Spreads) -> str:
+    """A block a model and benchmark, then the answer in one sentence."""
+    lines: list[str] = []
+    for one in spreads.found:
+        lines += [*_block(one), ""]
+    return "\n".join([*lines, answer(spreads)])
+
+
+def frame_of(spreads: Spreads) -> pd.DataFrame:
+    """One row a run: cell, way, key, headline score in points, and the figures of its group."""
+    return pd.DataFrame(
+        {
+            "cell": one.cell,
+            "model": run.model,
+            "benchmark": run.benchmark,
+            spreads.field: way_of(run, one.field),
+            "key": run.key,
+            "metric": run.headline,
+            "points": points_of(run),
+            "range": one.range,
+            "standard_deviation": one.deviation,
+            "largest_difference": 100 * abs(one.largest.found.value),
+            "p_value": one.largest.found.p_value,
+            "p_value_holm": one.largest.adjusted,
+            "changed": one.n_changed,
+            "common": one.n_common,
+        }
+        for one in spreads.found
+        for run in one.runs
+    )
+
+
+def way_of(run: RunResult, field: str) -> str:
+    """What the run has in the field, without the field's own name before it."""
+    word = words_of(run)[field] or str(getattr(run, field, "as shipped"))
+    return word.replace(f"{field}.", "").removeprefix(f"{field}=")
+
+
+def answer(spreads: Spreads) -> str:
+    """How much the field moves the numbers, in one sentence."""
+    found = sorted(spreads.found, key=lambda one: one.range)
+    smallest, largest = found[0], found[-1]
+    n = len(found)
+    mean = sum(one.range for one in found) / n
+    told_apart = [one for one in found if one.largest.adjusted < _SIGNIFICANT]
+    first, last = (way_of(run, spreads.field) for run in (largest.runs[0], largest.runs[-1]))
+    where = f"{largest.cell}, {first} against {last}"
+    if n == 1:
+        moves = f"The {spreads.field} moves the score by {largest.range:.1f} points ({where})"
+    else:
+        moves = (
+            f"The {spreads.field} moves the score of a model on a benchmark by "
+            f"{smallest.range:.1f} to {largest.range:.1f} points, {mean:.1f} on average over {n}; "
+            f"the most for {where}"
+        )
+    return f"{moves}. {_told_apart(n, len(told_apart))} at 95 %."
+
+
+def _told_apart(n: int, n_found: int) -> str:
+    """Of `n` differences, so many are more than chance."""
+    if n == 1:
+        return f"That is {'' if n_found else 'not '}more than chance explains"
+    if n_found == 0:
+        return "None of these differences is more than chance explains"
+    which = "All" if n_found == n else f"{n_found} of the {n}"
+    return f"{which} differences are more than chance explains"
+
+
+def _block(one: Spread) -> Iterator[str]:
+    score = headline_of(one.runs[0])
+    assert score is not None  # a group has only runs with a score
+    yield f"{one.cell}: {one.runs[0].headline}"
+    yield from (f"  {line}" for line in _grid(one) or _list(one))
+    first, last = (way_of(run, one.field) for run in (one.runs[0], one.runs[-1]))
+    yield (
+        f"  range {one.range:.1f} points, standard deviation {one.deviation:.1f}; "
+        f"{first} against {last}: {_paired(one)}"
+    )
+    share = 100 * one.n_changed / one.n_common if one.n_common else math.nan
+    yield f"  {one.n_changed} of {one.n_common} pictures change their prediction ({share:.1f} %)"
+    partial = [run for run in one.runs if run.status != "complete" or run.demo]
+    if partial:
+        kind = "demo data" if partial[0].demo else f"partial, of {partial[0].n_expected} pictures"
+        yield f"  {len(partial)} of {len(one.runs)} runs: {kind}"
+
+
+def _paired(one: Spread) -> str:
+    """The difference in right answers on the same pictures, of the highest and the lowest."""
+    found = one.largest.found
+    low, high = sorted((-100 * found.high, -100 * found.low))
+    interval = "" if math.isnan(low) else f" [{low:.1f}, {high:.1f}]"
+    p = "p < 0.0001" if found.p_value < 0.0001 else f"p = {found.p_value:.2g}"
+    return (
+        f"{-100 * found.value:.1f} points{interval} of right answers on the same {found.n} "
+        f"pictures, {p}"
+    )
+
+
+def _list(one: Spread) -> list[str]:
+    rows = [(f"{points_of(run):.1f}", _ways_of(run, one.field)) for run in one.runs]
+    return aligned(rows, right=(0,))
+
+
+def _ways_of(run: RunResult, field: str) -> str:
+    """With the names of further preprocessings that do the same for this model and benchmark."""
+    others = other_names(run.paths) if field == "preprocessing" else []
+    return ", ".join([way_of(run, field), *others])
+
+
+def _grid(one: Spread) -> list[str]:
+    """Scores by two fields of the pipeline, where these are all that is varied; else nothing."""
+    pipelines = [pipeline_of(run) for run in one.runs]
+    fields = [name for name in pipelines[0] if len({p.get(name) for p in pipelines}) > 1]
+    if one.field != "preprocessing" or len(fields) != 2 or not all(pipelines):
+        return []
+    cells = {
+        (pipeline[fields[0]], pipeline[fields[1]]): f"{points:.1f}"
+        for pipeline, points in zip(pipelines, one.points, strict=True)
+    }
+    down, across = (_in_order(value[place] for value in cells) for place in (0, 1))
+    if min(len(down), len(across)) < 2:
+        return []
+    head = [f"{fields[0]} \\ {fields[1]}", *across]
+    rows = [
+        head,
+        *([value, *(cells.get((value, other), "") for other in across)] for value in down),
+    ]
+    return aligned(rows, right=range(1, len(head)))
+
+
+def _in_order(values: Iterable[str]) -> list[str]:
+    """Each once: numbers by size, then text."""
+    return sorted(set(values), key=lambda value: (not value.isdigit(), value.zfill(9)))

@@ -1,0 +1,46 @@
+"""What tells runs of one benchmark apart, in the words of the command line."""
+
+from collections.abc import Sequence
+
+from oodbench.runs.naming.difference import difference_text
+from oodbench.runs.results import RunResult
+
+VARIED = ("preprocessing", "attack", "engine")
+"""Fields of a run, beside its model, that are varied on purpose."""
+
+
+def words_of(run: RunResult) -> dict[str, str]:
+    """By field, what a run did otherwise than usual; empty where nothing.
+
+    Returns:
+        `model`, each of `VARIED`, and `difference`: all else.
+    """
+    usual = {"preprocessing": "published", "attack": _usual_attack(run)}
+    left = list(run.difference)
+    found = {"model": run.model}
+    for field in VARIED:
+        own = [word for word in left if word.partition("=")[0].split(".")[0] == field]
+        left = [word for word in left if word not in own]
+        name = getattr(run, field, "")
+        named = [] if own or name == usual.get(field, "") else [f"{field}={name}"]
+        found[field] = difference_text([*named, *own])
+    return {**found, "difference": difference_text(left)}
+
+
+def cell_of(runs: Sequence[RunResult]) -> str:
+    """What runs of one benchmark have in common: it, and whatever else is the same in all."""
+    said = [words_of(run) for run in runs]
+    shared = {
+        field: word
+        for field, word in said[0].items()
+        if all(other[field] == word for other in said)
+    }
+    model = shared.pop("model", "")
+    words = ", ".join(filter(None, shared.values()))
+    return "".join(
+        [f"{model} × " if model else "", runs[0].benchmark, f" ({words})" if words else ""]
+    )
+
+
+def _usual_attack(run: RunResult) -> str:
+    return str(run.config.get("benchmark", {}).get("attack", "none"))
