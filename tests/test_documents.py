@@ -32,7 +32,7 @@ from oodbench.readouts import ShapeCategories, Subset
 from oodbench.sweeps.jobs import Launch
 
 README = ROOT / "README.md"
-LONGEST_README = 150
+LONGEST_README = 160
 COMPOSED = 6
 """Jobs up to which all of a sweep are composed; of a longer one the first and the last."""
 

@@ -16,6 +16,7 @@ from oodbench.sweeps.machine import engines as engines_module
 from oodbench.sweeps.machine import hardware as hardware_module
 from oodbench.sweeps.machine import packages as packages_module
 from oodbench.sweeps.machine import page, storage
+from oodbench.sweeps.machine.data_sets import data_sets
 from oodbench.sweeps.machine.engines import engines
 from oodbench.sweeps.machine.findings import Finding, Part, part
 from oodbench.sweeps.machine.hardware import hardware
@@ -123,6 +124,18 @@ def test_caches_have_sizes_and_say_how_to_clear_them(home: Path) -> None:
     assert found["decoded pictures"].said.endswith("empty")
 
 
+def test_data_sets_are_counted(home: Path) -> None:
+    found = by_name(data_sets(home))
+    assert found["complete"].said == "0 benchmarks"
+    assert "imagenet_sketch" in found["not there"].said
+    stimuli = home / "cue-conflict" / "cat"
+    stimuli.mkdir(parents=True)
+    (stimuli / "cat1-dog1.png").touch()
+    found = by_name(data_sets(home))
+    assert found["incomplete"].said == "1 benchmarks: cue_conflict"
+    assert found["incomplete"].mend == f"oodbench-data check --data-root {home}"
+
+
 def test_weights_are_counted(home: Path) -> None:
     found = by_name(weights())
     assert found["published models"].said == "0 of 26 are on disk"
@@ -144,7 +157,16 @@ def test_a_look_that_fails_is_a_finding() -> None:
 def test_the_page(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     said = capsys.readouterr().out
-    titles = ["packages", "extras", "hardware", "engines", "disks", "caches", "weights"]
+    titles = [
+        "packages",
+        "extras",
+        "hardware",
+        "engines",
+        "disks",
+        "caches",
+        "data sets",
+        "weights",
+    ]
     assert [line for line in said.splitlines() if line in titles] == titles
     assert said.endswith("and only some runs need it.\n")
     assert main(["--json", "-"]) == 0

@@ -17,6 +17,7 @@ def examined(data_root: Path, output_root: Path, *, slow: bool = False) -> list[
         output_root: folder of the results.
         slow: try the engines too that need more than some seconds.
     """
+    from oodbench.sweeps.machine.data_sets import data_sets
     from oodbench.sweeps.machine.engines import engines
     from oodbench.sweeps.machine.hardware import hardware
     from oodbench.sweeps.machine.packages import extras, packages
@@ -30,6 +31,7 @@ def examined(data_root: Path, output_root: Path, *, slow: bool = False) -> list[
         part("engines", lambda: engines(slow=slow)),
         part("disks", lambda: disks(data_root, output_root)),
         part("caches", caches),
+        part("data sets", lambda: data_sets(data_root)),
         part("weights", weights),
     ]
 
