@@ -25,7 +25,7 @@ VERIFY = ("times", "contents", "sizes")
 CHECK = ("labels", "off")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 _FRACTION = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
-LAYOUTS = ("plain", "positional", "moco_v2", "timm", "transformers", "onnx")
+LAYOUTS = ("plain", "positional", "moco_v2", "timm", "transformers", "open_clip", "onnx")
 
 
 @dataclass
@@ -46,10 +46,12 @@ class WeightsConfig:
     package: str | None = None
     """`module:callable` of an installed package that returns the path."""
     hub: str | None = None
-    """Hugging Face repository that holds `model.safetensors`."""
+    """Hugging Face repository that holds `hub_file`."""
+    hub_file: str = "model.safetensors"
+    """Name of the weights file in the repository."""
     layout: str = "plain"
-    """plain; positional (tensors matched by order); moco_v2; timm and transformers (the library
-    reads its own files); onnx (the file is the network)."""
+    """plain; positional (tensors matched by order); moco_v2; timm, transformers and open_clip (the
+    library reads its own files); onnx (the file is the network)."""
     head_file: str | None = None
     """MoCo v2: file of the linear classifier."""
     head_hash: str | None = None
@@ -90,7 +92,14 @@ class ModelConfig:
     timm_name: str | None = None
     """Name in timm, of `model=timm`."""
     arch: str | None = None
-    """Architecture in timm, of `model=checkpoint`."""
+    """Architecture in timm, of `model=checkpoint`; in open_clip, of `model=open_clip`."""
+    pretrained: str | None = None
+    """Tag of the weights in open_clip, of `model=open_clip`."""
+    prompts: str | None = None
+    """Sentences that a zero-shot model is given for each class: a shipped list (imagenet_80, plain)
+    or a file with one template a line, `{c}` standing for the class."""
+    class_names: str | None = None
+    """Names of the classes in these sentences: a shipped list (clip) or a file of 1000 lines."""
     repository: str | None = None
     """Hugging Face repository or folder of `model=transformers`."""
     trained_on: str | None = None

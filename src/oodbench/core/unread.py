@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from oodbench.core.errors import ConfigError
 from oodbench.core.ids import TARGET
 
-PARAMETERS = ("arch", "repository", "timm_name")
+PARAMETERS = ("arch", "class_names", "pretrained", "prompts", "repository", "timm_name")
 """Keys that only the rest of a model's config can read, as `${.arch}`."""
 
 FILE = "weights.file"
@@ -104,9 +104,9 @@ def _interpolations(node: Any) -> Iterator[str]:
 
 
 def _readers(name: str) -> list[str]:
-    """The shipped models that need the key."""
+    """The shipped models that have the key."""
     configs = files("oodbench.conf").joinpath("model").iterdir()
-    needed = re.compile(rf"^{name}: \?\?\?$", re.MULTILINE)
+    needed = re.compile(rf"^{name}: ", re.MULTILINE)
     names = [file.name for file in configs if file.name.endswith(".yaml")]
     texts = {n: files("oodbench.conf").joinpath("model", n).read_text("utf-8") for n in names}
     return sorted(

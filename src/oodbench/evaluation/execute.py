@@ -28,6 +28,7 @@ from oodbench.evaluation.assemble import attack_traits, setting_of
 from oodbench.evaluation.evaluate import evaluate
 from oodbench.evaluation.reader import Reader, Reading
 from oodbench.models.class_lists import missing_classes
+from oodbench.models.zero_shot.texts import described
 from oodbench.runs.chunks import (
     Chunk,
     all_chunks,
@@ -262,6 +263,9 @@ def _notes(plan: Plan) -> list[str]:
         notes.append(
             "no source says how many pictures there are: those that were found are taken for all"
         )
+    if plan.run.model.prompts is not None:
+        network = plan.run.model.network
+        notes.append(described(network["prompts"], network["class_names"]))
     if plan.demo:
         notes.append("demo data: not comparable with published numbers")
     identity = plan.weights.identity

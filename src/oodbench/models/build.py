@@ -17,7 +17,7 @@ from oodbench.models.weights import missing_head
 
 _OWN_NETWORKS = "oodbench.models."
 _FUNCTION = "oodbench.models.networks.function_network"
-_READ_BY_THE_LIBRARY = ("timm", "transformers", "onnx")
+_READ_BY_THE_LIBRARY = ("timm", "transformers", "open_clip", "onnx")
 """Layouts whose file is read by the network's constructor, as `weights_file`."""
 
 

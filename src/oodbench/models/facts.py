@@ -18,6 +18,8 @@ from oodbench.core.cache import cache_directory, cached_json
 from oodbench.core.errors import ConfigError
 from oodbench.models import class_lists
 from oodbench.models.huggingface_facts import transformers_fact
+from oodbench.models.zero_shot.open_clip_facts import open_clip_fact
+from oodbench.models.zero_shot.texts import RESOLVERS
 
 Facts = dict[str, Any]
 
@@ -31,6 +33,9 @@ def register_model_facts() -> None:
     OmegaConf.register_new_resolver("timm_fact", timm_fact, replace=True)
     OmegaConf.register_new_resolver("torchvision_fact", torchvision_fact, replace=True)
     OmegaConf.register_new_resolver("transformers_fact", _transformers_fact, replace=True)
+    OmegaConf.register_new_resolver("open_clip_fact", open_clip_fact, replace=True)
+    for name, content in RESOLVERS.items():
+        OmegaConf.register_new_resolver(name, content, replace=True)
     OmegaConf.register_new_resolver("required", required, replace=True)
     OmegaConf.register_new_resolver("file_stem", _file_stem, replace=True)
 

@@ -17,8 +17,6 @@ from oodbench.models.hub import hub_file
 from oodbench.models.shards import shards, shards_digest
 from oodbench.models.weights_lock import check_or_record
 
-HUB_FILE = "model.safetensors"
-
 
 @dataclass(frozen=True)
 class Weights:
@@ -114,7 +112,7 @@ def stored(weights: WeightsConfig, directory: Path) -> Iterator[WeightsFile]:
     cache.
     """
     if weights.hub is not None:
-        for name in _hub_names(weights.hub, weights.layout):
+        for name in _hub_names(weights.hub, weights):
             if (directory / name).is_file():
                 yield WeightsFile(directory / name, f"hub:{weights.hub}", None)
     if weights.url is not None:
@@ -124,7 +122,7 @@ def stored(weights: WeightsConfig, directory: Path) -> Iterator[WeightsFile]:
                 yield WeightsFile(path, weights.url, weights.hash)
     if weights.hub is not None:
         try:
-            path = hub_file(weights.hub, HUB_FILE, download=False)
+            path = hub_file(weights.hub, weights.hub_file, download=False)
         except WeightsError:
             return
         yield WeightsFile(path, f"hub:{weights.hub}", None)
@@ -134,8 +132,8 @@ def wanted(weights: WeightsConfig) -> str:
     """The files that would be found in `weights.dir`, each with where to get it."""
     choices = []
     if weights.hub is not None:
-        first = _hub_names(weights.hub, weights.layout)[0]
-        choices.append(f"{first} (https://huggingface.co/{weights.hub}, {HUB_FILE})")
+        first = _hub_names(weights.hub, weights)[0]
+        choices.append(f"{first} (https://huggingface.co/{weights.hub}, {weights.hub_file})")
     if weights.url is not None:
         choices.append(f"{_url_name(weights.url)} ({weights.url})")
     return " or ".join(choices)
@@ -215,7 +213,7 @@ def _fetch(name: str, weights: WeightsConfig, directory: Path, download: bool) -
     reasons = [] if download else ["weights.download is off"]
     if download and weights.hub is not None:
         try:
-            path = hub_file(weights.hub, HUB_FILE, download=True)
+            path = hub_file(weights.hub, weights.hub_file, download=True)
             return WeightsFile(path, f"hub:{weights.hub}", None)
         except WeightsError as error:
             reasons.append(str(error))
@@ -248,14 +246,14 @@ def _url_name(url: str) -> str:
     return Path(urlsplit(url).path).name
 
 
-def _hub_names(repository: str, layout: str) -> list[str]:
-    """All repositories use one file name: beside each other they are told apart by repository."""
+def _hub_names(repository: str, weights: WeightsConfig) -> list[str]:
+    """Many repositories use one file name: beside each other they are told apart by repository."""
     repository_name = repository.rsplit("/", 1)[-1]
-    in_folder = f"{repository_name}/{HUB_FILE}"
+    in_folder = f"{repository_name}/{weights.hub_file}"
     # transformers needs the config that is beside the weights.
-    return (
-        [in_folder] if layout == "transformers" else [f"{repository_name}.safetensors", in_folder]
-    )
+    if weights.layout == "transformers":
+        return [in_folder]
+    return [f"{repository_name}.safetensors", in_folder]
 
 
 def _torch_hub_folder() -> Path:

@@ -79,6 +79,21 @@ def class_lists() -> dict[str, list[str]]:
 
 
 @cache
+def text_lists(kind: str) -> dict[str, list[str]]:
+    """Shipped lists of lines by name: those of the files `<kind>_<name>.txt`.
+
+    Args:
+        kind: prompts (templates) or class_names (of the 1000 classes).
+    """
+    names = sorted(entry.name for entry in files(__package__).iterdir())
+    return {
+        name.removeprefix(f"{kind}_").removesuffix(".txt"): _text(name).splitlines()
+        for name in names
+        if name.startswith(f"{kind}_") and name.endswith(".txt")
+    }
+
+
+@cache
 def geirhos_categories() -> dict[str, list[int]]:
     """The 16 shape categories, alphabetical, each with its ImageNet class indices (207 in all)."""
     table = json.loads(_text("geirhos16.json"))

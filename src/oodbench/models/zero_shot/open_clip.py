@@ -1,0 +1,121 @@
+"""Models of open_clip as zero-shot classifiers."""
+
+import json
+import logging
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from oodbench.core.errors import ConfigError, WeightsError, one_line
+from oodbench.core.extras import install_extra
+from oodbench.models.zero_shot.features import class_features
+from oodbench.models.zero_shot.network import ZeroShotNetwork
+from oodbench.models.zero_shot.texts import Content, sentences
+
+
+def open_clip_network(
+    *,
+    config: str,
+    prompts: Content,
+    class_names: Content,
+    weights_file: str | None = None,
+) -> nn.Module:
+    """The image tower of a model of open_clip, and the classes in its words.
+
+    Args:
+        config: `model_cfg` of open_clip as JSON.
+        prompts, class_names: see `oodbench.models.zero_shot.texts`.
+        weights_file: of both towers, `.safetensors` or what torch.save wrote without code. Default:
+            random weights.
+
+    Raises:
+        ConfigError: open_clip is not installed, or the model is of a kind that is not supported.
+        WeightsError: the file does not fit.
+    """
+    open_clip = load_open_clip()
+    parts: dict[str, Any] = json.loads(config)
+    model = _model(open_clip, deepcopy(parts))
+    if weights_file is not None:
+        _load(open_clip, model, weights_file)
+    model.eval()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model.to(device)
+    tokenize = _tokenizer(open_clip, parts["text_cfg"])
+
+    def encode(texts: Sequence[str]) -> Tensor:
+        found: Tensor = model.encode_text(tokenize(list(texts)).to(device))
+        return found
+
+    features = class_features(
+        sentences(prompts, class_names),
+        encode,
+        grounds=config,
+        weights_file=None if weights_file is None else Path(weights_file),
+    )
+    model.to("cpu")
+    bias = getattr(model, "logit_bias", None)
+    return ZeroShotNetwork(
+        model.visual,
+        features,
+        scale=model.logit_scale.detach().exp().item(),
+        bias=0.0 if bias is None else bias.detach().item(),
+    )
+
+
+def load_open_clip() -> Any:
+    """The module `open_clip`.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        import open_clip
+    except ModuleNotFoundError:
+        raise ConfigError(
+            f"model=open_clip needs that package too: {install_extra('open_clip')}"
+        ) from None
+    return open_clip
+
+
+def _model(open_clip: Any, parts: dict[str, Any]) -> Any:
+    """The whole model with random weights."""
+    if "multimodal_cfg" in parts or "hf_model_name" in parts["text_cfg"]:
+        raise ConfigError(
+            "model.arch: open_clip's CoCa models, and those whose text tower is of transformers, "
+            "are not supported: choose another one"
+        )
+    kind = open_clip.CustomTextCLIP if parts.pop("custom_text", False) else open_clip.CLIP
+    before = logging.root.level
+    try:
+        return kind(**parts)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"model.arch: open_clip refuses its config: {one_line(error)}") from None
+    finally:
+        logging.root.setLevel(before)
+
+
+def _load(open_clip: Any, model: nn.Module, weights_file: str) -> None:
+    try:
+        open_clip.load_checkpoint(model, weights_file, weights_only=True)
+    except Exception as error:  # of torch.load, of safetensors and of load_state_dict
+        raise WeightsError(f"{weights_file}: does not fit: {one_line(error, 300)}") from None
+
+
+def _tokenizer(open_clip: Any, text: dict[str, Any]) -> Any:
+    length = text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH)
+    options = text.get("tokenizer_kwargs", {})
+    name = text.get("hf_tokenizer_name")
+    if not name:
+        return open_clip.SimpleTokenizer(context_length=length, **options)
+    try:
+        return open_clip.HFTokenizer(
+            name, context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options
+        )
+    except Exception as error:  # of transformers and of the hub
+        raise ConfigError(
+            f"model.arch: its tokenizer {name} cannot be had: {one_line(error, 200)}"
+        ) from None
