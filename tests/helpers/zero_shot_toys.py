@@ -50,3 +50,53 @@ def open_clip_folder(folder: Path, **changed: Any) -> Any:
     (folder / "open_clip_config.json").write_text(json.dumps(content))
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     return model
+
+
+def clip_folder(folder: Path, kind: str) -> Any:
+    """A repository of CLIP or SigLIP on disk, with a tokenizer of whole words; its model."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+
+    from oodbench.reference import text_lists
+
+    tower = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
+    words = sorted({word for name in text_lists("class_names")["clip"] for word in name.split()})
+    vocab = {word: k for k, word in enumerate(["<pad>", "<unk>", "a", "photo", "of", ".", *words])}
+    vocab.setdefault("<end>", len(vocab))
+    text = {
+        **tower,
+        "num_hidden_layers": 1,
+        "vocab_size": len(vocab) + 1,
+        "max_position_embeddings": 16,
+        "eos_token_id": vocab["<end>"],
+        "bos_token_id": 0,
+        "pad_token_id": 0,
+    }
+    vision = {**tower, "num_hidden_layers": 1, "image_size": 32, "patch_size": 16}
+    extra = {"projection_dim": 16} if kind == "clip" else {}
+    config = AutoConfig.for_model(kind, text_config=text, vision_config=vision, **extra)
+    make: Any = AutoModel
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = make.from_config(config).eval()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.05 * torch.randn_like(parameter))
+    model.save_pretrained(folder)
+    tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A <end>", special_tokens=[("<end>", vocab["<end>"])]
+    )
+    fast: Any = PreTrainedTokenizerFast
+    fast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<end>").save_pretrained(folder)
+    steps = {
+        "size": {"shortest_edge": 32},
+        "crop_size": 32,
+        "do_center_crop": True,
+        "resample": 3,
+        "image_mean": [0.5, 0.5, 0.5],
+        "image_std": [0.5, 0.5, 0.5],
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(steps))
+    return model

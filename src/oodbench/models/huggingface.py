@@ -62,11 +62,21 @@ def transformers_network(
         reason = one_line(error, 200)
         raise ConfigError(f"transformers has no image classifier {kind}: {reason}") from None
     if weights_file is not None:
-        model = _loaded(type(model), parsed, Path(weights_file))
+        model = load_pretrained(type(model), parsed, Path(weights_file))
     return TransformersNetwork(model, flip_channels=flip_channels)
 
 
-def _loaded(network_class: Any, config: Any, path: Path) -> nn.Module:
+def load_pretrained(network_class: Any, config: Any, path: Path) -> nn.Module:
+    """A model of transformers with the weights of a file, which holds all of its tensors.
+
+    Args:
+        network_class: of transformers.
+        config: of the model.
+        path: `.safetensors`, one of its shards or their index.
+
+    Raises:
+        WeightsError: the file is no safetensors file, or does not fit.
+    """
     from transformers.utils import logging
 
     library_log: Any = logging

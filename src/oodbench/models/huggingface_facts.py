@@ -4,6 +4,7 @@ Read from `config.json` and `preprocessor_config.json`, of a folder or of a repo
 Imports neither torch nor transformers.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -26,6 +27,11 @@ _RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
 _LABELS = ("id2label", "label2id", "num_labels")
 _IRRELEVANT = (*_LABELS, "transformers_version", "torch_dtype", "dtype", "_name_or_path")
 """Keys of config.json that do not change any number."""
+
+
+_OF_TOKENIZERS = frozenset(
+    {"tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "spiece.model"}
+)
 
 
 class Repository:
@@ -73,7 +79,8 @@ def transformers_fact(repository: str, field: str, download: bool = True) -> Any
         field: name (the last part of `repository`), input_size (pixels), crop_pct (crop over
             resize), interpolation, mean, std (three floats each), flip_channels (whether the
             network takes BGR), classes (a class list), config (its architecture, JSON), hub
-            (the repository, None for a folder), file (the folder's weights, None on the hub).
+            (the repository, None for a folder), file (the folder's weights, None on the hub);
+            of models of pictures and texts tokenizer (where it is), tokenizer_hash (of a folder).
         download: whether a file that is not in the Hugging Face cache may be fetched.
 
     Raises:
@@ -220,7 +227,30 @@ def _config(repository: Repository) -> str:
     return text
 
 
+def _tokenizer(repository: Repository) -> str:
+    """Where the tokenizer is: the folder, or the repository."""
+    return repository.name
+
+
+def _tokenizer_hash(repository: Repository) -> str | None:
+    """Of a folder's tokenizer, so that the run key notices another one; None on the hub."""
+    if repository.folder is None:
+        return None
+    files = [file for file in sorted(repository.folder.iterdir()) if file.name in _OF_TOKENIZERS]
+    if not files:  # transformers would take one that knows no word
+        raise ConfigError(
+            f"{repository.name}: no tokenizer, such as tokenizer.json: save it there with "
+            "save_pretrained(FOLDER)"
+        )
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.name}\0".encode() + file.read_bytes())
+    return f"sha256:{digest.hexdigest()}"
+
+
 _FIELDS = {
+    "tokenizer": _tokenizer,
+    "tokenizer_hash": _tokenizer_hash,
     "name": _name,
     "input_size": _input_size,
     "crop_pct": _crop_pct,

@@ -1,0 +1,138 @@
+"""CLIP and SigLIP of transformers as zero-shot classifiers."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from oodbench.core.errors import ConfigError, WeightsError, one_line
+from oodbench.core.extras import install_extra
+from oodbench.models.huggingface import load_pretrained
+from oodbench.models.zero_shot.features import class_features
+from oodbench.models.zero_shot.network import ZeroShotNetwork
+from oodbench.models.zero_shot.texts import Content, sentences
+
+
+class ImageTower(nn.Module):
+    """Features of pictures, by a model of transformers."""
+
+    def __init__(self, model: Any) -> None:
+        """`model`: one with `get_image_features`, whose text tower is let go."""
+        super().__init__()
+        model.text_model = None
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features `(N, D)` of normalised images `(N, 3, H, W)`."""
+        return _features(self.model.get_image_features(pixel_values=images))
+
+
+def transformers_clip_network(
+    *,
+    config: str,
+    tokenizer: str,
+    prompts: Content,
+    class_names: Content,
+    tokenizer_hash: str | None = None,
+    weights_file: str | None = None,
+) -> nn.Module:
+    """The image tower of CLIP or SigLIP, and the classes in its words. No code is run.
+
+    Args:
+        config: content of its `config.json`.
+        tokenizer: folder or repository that has it.
+        prompts, class_names: see `oodbench.models.zero_shot.texts`.
+        tokenizer_hash: of a folder's files; another tokenizer makes other runs.
+        weights_file: `.safetensors` of both towers, one of its shards or their index. Default:
+            random weights.
+
+    Raises:
+        ConfigError: transformers is not installed, has no such model, or the tokenizer cannot be
+            had.
+        WeightsError: the file is no safetensors file, or does not fit.
+    """
+    model, settings = _model(config, weights_file)
+    if not hasattr(model, "get_image_features") or not hasattr(model, "get_text_features"):
+        raise ConfigError(
+            f"transformers' {settings['model_type']} compares no pictures with texts: use "
+            "model=transformers for an image classifier"
+        )
+    model.eval()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model.to(device)
+    tokenize = _tokenizer(tokenizer, model.config)
+
+    def encode(texts: Sequence[str]) -> Tensor:
+        return _features(model.get_text_features(**tokenize(texts).to(device)))
+
+    features = class_features(
+        sentences(prompts, class_names),
+        encode,
+        grounds=json.dumps([config, tokenizer, tokenizer_hash]),
+        weights_file=None if weights_file is None else Path(weights_file),
+    )
+    model.to("cpu")
+    scale, bias = model.logit_scale, getattr(model, "logit_bias", None)
+    return ZeroShotNetwork(
+        ImageTower(model),
+        features,
+        scale=scale.detach().exp().item(),
+        bias=0.0 if bias is None else bias.detach().item(),
+    )
+
+
+def _model(config: str, weights_file: str | None) -> tuple[Any, dict[str, Any]]:
+    try:
+        from transformers import AutoConfig, AutoModel
+    except ModuleNotFoundError:
+        raise ConfigError(
+            f"model=transformers_clip needs that package too: {install_extra('transformers')}"
+        ) from None
+    settings: dict[str, Any] = json.loads(config)
+    kind = settings["model_type"]
+    given = {name: value for name, value in settings.items() if name != "model_type"}
+    models: Any = AutoModel
+    try:
+        parsed = AutoConfig.for_model(kind, **given)
+        with torch.device("cpu" if weights_file is None else "meta"):
+            model = models.from_config(parsed)
+    except (ValueError, KeyError) as error:
+        raise ConfigError(f"transformers has no model {kind}: {one_line(error, 200)}") from None
+    if weights_file is not None:
+        try:
+            model = load_pretrained(type(model), parsed, Path(weights_file))
+        except RuntimeError as error:
+            raise WeightsError(f"{weights_file}: does not fit: {one_line(error, 300)}") from None
+    return model, settings
+
+
+def _tokenizer(where: str, config: Any) -> Any:
+    from transformers import AutoTokenizer
+
+    make: Any = AutoTokenizer
+    try:
+        tokenizer = make.from_pretrained(where)
+    except Exception as error:  # of the hub, of the tokenizers and of transformers
+        raise ConfigError(f"{where}: its tokenizer cannot be had: {one_line(error, 200)}") from None
+    longest = config.text_config.max_position_embeddings
+    # SigLIP was trained on texts of full length, as its model card says.
+    padding: Any = "max_length" if "siglip" in config.model_type else True
+
+    def tokenize(texts: Sequence[str]) -> Any:
+        found = tokenizer(
+            list(texts), padding=padding, truncation=True, max_length=longest, return_tensors="pt"
+        )
+        if "siglip" in config.model_type:
+            found.pop("attention_mask", None)
+        return found
+
+    return tokenize
+
+
+def _features(found: Any) -> Tensor:
+    """The tensor, which newer versions of transformers put into an object."""
+    features: Tensor = getattr(found, "pooler_output", found)
+    return features
