@@ -36,7 +36,9 @@ LONGEST_README = 160
 COMPOSED = 6
 """Jobs up to which all of a sweep are composed; of a longer one the first and the last."""
 
-GENERIC = {"checkpoint", "onnx", "timm", "torchvision", "transformers"}
+GENERIC = {"checkpoint", "onnx", "open_clip", "timm", "torchvision", "transformers"} | {
+    "transformers_clip"
+}
 """Models that need a key of their own: in a sweep over all they fail alone, as the pages say."""
 
 DEMO = ("imagenet", "imagenet-a")
