@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from oodbench.cli import data_prepare
+from oodbench.cli import data_download, data_prepare
 from oodbench.cli.arguments import add_version
 from oodbench.core.command import as_command
 from oodbench.core.errors import ConfigError
@@ -113,6 +113,7 @@ COMMANDS = {
         demo_options,
         run_demo,
     ),
+    "download": Command(data_download.SUMMARY, data_download.options, data_download.run),
     "perturb": Command(
         "make ImageNet-P from ImageNet's validation pictures: clips of 14 perturbations",
         perturb_options,

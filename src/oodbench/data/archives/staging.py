@@ -10,10 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from oodbench.core.errors import DataError
-from oodbench.core.files import read_json, write_json
+from oodbench.core.files import PART, read_json, write_json
 from oodbench.data.archives.receipt import FOLDER, NAME, Part, read_receipt, write_receipt
 
 _SOURCE = ".source.json"
+"""Ends the name of the note beside an unfinished folder that says what is read into it."""
 
 
 class Staging:
@@ -42,10 +43,10 @@ class Staging:
         tree = self.folder / archive
         stat = source.stat()
         identity = [str(source.resolve()), stat.st_size, stat.st_mtime_ns]
-        if tree.is_dir() and read_json(tree / _SOURCE) != identity:
+        if tree.is_dir() and read_json(self._source(archive)) != identity:
             shutil.rmtree(tree)
         tree.mkdir(parents=True, exist_ok=True)
-        write_json(tree / _SOURCE, identity)
+        write_json(self._source(archive), identity)
         return tree
 
     def start_folder(self, source: Path) -> Path:
@@ -56,24 +57,24 @@ class Staging:
         """
         tree = self.folder / FOLDER
         tree.mkdir(parents=True, exist_ok=True)
-        earlier = read_json(tree / _SOURCE)
+        earlier = read_json(self._source(FOLDER))
         if earlier not in (None, str(source.resolve())):
             raise DataError(
                 f"{tree}: holds files that an interrupted run took from {earlier}: give "
                 "--from that folder to go on, or move these files away"
             )
-        write_json(tree / _SOURCE, str(source.resolve()))
+        write_json(self._source(FOLDER), str(source.resolve()))
         return tree
 
     def finish(self, archive: str, part: Part) -> None:
         """Note that an archive is unpacked and compared."""
-        (self.folder / archive / _SOURCE).unlink(missing_ok=True)
         write_receipt(self.folder, {**read_receipt(self.folder), archive: part})
+        self._source(archive).unlink(missing_ok=True)
 
     def drop(self, archive: str) -> None:
         """Remove what came of an archive that is refused."""
-        shutil.rmtree(self.folder / archive, ignore_errors=True)
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
+        self._remove(archive)
+        with suppress(OSError):  # missing, or not empty
             self.folder.rmdir()
 
     def publish(self, *, into: bool) -> None:
@@ -94,6 +95,7 @@ class Staging:
             target.mkdir(exist_ok=True)
             for archive in parts:
                 self._move(self.folder / archive, target)
+            remove_parts(target)
             write_receipt(target, {**read_receipt(target), **parts})
             os.sync()
             if not into:
@@ -102,12 +104,20 @@ class Staging:
 
     def _remove_rest(self, parts: dict[str, Part]) -> None:
         """All but what other archives and folders have left unfinished."""
-        for name in parts:
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for archive in parts:
+            self._remove(archive)
         if self.folder.is_dir():
             (self.folder / NAME).unlink(missing_ok=True)
+            remove_parts(self.folder)
             with suppress(OSError):  # not empty
                 self.folder.rmdir()
+
+    def _remove(self, archive: str) -> None:
+        shutil.rmtree(self.folder / archive, ignore_errors=True)
+        self._source(archive).unlink(missing_ok=True)
+
+    def _source(self, archive: str) -> Path:
+        return self.folder / f".{archive}{_SOURCE}"
 
     def _move(self, tree: Path, target: Path) -> None:
         if not tree.is_dir():
@@ -134,3 +144,9 @@ def write_file(path: Path, content: bytes) -> None:
         file = path.open("xb")
     with file:
         file.write(content)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove notes that a killed process has not finished to write."""
+    for path in folder.glob(f".*{PART}"):
+        path.unlink()

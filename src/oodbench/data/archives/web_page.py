@@ -12,15 +12,30 @@ def is_web_page(beginning: bytes) -> bool:
     return beginning.lstrip().lower().startswith(_BEGINNINGS)
 
 
-def refuse_web_page(path: Path) -> None:
+def refuse_web_page(path: Path, source: str | None = None) -> None:
     """Look at the first bytes of what should be an archive.
+
+    Args:
+        path: of the file.
+        source: the address that it came from; None: it was there.
 
     Raises:
         DataError: it is a web page.
     """
     with path.open("rb") as file:
         if is_web_page(file.read(256)):
-            raise DataError(
-                f"{path}: a web page, not an archive: the site asked for a login or a "
-                "confirmation; download it again with the browser"
-            )
+            raise page_error(str(path), source)
+
+
+def page_error(what: str, source: str | None) -> DataError:
+    """What to do about a page in place of an archive.
+
+    Args:
+        what: the file.
+        source: the address that it came from; None: it was there.
+    """
+    where = source or "its address"
+    return DataError(
+        f"{what}: a web page, not an archive: the site asks for a login or a confirmation (Google "
+        f"Drive does so for large files); open {where} with a browser and download it there"
+    )
