@@ -66,7 +66,18 @@ def factors(records: pd.DataFrame) -> dict[str, Score]:
     return scores
 
 
-factors.check_name = picture_number  # type: ignore[attr-defined]
+def check_name(image: str) -> None:
+    """Refuse, before anything is computed, what `factors` could not score.
+
+    Raises:
+        DataError: the picture has another name.
+        ConfigError: the package with the annotations is not installed.
+    """
+    _folder()
+    picture_number(image)
+
+
+factors.check_name = check_name  # type: ignore[attr-defined]
 
 
 def _named(score: Score, factor: str) -> Score:
