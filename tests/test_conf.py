@@ -18,6 +18,7 @@ from oodbench.preprocessing import Preprocessing
 from oodbench.probe.schema import ProbeConfig
 from oodbench.reference import read_table
 from oodbench.runs.naming.difference import difference
+from oodbench.sweeps.jobs import Launch
 
 GROUPS = ("attack", "benchmark", "engine", "experiment", "model", "preprocessing")
 PUBLISHED_BENCHMARKS = {
@@ -215,8 +216,11 @@ def test_the_published_table_is_26_models_on_seven_benchmarks() -> None:
 
 def test_the_robustness_suite_takes_any_models() -> None:
     params = swept("robustness_suite")
-    assert set(params) == {"benchmark"}
     assert len(params["benchmark"]) == 9
+    jobs = Launch(["experiment=robustness_suite", "model=resnet50,moco_v2"]).jobs
+    assert len(jobs) == 18
+    assert all("model=resnet50" in job for job in jobs[:9])
+    assert all("model=moco_v2" in job for job in jobs[9:])
 
 
 def test_only_the_published_benchmarks_have_a_place_of_their_own() -> None:

@@ -240,6 +240,7 @@ def test_shipped_lists() -> None:
         "imagenet_a": 200,
         "imagenet_o": 200,
         "imagenet_r": 200,
+        "objectnet": 125,
     }
     for wnids in lists.values():
         assert wnids == sorted(set(wnids) & set(imagenet_wnids()))

@@ -74,7 +74,7 @@ def test_both_rules_against_loops(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("experiment", "share"), [("edges", 0.87125), ("silhouettes", 0.753125)])
 def test_people(tmp_path: Path, experiment: str, share: float) -> None:
-    """Counted over the 1,600 answers of the raw data; the paper's figure 2 says 87 and 75 %."""
+    """Counted over the 1,600 answers of the authors' raw data: 1,394 and 1,205 are right."""
     records = pd.DataFrame(
         {"label": [0], "category": ["airplane"], "decision_max": [0], "decision_mean": [1]}
     )

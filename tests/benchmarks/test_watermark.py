@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from oodbench.benchmarks import watermark as module
 from oodbench.benchmarks.second_run import FinishedRun
 from oodbench.benchmarks.watermark import Watermarked
 from oodbench.core.errors import ConfigError
@@ -33,8 +34,9 @@ def test_the_mark_is_that_of_the_package(side: int) -> None:
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("oodbench.benchmarks.watermark.find_spec", lambda _: None)
+    module._font.cache_clear()
     with pytest.raises(ConfigError, match=r"imagenet-w: .*pip install -e '\.\[imagenet_w\]'"):
-        benchmark().finish(np.zeros((225, 225, 3), np.uint8))
+        benchmark().splits()
 
 
 def records(prediction: list[int], label: list[int]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oodbench.core.errors import ConfigError
+from oodbench.core.errors import ConfigError, DataError
 from oodbench.metrics import factors as module
 from oodbench.metrics.factors import FACTORS, factors
 from oodbench.reference import validation_labels
@@ -69,3 +69,10 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     module._annotations.cache_clear()
     with pytest.raises(ConfigError, match=r"imagenet-x: .*pip install -e '\.\[imagenet_x\]'"):
         factors(records(3))
+    with pytest.raises(ConfigError, match="imagenet-x"):
+        module.check_name("n/ILSVRC2012_val_00000001.JPEG")
+
+
+def test_other_names_are_refused_beforehand() -> None:
+    with pytest.raises(DataError, match="not the name of a validation picture"):
+        module.check_name("n01440764/tench.JPEG")

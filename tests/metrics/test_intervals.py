@@ -1,8 +1,16 @@
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from oodbench.metrics.intervals import bootstrap, bootstrap_mean, rate, wilson
+from oodbench.metrics.intervals import (
+    bootstrap,
+    bootstrap_mean,
+    bootstrap_together,
+    rate,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +91,17 @@ def test_fewer_than_two_units_have_no_interval(n: int) -> None:
 
 def test_constant_values_have_a_point_as_interval() -> None:
     assert bootstrap_mean(np.full(9, 0.25)) == (0.25, 0.25)
+
+
+def test_several_statistics_at_once_are_each_as_by_itself() -> None:
+    values = np.random.default_rng(3).normal(size=(50, 2))
+    together = bootstrap_together(lambda draw: values[draw].mean(axis=0), 50)
+    for column, interval in zip(values.T, together, strict=True):
+        alone = bootstrap(lambda draw, column=column: float(column[draw].mean()), 50)
+        assert interval == pytest.approx(alone)
+
+
+def test_several_statistics_of_one_unit_have_no_intervals() -> None:
+    found = bootstrap_together(lambda draw: np.zeros(3) + draw.sum(), 1)
+    assert all(math.isnan(limit) for interval in found for limit in interval)
+    assert len(found) == 3

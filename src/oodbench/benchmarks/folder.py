@@ -141,7 +141,7 @@ class FolderBenchmark:
         for score in self._scores:
             check: Callable[[str], object] | None = getattr(score, "check_name", None)
             if check is not None and (found := files(folder, PICTURE_SUFFIXES)):
-                check(f"{folder.name}/{found[0][0]}")
+                check(f"{folder}/{found[0][0]}")
 
     def _summary(self, root: Path) -> Summary:
         return summarise(self._folders(root))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from oodbench.benchmarks.base import Split
 from oodbench.benchmarks.derived import top1_drop
 from oodbench.benchmarks.folder import FolderBenchmark
 from oodbench.benchmarks.second_run import FinishedRun, Normaliser, SecondRun
@@ -41,6 +42,16 @@ class Watermarked(FolderBenchmark):
 
     clean_benchmark = "imagenet"
     second_run = SecondRun(("top1_drop",), benchmark=clean_benchmark)
+
+    def splits(self) -> Sequence[Split]:
+        """The one split, once the font is there.
+
+        Raises:
+            ConfigError: the package with the font is not installed.
+            DataError: see `FolderBenchmark.splits`.
+        """
+        _font(min(FONT_SIZES))
+        return super().splits()
 
     def finish(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The preprocessed picture, uint8 `(H, W, 3)`, with the mark.

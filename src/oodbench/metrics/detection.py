@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from math import nan
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodbench.metrics.accuracy import subset_size
-from oodbench.metrics.intervals import NO_INTERVAL, bootstrap
+from oodbench.metrics.intervals import NO_INTERVAL, bootstrap_together
 from oodbench.metrics.score import Score
 
 OUTSIDE = "out_of_distribution"
@@ -21,9 +20,6 @@ INSIDE = "in_distribution"
 
 TRUE_POSITIVE_RATE = 0.95
 """At which the false positive rate is taken."""
-
-_Statistic = Callable[[NDArray[np.int64], NDArray[np.int64]], float]
-"""True and false positives at every threshold, int64 `(m,)` -> the score."""
 
 
 @dataclass(frozen=True)
@@ -93,20 +89,23 @@ def curve_scores(
         positive: bool `(n,)`, of both kinds.
         note: for AUPR.
     """
-    curve = _curve(scores, positive)
-    n = len(scores)
-    statistics = {"aupr": _average_precision, "auroc": _area_under_roc, "fpr95": _fpr}
-    found = {}
-    for name, statistic in statistics.items():
-        interval = bootstrap(partial(_resampled, curve, statistic), n)
-        found[name] = Score(
-            statistic(*curve.counts(np.ones(n, np.int64))),
-            *interval,
-            n,
+    curve, n = _curve(scores, positive), len(scores)
+
+    def values(copies: NDArray[np.int64]) -> NDArray[np.float64]:
+        counts = curve.counts(copies)
+        return np.array([statistic(*counts) for statistic in _STATISTICS.values()])
+
+    intervals = bootstrap_together(lambda draw: values(np.bincount(draw, minlength=n)), n)
+    return {
+        name: Score(
+            *(float(value), *interval, n),
             higher_is_better=name != "fpr95",
             note=note if name == "aupr" else "",
         )
-    return found
+        for name, value, interval in zip(
+            _STATISTICS, values(np.ones(n, np.int64)), intervals, strict=True
+        )
+    }
 
 
 def _curve(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> _Curve:
@@ -114,10 +113,6 @@ def _curve(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> _Curve:
     falls = np.flatnonzero(np.diff(scores[order]))
     ends = np.append(falls, len(scores) - 1)
     return _Curve(order, ends, positive[order])
-
-
-def _resampled(curve: _Curve, statistic: _Statistic, draw: NDArray[np.int64]) -> float:
-    return statistic(*curve.counts(np.bincount(draw, minlength=len(curve.order))))
 
 
 def _average_precision(true: NDArray[np.int64], false: NDArray[np.int64]) -> float:
@@ -138,6 +133,14 @@ def _fpr(true: NDArray[np.int64], false: NDArray[np.int64]) -> float:
         return nan
     reached = int(np.argmax(true / true[-1] >= TRUE_POSITIVE_RATE))
     return float(false[reached] / false[-1])
+
+
+_STATISTICS: dict[str, Callable[[NDArray[np.int64], NDArray[np.int64]], float]] = {
+    "aupr": _average_precision,
+    "auroc": _area_under_roc,
+    "fpr95": _fpr,
+}
+"""By name; each takes true and false positives at every threshold, int64 `(m,)`."""
 
 
 def _share_note(share: float, official: float) -> str:

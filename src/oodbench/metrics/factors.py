@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from oodbench.core.errors import ConfigError
 from oodbench.core.extras import install_extra
-from oodbench.metrics.intervals import NO_INTERVAL, bootstrap, rate
+from oodbench.metrics.intervals import NO_INTERVAL, bootstrap_together, rate
 from oodbench.metrics.score import Score
 from oodbench.metrics.validation_names import picture_number, picture_numbers
 
@@ -54,10 +54,10 @@ def factors(records: pd.DataFrame) -> dict[str, Score]:
         return {"top1": none, "top1_worst_factor": none}
     of_pictures = table.loc[numbers[annotated]]
     scores = {"top1": rate(right)}
-    for factor in FACTORS:
-        shown = of_pictures[factor].to_numpy(dtype=bool)
+    flags = of_pictures[list(FACTORS)].to_numpy()
+    for factor, shown, ratio in zip(FACTORS, flags.T, _error_ratios(~right, flags), strict=True):
         scores[f"top1_{factor}"] = _accuracy(right, shown)
-        scores[f"error_ratio_{factor}"] = _error_ratio(right, shown)
+        scores[f"error_ratio_{factor}"] = ratio
     found = {factor: scores[f"top1_{factor}"] for factor in FACTORS}
     known = [factor for factor, score in found.items() if not isnan(score.value)]
     if known:
@@ -66,7 +66,18 @@ def factors(records: pd.DataFrame) -> dict[str, Score]:
     return scores
 
 
-factors.check_name = picture_number  # type: ignore[attr-defined]
+def check_name(image: str) -> None:
+    """Refuse, before anything is computed, what `factors` could not score.
+
+    Raises:
+        DataError: the picture has another name.
+        ConfigError: the package with the annotations is not installed.
+    """
+    _folder()
+    picture_number(image)
+
+
+factors.check_name = check_name  # type: ignore[attr-defined]
 
 
 def _named(score: Score, factor: str) -> Score:
@@ -79,22 +90,29 @@ def _accuracy(right: NDArray[np.bool_], shown: NDArray[np.bool_]) -> Score:
     return rate(right[shown])
 
 
-def _error_ratio(right: NDArray[np.bool_], shown: NDArray[np.bool_]) -> Score:
-    kinds = 2 * shown.astype(np.int8) + ~right
+def _error_ratios(wrong: NDArray[np.bool_], flags: NDArray[np.bool_]) -> list[Score]:
+    """Of `wrong` pictures, bool `(n,)`, by the factor shown, bool `(n, k)`: one a row or none."""
+    n, k = flags.shape
+    # Counting kinds of pictures is much faster than adding up the flags of every resample.
+    kinds = 2 * np.where(flags.any(axis=1), flags.argmax(axis=1), k) + wrong
 
-    def ratio(draw: NDArray[np.int64]) -> float:
-        _, wrong, of_factor, wrong_of_factor = np.bincount(kinds[draw], minlength=4).tolist()
-        n_wrong, n_of_factor = wrong + wrong_of_factor, of_factor + wrong_of_factor
-        if not n_wrong or not n_of_factor:
-            return nan
-        return float(wrong_of_factor / n_of_factor * len(draw) / n_wrong)
+    def ratios(draw: NDArray[np.int64]) -> NDArray[np.float64]:
+        counts = np.bincount(kinds[draw], minlength=2 * (k + 1)).reshape(k + 1, 2)
+        missed, shown = counts[:, 1], counts.sum(axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):  # no such picture, or no error
+            found = missed[:k] / shown[:k] / (missed.sum() / n)
+        return np.where(np.isfinite(found), found, nan)
 
-    value = ratio(np.arange(len(kinds)))
-    if isnan(value):
-        note = "no such picture, or no error"
-        return Score(nan, *NO_INTERVAL, 0, "ratio", higher_is_better=False, note=note)
-    interval = bootstrap(ratio, len(kinds))
-    return Score(value, *interval, int(shown.sum()), "ratio", higher_is_better=False)
+    scores = []
+    intervals = bootstrap_together(ratios, n)
+    counts = flags.sum(axis=0).tolist()
+    for value, interval, count in zip(ratios(np.arange(n)), intervals, counts, strict=True):
+        note = "no such picture, or no error" if isnan(value) else ""
+        known = interval if not note else NO_INTERVAL
+        scores.append(
+            Score(float(value), *known, count, "ratio", higher_is_better=False, note=note)
+        )
+    return scores
 
 
 @cache

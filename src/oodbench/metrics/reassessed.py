@@ -15,7 +15,7 @@ def reassessed(records: pd.DataFrame) -> dict[str, Score]:
     """`top1`, by ReaL's labels, and `top1_original` of the same pictures, by the original ones.
 
     A prediction is right that is one of the picture's labels; pictures without any, 3,163 of
-    50,000, are left out (Beyer et al. 2020, section 2.3).
+    50,000, are left out (google-research/reassessed-imagenet, README).
 
     Args:
         records: rows with `image` (`…/ILSVRC2012_val_XXXXXXXX.JPEG`), `label` and `prediction`,

@@ -23,8 +23,9 @@ def picture_number(image: str) -> int:
     found = _NAME.fullmatch(name)
     if found is None or not 1 <= int(found[1]) <= N_PICTURES:
         raise DataError(
-            f"{image}: not the name of a validation picture (ILSVRC2012_val_00000001.JPEG to "
-            f"{N_PICTURES:08d}), by which its annotations are found; unpack the official archive"
+            f"{image}: not the name of a validation picture, ILSVRC2012_val_00000001.JPEG to "
+            f"ILSVRC2012_val_{N_PICTURES:08d}.JPEG, by which its annotations are found; unpack the "
+            "official archive"
         )
     return int(found[1])
 
