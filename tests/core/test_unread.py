@@ -16,7 +16,11 @@ def needed(name: str) -> list[str]:
     return [key for key in GENERIC.get(name, []) if not key.startswith("weights.file=")]
 
 
-@pytest.mark.parametrize("name", [name for name in shipped("model") if name != "transformers"])
+OF_FOLDERS = ("transformers", "transformers_clip")
+"""Models that a folder has to be there for."""
+
+
+@pytest.mark.parametrize("name", [name for name in shipped("model") if name not in OF_FOLDERS])
 def test_the_weights_file_is_that_of_whichever_model(name: str) -> None:
     run = composed(f"model={name}", *needed(name), "weights.file=x.pth")
     assert run.model.weights.file == "x.pth"
@@ -38,7 +42,7 @@ def test_a_missing_file_is_missed_and_another_one_has_another_hash(tmp_path: Pat
         (
             ["model=efficientnet_lite0", "model.arch=resnet50"],
             "model.arch=resnet50: not read: this model's network is fixed; for another one use "
-            "model=checkpoint model.arch=resnet50",
+            "model=checkpoint or model=open_clip model.arch=resnet50",
         ),
         (
             ["model=efficientnet_lite0", "model.timm_name=resnet50"],
@@ -48,7 +52,7 @@ def test_a_missing_file_is_missed_and_another_one_has_another_hash(tmp_path: Pat
         (
             ["model=resnet50", "model.repository=google/vit"],
             "model.repository=google/vit: not read: this model's network is fixed; for another one "
-            "use model=transformers model.repository=google/vit",
+            "use model=transformers or model=transformers_clip model.repository=google/vit",
         ),
         (
             ["model=checkpoint", "model.arch=resnet18", "weights.file=x", "model.timm_name=y"],

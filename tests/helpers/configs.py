@@ -16,9 +16,11 @@ GENERIC = {
     "torchvision": ["model.name=resnet18"],
     "checkpoint": ["model.arch=resnet18", "weights.file=x.pth"],
     "onnx": ["weights.file=x.onnx"],
+    "open_clip": ["model.arch=ViT-B-32"],
     "transformers": ["model.repository=vit"],
+    "transformers_clip": ["model.repository=vit"],
 }
-"""Keys that a user must give with a generic model; for the last one see `make_vit_folder`."""
+"""Keys that a user must give with a generic model; for the last two see `make_vit_folder`."""
 
 NEEDED = {"transfer": ["model@attack.source=efficientnet_lite0"]}
 """The same for attacks."""
@@ -28,7 +30,8 @@ def make_vit_folder() -> None:
     """What save_pretrained leaves, as far as a config needs it, in the current folder."""
     folder = Path("vit")
     folder.mkdir()
-    (folder / "model.safetensors").touch()
+    for name in ("model.safetensors", "tokenizer.json"):
+        (folder / name).touch()
     (folder / "config.json").write_text('{"model_type": "vit", "num_labels": 1000}')
     (folder / "preprocessor_config.json").write_text(
         '{"size": 32, "resample": 2, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}'

@@ -43,8 +43,10 @@ def open_clip_folder(folder: Path, **changed: Any) -> Any:
         kind = open_clip.CustomTextCLIP if config.get("custom_text") else open_clip.CLIP
         model = kind(**{k: v for k, v in config.items() if k != "custom_text"}).eval()
         with torch.no_grad():
-            for parameter in model.parameters():  # those that begin with 0 say nothing
-                parameter.add_(0.02 * torch.randn_like(parameter))
+            for name, parameter in model.named_parameters():
+                # Those that begin with 0 say nothing, and little of the picture would be seen.
+                size = 0.2 if name.startswith("visual") else 0.02
+                parameter.add_(size * torch.randn_like(parameter))
     folder.mkdir(parents=True)
     content = {"model_cfg": config, "preprocess_cfg": STEPS}
     (folder / "open_clip_config.json").write_text(json.dumps(content))
