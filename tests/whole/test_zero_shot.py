@@ -45,7 +45,7 @@ def test_pictures_subsets_and_an_attack(tmp_path: Path) -> None:
     assert set(subset["prediction_200way"]) <= known
 
     attacked = run(
-        "benchmark=imagenet", "attack=pgd_linf", "attack.iterations=3", "attack.eps=8/255"
+        "benchmark=imagenet", "attack=pgd_all_steps", "attack.iterations=3", "attack.eps=8/255"
     )
     rows = pd.read_parquet(attacked.parent / "records")
     assert (rows["linf"] > 0).all()
