@@ -1,5 +1,6 @@
 """Marks of data sets, and `manifest.json` of a generated one: what made it, what is complete."""
 
+import json
 import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from oodbench.core.errors import DataError
 from oodbench.core.files import read_json, write_json, write_text
+from oodbench.data.containers.opened import holds_file, read_member
 
 NAME = "manifest.json"
 
@@ -28,9 +30,20 @@ def notice(command: str, data_set: str) -> str:
 
 def found_notice(folder: Path) -> str | None:
     """The notice of a folder that `oodbench-data` generated, None for any other folder."""
-    manifest = read_json(folder / NAME)
+    manifest = _read_manifest(folder)
     found = manifest.get("notice") if isinstance(manifest, dict) else None
     return found if isinstance(found, str) and found.startswith(_MADE_BY) else None
+
+
+def _read_manifest(folder: Path) -> Any:
+    """Of a folder, also one in a container; None where there is none, or a damaged one."""
+    if not holds_file(folder / NAME):
+        return read_json(folder / NAME)
+    member = read_member(folder / NAME)
+    try:
+        return None if member is None else json.loads(member.content)
+    except ValueError:
+        return None
 
 
 def claim(out: Path, command: str, own: Mapping[str, Any], versions: Mapping[str, str]) -> None:
@@ -68,8 +81,11 @@ def claim(out: Path, command: str, own: Mapping[str, Any], versions: Mapping[str
 
 def keep_demo_mark(source: Path, out: Path) -> None:
     """Mark what is made of demo pictures as demo data too."""
-    if (source / DEMO_MARK).is_file():
-        write_text(out / DEMO_MARK, (source / DEMO_MARK).read_text(encoding="utf-8"))
+    mark = source / DEMO_MARK
+    if mark.is_file():
+        write_text(out / DEMO_MARK, mark.read_text(encoding="utf-8"))
+    elif holds_file(mark) and (member := read_member(mark)) is not None:
+        write_text(out / DEMO_MARK, member.content.decode("utf-8", "replace"))
 
 
 def finish(out: Path, complete: Mapping[str, str], damaged: Mapping[str, str]) -> None:
