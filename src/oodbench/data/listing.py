@@ -173,12 +173,12 @@ def folder_names(root: Path) -> list[str]:
         if dead := [entry.name for entry in listed if is_dead_link(entry)]:
             say_dead_links(root, dead)
         return sorted(entry.name for entry in listed if is_folder(entry))
-    except FileNotFoundError:
-        raise DataError(
-            f"{root}: no such folder; set data.root=DIR (or OODBENCH_DATA_ROOT), or "
-            f"benchmark.root=DIR; {_nearest(root)}"
-        ) from None
-    except NotADirectoryError:
+    except (FileNotFoundError, NotADirectoryError):
+        if not root.exists():
+            raise DataError(
+                f"{root}: no such folder; set data.root=DIR (or OODBENCH_DATA_ROOT), or "
+                f"benchmark.root=DIR; {_nearest(root)}"
+            ) from None
         raise DataError(
             f"{root}: is a file, not a folder, nor a .zip, .tar, .csv, .parquet or .arrow file, which "
             "could be read as it is; unpack it and name the folder"
