@@ -85,8 +85,9 @@ class _Folders:
     ) -> None:
         known = _known(where, choices, class_names)
         self._wnids = known.wnids
-        if not known.sure and any(_synset_of(path) is None for path in paths):
-            _refuse_unsure(where, rows)
+        if not known.sure:
+            pairs = zip(rows, paths, strict=True)
+            _refuse_unsure(where, [row.label for row, path in pairs if _synset_of(path) is None])
 
     def place(self, row: Row, path: str | None) -> Place:
         folder = self._folder(row)
@@ -154,9 +155,9 @@ def chosen_classes(classes: str) -> Sequence[str]:
     return read_synset_ids(Path(classes), _KEY, among=frozenset(imagenet_wnids()))
 
 
-def _refuse_unsure(where: Path, rows: Iterable[Row]) -> None:
+def _refuse_unsure(where: Path, labels: Iterable[object]) -> None:
     """Labels 0 to 199 may be positions among the 200 classes of a subset: this is not guessed."""
-    numbers = {number for row in rows if (number := _number(row.label)) is not None}
+    numbers = {number for label in labels if (number := _number(label)) is not None}
     n_classes = len(imagenet_wnids())
     if not numbers or max(numbers) == n_classes - 1:
         return
@@ -173,7 +174,8 @@ def _refuse_unsure(where: Path, rows: Iterable[Row]) -> None:
 
 
 def _shorter_lists() -> str:
-    return ", ".join(name for name in class_lists() if name != "imagenet")
+    n_classes = len(imagenet_wnids())
+    return ", ".join(name for name, wnids in class_lists().items() if len(wnids) < n_classes)
 
 
 def _check_names(where: Path, names: Sequence[str], expected: Sequence[str]) -> None:

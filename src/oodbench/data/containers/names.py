@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from oodbench.core.errors import DataError, printable
+from oodbench.core.errors import DataError
+from oodbench.core.names import shown
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -34,5 +35,5 @@ def checked(name: str, file: Path) -> str:
         else ""
     )
     if wrong:
-        raise DataError(f"{file}: {printable(name)}: the name {wrong}: pack the pictures again")
+        raise DataError(f"{file}: {shown(name)}: the name {wrong}: pack the pictures again")
     return path

@@ -14,6 +14,8 @@ from oodbench.data.containers.webdataset import is_webdataset, samples
 log = logging.getLogger(__name__)
 
 _BLOCK = 512
+_CUT_OFF = ("unexpected end of data", "empty header", "truncated header")
+"""What tarfile says where a file ends too early."""
 
 
 class TarContainer:
@@ -78,7 +80,7 @@ def _members(file: Path, number: int) -> Iterator[Member]:
     except EOFError:
         raise _ends_early(file, last) from None
     except (tarfile.TarError, ValueError) as error:
-        if "end of data" in str(error):
+        if str(error) in _CUT_OFF:
             raise _ends_early(file, last) from None
         raise DataError(
             f"{file}: cannot be read as a tar file ({first_line(error)}): get it again, or run "
