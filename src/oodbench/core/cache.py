@@ -73,7 +73,7 @@ def kept_bytes(path: Path) -> bytes | None:
 
 
 def keep_bytes(path: Path, content: bytes) -> None:
-    """Write a cache file of any bytes, behind their sha256. One that cannot be written is no error."""
+    """Write a cache file of any bytes, behind their sha256; one that cannot be is no error."""
     try:
         with atomic_path(path) as part:
             part.write_bytes(hashlib.sha256(content).digest() + content)

@@ -201,8 +201,9 @@ class EngineConfig:
 
 @dataclass
 class ContainerConfig:
-    """What is what in a data set of Hugging Face, in tar shards or in a list of pictures, where it is
-    not clear by itself. Which pictures are found is in the run key, not these keys."""
+    """What is what in a data set of Hugging Face, in tar shards or in a list of pictures, where it
+    is not clear by itself. The names and labels that are found count in the run key, not these
+    keys."""
 
     image: str | None = None
     """Column of the pictures; in tar shards the ending of their files."""
@@ -211,8 +212,8 @@ class ContainerConfig:
     path: str | None = None
     """Column of the names; in tar shards a field of the JSON."""
     classes: str | None = None
-    """List whose positions the labels are: imagenet, imagenet_a or another shipped list, or a file of
-    synset ids in the order of the labels."""
+    """List whose positions the labels are: imagenet, imagenet_a or another shipped list, or a file
+    of synset ids in the order of the labels."""
 
 
 @dataclass

@@ -15,8 +15,8 @@ from oodbench.core.cache import cache_directory, keep, kept
 from oodbench.core.errors import DataError
 from oodbench.data.containers.opened import look_again, stamp_of
 from oodbench.data.entries import entries, files, is_dead_link, is_folder, say_dead_links
-from oodbench.data.suffixes import CLIP_SUFFIXES as CLIP_SUFFIXES
-from oodbench.data.suffixes import PICTURE_SUFFIXES as PICTURE_SUFFIXES
+from oodbench.data.file_names import CLIP_SUFFIXES as CLIP_SUFFIXES
+from oodbench.data.file_names import PICTURE_SUFFIXES as PICTURE_SUFFIXES
 
 RACY_SECONDS = 2.0
 """A folder changed so recently may change again within one tick of its clock: not cached."""

@@ -6,9 +6,11 @@ import pytest
 from container_files import index_of, pictures, write_list
 
 from oodbench.core.errors import DataError
+from oodbench.data.entries import file_exists
 from oodbench.data.listing import folder_names, list_folders
+from oodbench.data.manifest import DEMO_MARK
 from oodbench.data.read_files import read_file
-from oodbench.data.suffixes import PICTURE_SUFFIXES
+from oodbench.data.file_names import PICTURE_SUFFIXES
 
 
 def test_relative_paths_and_labels(folder: Path, tmp_path: Path) -> None:
@@ -27,9 +29,15 @@ def test_relative_paths_and_labels(folder: Path, tmp_path: Path) -> None:
     assert read_file(file / listed[0].name / name) == (flat / name).read_bytes()
 
 
-def test_the_demonstration_mark_beside_a_list_counts(folder: Path, tmp_path: Path) -> None:
+def test_the_mark_of_demo_pictures_holds_for_a_list_of_them(folder: Path, tmp_path: Path) -> None:
     file = write_list(tmp_path / "l.csv", ("path",), [(str(p),) for p in pictures(folder)])
     assert len(folder_names(file)) == 5
+    assert not file_exists(file / DEMO_MARK)
+    (folder / DEMO_MARK).write_text("demo")
+    file.touch()
+    assert len(folder_names(file)) == 5
+    assert file_exists(file / DEMO_MARK)
+    assert read_file(file / DEMO_MARK) == b"demo"
 
 
 @pytest.mark.parametrize(

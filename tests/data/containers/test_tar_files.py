@@ -9,7 +9,7 @@ from container_files import as_tar, pictures, tar_of
 
 from oodbench.core.errors import DataError
 from oodbench.data.listing import folder_names, list_folders
-from oodbench.data.suffixes import PICTURE_SUFFIXES
+from oodbench.data.file_names import PICTURE_SUFFIXES
 
 
 def test_a_damaged_header_is_not_the_end(folder: Path, tmp_path: Path) -> None:

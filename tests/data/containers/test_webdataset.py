@@ -10,7 +10,7 @@ from oodbench.core.errors import DataError
 from oodbench.data.containers.base import Choices
 from oodbench.data.containers.opened import choose
 from oodbench.data.listing import folder_names, list_folders
-from oodbench.data.suffixes import PICTURE_SUFFIXES
+from oodbench.data.file_names import PICTURE_SUFFIXES
 
 
 def listed(container: Path) -> list[str]:

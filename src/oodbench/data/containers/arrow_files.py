@@ -1,4 +1,4 @@
-"""Arrow files as `datasets.save_to_disk` writes them: pictures are read by their place in the file."""
+"""Arrow files as `datasets.save_to_disk` writes them; pictures are read by their place in them."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,8 @@ class ArrowContainer:
         members: list[Member] = []
         found: Described | None = None
         for number, file in enumerate(self.files):
-            for found, member, row in self._rows(file, number):
+            for about, member, row in self._rows(file, number):
+                found = about
                 members.append(member)
                 rows.append(row)
         names = found.class_names if found else None
@@ -111,7 +112,7 @@ def _spans(file: Path, content: "pa.Array", whole: "pa.Buffer") -> Iterator[tupl
     begin = values.address - whole.address
     if not 0 <= begin <= whole.size - values.size:
         raise DataError(
-            f"{file}: compressed: save it again without compression, so that single pictures can be "
-            "read"
+            f"{file}: compressed: save it again without compression, so that single pictures can "
+            "be read"
         )
     yield from ((begin + start, stop - start) for start, stop in zip(at, at[1:], strict=False))

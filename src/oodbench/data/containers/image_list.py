@@ -9,6 +9,10 @@ from oodbench.core.errors import DataError, first_line, printable
 from oodbench.data.containers.base import Choices, Contents, Member, check_size
 from oodbench.data.containers.columns import IMAGE, find_columns
 from oodbench.data.containers.labels import Row, named_rows
+from oodbench.data.file_names import DEMO_MARK
+
+_MARK = -1
+"""Stands in the place of a row for the mark of demo data."""
 
 
 class ImageList:
@@ -34,12 +38,12 @@ class ImageList:
         rows = self._rows()
         places = named_rows(self.files[0], rows, self._choices)
         self._targets = [str(row.path) for row in rows]
-        return Contents(
-            [
-                Member(f"{place.folder}/{place.name}", self._size(row, number), 0, number)
-                for number, (row, place) in enumerate(zip(rows, places, strict=True))
-            ]
-        )
+        members = [
+            Member(f"{place.folder}/{place.name}", self._size(row), 0, number)
+            for number, (row, place) in enumerate(zip(rows, places, strict=True))
+        ]
+        mark = self._demo_mark()
+        return Contents(members + ([Member(DEMO_MARK, 0, 0, _MARK)] if mark else []))
 
     def read(self, member: Member) -> bytes:
         """The bytes of the file.
@@ -54,11 +58,24 @@ class ImageList:
         return self._target(member).stat()
 
     def _target(self, member: Member) -> Path:
+        if member.offset == _MARK:
+            return self._demo_mark() or self.files[0]
+        return self.files[0].parent / self._all_targets()[member.offset]
+
+    def _all_targets(self) -> list[str]:
         if self._targets is None:
             self._targets = [str(row.path) for row in self._rows()]
-        return self.files[0].parent / self._targets[member.offset]
+        return self._targets
 
-    def _size(self, row: Row, number: int) -> int:
+    def _demo_mark(self) -> Path | None:
+        """Beside the list or the class folders of its pictures: it holds for the list as well."""
+        above = {self.files[0].parent, *(self.files[0].parent / t for t in self._target_folders())}
+        return next((f / DEMO_MARK for f in sorted(above) if (f / DEMO_MARK).is_file()), None)
+
+    def _target_folders(self) -> set[Path]:
+        return {Path(target).parent.parent for target in self._all_targets()}
+
+    def _size(self, row: Row) -> int:
         target = self.files[0].parent / str(row.path)
         try:
             size = target.stat().st_size

@@ -83,8 +83,8 @@ def _shards(base: Path, found: Sequence[Path], first: str | None) -> tuple[Path,
         return base, partial(opened, files)
     if first not in splits:
         raise DataError(
-            f"{base}: files of {len(splits)} splits, {', '.join(sorted(splits))}: name one, such as "
-            f"benchmark.root={base / max(splits)}"
+            f"{base}: files of {len(splits)} splits, {', '.join(sorted(splits))}: name one, such "
+            f"as benchmark.root={base / max(splits)}"
         )
     return base / first, partial(opened, splits[first])
 

@@ -45,7 +45,8 @@ class ParquetContainer:
         members: list[Member] = []
         found: Described | None = None
         for number, file in enumerate(self.files):
-            for found, member, row in self._rows(file, number):
+            for about, member, row in self._rows(file, number):
+                found = about
                 members.append(member)
                 rows.append(row)
         names = found.class_names if found else None
@@ -62,8 +63,8 @@ class ParquetContainer:
         content: bytes = self._group(member.file, member.offset)[member.packed].as_py()
         if len(content) != member.size:
             raise DataError(
-                f"{self.files[member.file]}: {member.path}: has changed while it was read: give the "
-                "same command again"
+                f"{self.files[member.file]}: {member.path}: has changed while it was read: give "
+                "the same command again"
             )
         return content
 

@@ -71,8 +71,8 @@ def picture_parts(where: Path, column: "pa.Array") -> tuple["pa.Array", "pa.Arra
         raise DataError(f"{where}: pictures as {column.type}, not as the bytes of files")
     if column.null_count:
         raise DataError(
-            f"{where}: {column.null_count} pictures without their bytes, with a path alone: save it "
-            "again with the pictures in it"
+            f"{where}: {column.null_count} pictures without their bytes, with a path alone: save "
+            "it again with the pictures in it"
         )
     return column, names
 

@@ -12,7 +12,7 @@ from typing import Any
 from oodbench.core.errors import DataError, printable
 from oodbench.data.containers.base import Choices, Member
 from oodbench.data.containers.labels import Row, named_rows
-from oodbench.data.suffixes import CLIP_SUFFIXES, PICTURE_SUFFIXES
+from oodbench.data.file_names import CLIP_SUFFIXES, PICTURE_SUFFIXES
 
 _CLASS, _JSON = "cls", "json"
 _OF_LABELS = ("label", "class_id", "cls", "class", "wnid", "synset")
