@@ -180,8 +180,8 @@ def folder_names(root: Path) -> list[str]:
                 f"benchmark.root=DIR; {_nearest(root)}"
             ) from None
         raise DataError(
-            f"{root}: is a file, not a folder, nor a .zip, .tar, .csv, .parquet or .arrow file, which "
-            "could be read as it is; unpack it and name the folder"
+            f"{root}: is a file, not a folder, nor a .zip, .tar, .csv, .parquet or .arrow file, "
+            "which could be read as it is; unpack it and name the folder"
         ) from None
 
 

@@ -9,9 +9,9 @@ from container_files import class_folders, dataset, index_of, pictures
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.data.containers.base import Choices
 from oodbench.data.containers.opened import choose, named_by_contents
+from oodbench.data.file_names import PICTURE_SUFFIXES
 from oodbench.data.listing import folder_names, list_folders
 from oodbench.data.read_files import read_file
-from oodbench.data.file_names import PICTURE_SUFFIXES
 
 pytestmark = pytest.mark.slow
 

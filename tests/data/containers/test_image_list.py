@@ -7,10 +7,10 @@ from container_files import index_of, pictures, write_list
 
 from oodbench.core.errors import DataError
 from oodbench.data.entries import file_exists
+from oodbench.data.file_names import PICTURE_SUFFIXES
 from oodbench.data.listing import folder_names, list_folders
 from oodbench.data.manifest import DEMO_MARK
 from oodbench.data.read_files import read_file
-from oodbench.data.file_names import PICTURE_SUFFIXES
 
 
 def test_relative_paths_and_labels(folder: Path, tmp_path: Path) -> None:

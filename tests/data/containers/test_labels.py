@@ -57,11 +57,12 @@ def test_without_a_path_there_is_no_name() -> None:
 def test_numbers_of_a_shorter_list_are_not_guessed() -> None:
     with pytest.raises(DataError) as refused:
         places(("a.jpg", 0), ("b.jpg", 199))
-    assert str(refused.value) == (
+    said = str(refused.value)
+    assert said.startswith(
         f"{WHERE}: labels 0 to 199 may be positions in a list of fewer classes: say which with "
-        "data.container.classes: imagenet (the 1000), imagenet_a, imagenet_o, imagenet_r, or a file "
-        "of synset ids in the order of the labels"
+        "data.container.classes: imagenet (the 1000), imagenet_a, "
     )
+    assert said.endswith(", or a file of synset ids in the order of the labels")
     assert places(("a.jpg", 199), classes="imagenet")[0][0] == imagenet_wnids()[199]
     assert places(("a.jpg", 199), classes="imagenet_a")[0][0] == class_lists()["imagenet_a"][199]
     with pytest.raises(DataError, match="row 0: label 200: expected 0 to 199"):

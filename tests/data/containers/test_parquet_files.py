@@ -7,9 +7,9 @@ from container_files import as_parquet, pictures
 
 from oodbench.core.errors import DataError
 from oodbench.data.containers import parquet_files
+from oodbench.data.file_names import PICTURE_SUFFIXES
 from oodbench.data.listing import folder_names, list_folders
 from oodbench.data.read_files import read_file
-from oodbench.data.file_names import PICTURE_SUFFIXES
 
 pytestmark = pytest.mark.slow
 

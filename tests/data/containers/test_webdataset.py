@@ -9,8 +9,8 @@ from container_files import tar_of
 from oodbench.core.errors import DataError
 from oodbench.data.containers.base import Choices
 from oodbench.data.containers.opened import choose
-from oodbench.data.listing import folder_names, list_folders
 from oodbench.data.file_names import PICTURE_SUFFIXES
+from oodbench.data.listing import folder_names, list_folders
 
 
 def listed(container: Path) -> list[str]:

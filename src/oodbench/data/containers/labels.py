@@ -1,4 +1,4 @@
-"""From the labels and paths of a container to `<class folder>/<file>`, as in the unpacked folder."""
+"""From the labels and paths of a container to `<class folder>/<file>`, as in a folder."""
 
 import os
 import re
@@ -116,8 +116,8 @@ class _Folders:
             return checked(text, Path(row.where)) if text else None
         if not 0 <= number < len(self._wnids):
             raise DataError(
-                f"{row.where}: label {number}: expected 0 to {len(self._wnids) - 1}, positions in a "
-                f"list of {len(self._wnids)} classes: name another list with {_KEY}"
+                f"{row.where}: label {number}: expected 0 to {len(self._wnids) - 1}, positions in "
+                f"a list of {len(self._wnids)} classes: name another list with {_KEY}"
             )
         return self._wnids[number]
 
@@ -131,8 +131,8 @@ def _known(where: Path, choices: Choices, class_names: Sequence[str] | None) -> 
     if chosen is None and len(class_names) != len(imagenet_wnids()):
         raise DataError(
             f"{where}: labels of {len(class_names)} classes, such as {printable(class_names[0])}: "
-            f"say what they are with {_KEY}: a list such as {_shorter_lists()}, or a file of synset "
-            "ids in the order of the labels"
+            f"say what they are with {_KEY}: a list such as {_shorter_lists()}, or a file of "
+            "synset ids in the order of the labels"
         )
     expected = chosen or imagenet_wnids()
     _check_names(where, class_names, expected)
@@ -163,8 +163,8 @@ def _refuse_unsure(where: Path, labels: Iterable[object]) -> None:
         return
     if max(numbers) >= n_classes:
         raise DataError(
-            f"{where}: labels up to {max(numbers)}, and the classes are 0 to {n_classes - 1}: do they "
-            f"count from 1? Name a list with {_KEY}"
+            f"{where}: labels up to {max(numbers)}, and the classes are 0 to {n_classes - 1}: do "
+            f"they count from 1? Name a list with {_KEY}"
         )
     raise DataError(
         f"{where}: labels {min(numbers)} to {max(numbers)} may be positions in a list of fewer "
@@ -182,8 +182,8 @@ def _check_names(where: Path, names: Sequence[str], expected: Sequence[str]) -> 
     """Names that are those of other classes tell that the labels are in another order."""
     if len(names) != len(expected):
         raise DataError(
-            f"{where}: names of {len(names)} classes, and {_KEY} lists {len(expected)}: name the list "
-            "that the labels count"
+            f"{where}: names of {len(names)} classes, and {_KEY} lists {len(expected)}: name the "
+            "list that the labels count"
         )
     lemmas, n_alike = _lemmas(), 0
     for number, (name, wnid) in enumerate(zip(names, expected, strict=True)):
@@ -197,8 +197,8 @@ def _check_names(where: Path, names: Sequence[str], expected: Sequence[str]) -> 
             )
     if n_alike < len(names) / 2:
         raise DataError(
-            f"{where}: only {n_alike} of the {len(names)} class names are those of ImageNet, such as "
-            f"not {printable(names[0])}: is it another data set?"
+            f"{where}: only {n_alike} of the {len(names)} class names are those of ImageNet, such "
+            f"as not {printable(names[0])}: is it another data set?"
         )
 
 

@@ -150,7 +150,11 @@ def read_member(path: Path) -> MemberBytes | None:
 
 
 def member_state(path: str) -> tuple[int, int] | None:
-    """Time in nanoseconds, of the file that holds it, and size of a file in a container, or None."""
+    """Time (ns) of the file that holds a file of a container, and the size of the latter, or None.
+
+    Args:
+        path: of the file in the container.
+    """
     folder, _, name = path.rpartition("/")
     try:
         found = _member(folder, name)
