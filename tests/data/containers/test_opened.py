@@ -128,7 +128,13 @@ def test_a_missing_member_is_a_missing_file(folder: Path, tmp_path: Path) -> Non
 
 def test_a_folder_beside_its_archives_is_the_folder(folder: Path, tmp_path: Path) -> None:
     as_tar(folder, folder)
+    (folder / "state.json").write_text("{}")
     assert len(folder_names(folder)) == 5
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    (flat / "cat1-dog2.png").touch()
+    as_tar(folder, flat)
+    assert folder_names(flat) == []
 
 
 def test_a_tree_below_the_top_is_named_by_its_path(folder: Path, tmp_path: Path) -> None:

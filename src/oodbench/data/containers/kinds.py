@@ -13,6 +13,7 @@ from oodbench.data.containers.image_list import ImageList
 from oodbench.data.containers.parquet_files import ParquetContainer
 from oodbench.data.containers.tar_files import TarContainer
 from oodbench.data.containers.zip_file import ZipContainer
+from oodbench.data.file_names import CLIP_SUFFIXES, PICTURE_SUFFIXES
 
 ARROW_STATE = "state.json"
 """In every folder of `datasets.save_to_disk`."""
@@ -32,12 +33,14 @@ _OF_FILES: Mapping[str, Callable[[Path, Choices], Container]] = {
     ".csv": ImageList,
 }
 
+_MARKS = (ARROW_STATE, *_OF_FOLDERS)
+
 Open = Callable[[Choices], Container]
 
 
 def may_be_container(names: Iterable[str]) -> bool:
     """Whether a folder with such files may hold the shards of a container."""
-    return any(name == ARROW_STATE or _ending(name) in _OF_FOLDERS for name in names)
+    return any(name.lower().endswith(_MARKS) for name in names)
 
 
 def kind_of(base: Path, first: str | None) -> tuple[Path, Open] | None:
@@ -58,17 +61,18 @@ def kind_of(base: Path, first: str | None) -> tuple[Path, Open] | None:
         of_file = _OF_FILES.get(base.suffix.lower())
         return None if of_file is None else (base, partial(of_file, base))
     found = [entry for entry in base.iterdir() if not entry.name.startswith(".")]
-    if (base / ARROW_STATE).is_file():
-        files = _arrow_files(base)
-        return base, partial(ArrowContainer, files)
-    if not may_be_container(entry.name for entry in found) or any(map(Path.is_dir, found)):
+    if not may_be_container(entry.name for entry in found) or any(map(_is_of_a_tree, found)):
         return None
+    if (base / ARROW_STATE).is_file():
+        return base, partial(ArrowContainer, _arrow_files(base))
     return _shards(base, sorted(found), first)
 
 
 def _shards(base: Path, found: Sequence[Path], first: str | None) -> tuple[Path, Open] | None:
     """The files of one split."""
     endings = {ending for path in found if (ending := _ending(path.name)) in _OF_FOLDERS}
+    if not endings:
+        return None
     if len(endings) > 1:
         raise DataError(f"{base}: both .parquet and .tar files: keep those of one kind")
     ending = endings.pop()
@@ -99,6 +103,11 @@ def _arrow_files(base: Path) -> list[Path]:
     if not names or any("/" in name or name in ("", ".", "..") for name in names):
         raise DataError(f"{file}: lists no files, or files elsewhere: save the data set again")
     return [base / name for name in names]
+
+
+def _is_of_a_tree(path: Path) -> bool:
+    """Pictures and folders are read as they are, whatever archives lie beside them."""
+    return _ending(path.name) in PICTURE_SUFFIXES | CLIP_SUFFIXES or path.is_dir()
 
 
 def _ending(name: str) -> str:
