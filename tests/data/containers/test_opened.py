@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,17 @@ def test_nothing_stays_open(kind: str, folder: Path, tmp_path: Path) -> None:
     list_folders(container, PICTURE_SUFFIXES)
     read_file(container / pictures(folder)[0].relative_to(folder))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize("kind", ["zip", "shards", "list"])
+def test_threads_open_it_once_and_read_at_the_same_time(
+    kind: str, folder: Path, tmp_path: Path
+) -> None:
+    container = PACKERS[kind](folder, tmp_path / "packed")
+    paths = pictures(folder) * 10
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda path: read_file(container / path.relative_to(folder)), paths))
+    assert found == [path.read_bytes() for path in paths]
 
 
 def test_the_index_comes_from_the_cache(
