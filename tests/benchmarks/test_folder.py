@@ -212,9 +212,9 @@ def test_missing_root(tree: Path) -> None:
 
 
 def test_root_is_a_file(tmp_path: Path) -> None:
-    (tmp_path / "val.tar").touch()
-    text = message(tmp_path / "val.tar")
-    assert text.startswith(f"{tmp_path / 'val.tar'}: is a file")
+    (tmp_path / "val.rar").touch()
+    text = message(tmp_path / "val.rar")
+    assert text.startswith(f"{tmp_path / 'val.rar'}: is a file")
     assert "unpack" in text
 
 

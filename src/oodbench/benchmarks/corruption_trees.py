@@ -10,6 +10,7 @@ from oodbench.benchmarks.base import Readout, Split, SplitScores
 from oodbench.benchmarks.folder import tree_below
 from oodbench.benchmarks.trees import find_trees, tree_split
 from oodbench.core.errors import ConfigError, DataError
+from oodbench.data.entries import folder_exists
 from oodbench.data.listing import PICTURE_SUFFIXES, folder_names
 from oodbench.data.pictures import load_picture
 from oodbench.metrics import corruption
@@ -62,7 +63,7 @@ class CorruptionTrees:
             )
             for name, tree in find_trees(self.root, self.corruptions).items()
             for severity in SEVERITIES
-            if (tree / str(severity)).is_dir()
+            if folder_exists(tree / str(severity))
         ]
         if not found:
             raise DataError(
@@ -78,7 +79,7 @@ class CorruptionTrees:
             f"{name}/{severity}"
             for name in self.corruptions
             for severity in SEVERITIES
-            if name not in trees or not (trees[name] / str(severity)).is_dir()
+            if name not in trees or not folder_exists(trees[name] / str(severity))
         ]
 
     def load(self, path: Path) -> list[Image.Image]:

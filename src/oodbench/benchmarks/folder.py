@@ -12,7 +12,7 @@ from PIL import Image
 from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.ids import located_name
-from oodbench.data.entries import files
+from oodbench.data.entries import files, folder_exists
 from oodbench.data.listing import (
     PICTURE_SUFFIXES,
     Folder,
@@ -150,7 +150,7 @@ class FolderBenchmark:
 def tree_below(root: Path, inside: Sequence[str]) -> Path:
     """`root`, or the folder in it that an archive unpacks to."""
     for name in inside:
-        if (root / name).is_dir():
+        if folder_exists(root / name):
             return root / name
     return root
 

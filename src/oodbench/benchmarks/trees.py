@@ -12,6 +12,7 @@ from oodbench.benchmarks.derived import normalised_flips, relative_mce
 from oodbench.benchmarks.folder import Labelled, wnid_folders
 from oodbench.benchmarks.second_run import FinishedRun, Normaliser, SecondRun
 from oodbench.core.errors import DataError
+from oodbench.data.entries import folder_exists
 from oodbench.data.listing import (
     CLIP_SUFFIXES,
     PICTURE_SUFFIXES,
@@ -36,7 +37,7 @@ def find_trees(root: Path, names: Sequence[str]) -> dict[str, Path]:
     found = {}
     for name in names:
         for place in places:
-            if (place / name).is_dir():
+            if folder_exists(place / name):
                 found[name] = place / name
                 break
     return found
@@ -112,7 +113,7 @@ class ImageNetC:
             )
             for name, tree in trees.items()
             for severity in SEVERITIES
-            if (tree / str(severity)).is_dir()
+            if folder_exists(tree / str(severity))
         ]
         if not found:
             raise DataError(
@@ -128,7 +129,7 @@ class ImageNetC:
             f"{name}/{severity}"
             for name in corruption.TEST_CORRUPTIONS
             for severity in SEVERITIES
-            if name not in trees or not (trees[name] / str(severity)).is_dir()
+            if name not in trees or not folder_exists(trees[name] / str(severity))
         ]
 
     def load(self, path: Path) -> list[Image.Image]:

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from oodbench.core.checksum import CHECKSUM, agrees, write_checked
-from oodbench.core.files import digest, read_json
+from oodbench.core.files import atomic_path, digest, read_json
 
 log = logging.getLogger(__name__)
 
 _CONTENT = "content"
 _HASHES = "hashes-2"
 """Before, without a number, files held the bare checksum."""
+
+_SHA256_BYTES = 32
 
 
 def cache_directory() -> Path:
@@ -57,6 +59,26 @@ def cached_json(path: Path, make: Callable[[], Any]) -> Any:
     made = make()
     keep(path, made)
     return made
+
+
+def kept_bytes(path: Path) -> bytes | None:
+    """Content that `keep_bytes` wrote, None where there is none, or none as it was written."""
+    try:
+        stored = path.read_bytes()
+    except OSError as error:
+        log.debug("%s: not read: %s", path, error)
+        return None
+    content = stored[_SHA256_BYTES:]
+    return content if hashlib.sha256(content).digest() == stored[:_SHA256_BYTES] else None
+
+
+def keep_bytes(path: Path, content: bytes) -> None:
+    """Write a cache file of any bytes, behind their sha256; one that cannot be is no error."""
+    try:
+        with atomic_path(path) as part:
+            part.write_bytes(hashlib.sha256(content).digest() + content)
+    except OSError as error:
+        log.debug("%s: not kept: %s", path, error)
 
 
 def remembered_digest(path: Path, algorithm: str) -> str:

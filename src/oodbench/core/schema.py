@@ -213,6 +213,23 @@ class EngineConfig:
 
 
 @dataclass
+class ContainerConfig:
+    """What is what in a data set of Hugging Face, in tar shards or in a list of pictures, where it
+    is not clear by itself. The names and labels that are found count in the run key, not these
+    keys."""
+
+    image: str | None = None
+    """Column of the pictures; in tar shards the ending of their files."""
+    label: str | None = None
+    """Column of the labels; in tar shards a field of the JSON."""
+    path: str | None = None
+    """Column of the names; in tar shards a field of the JSON."""
+    classes: str | None = None
+    """List whose positions the labels are: imagenet, imagenet_a or another shipped list, or a file
+    of synset ids in the order of the labels."""
+
+
+@dataclass
 class DataConfig:
     """Where pictures are and how they are read."""
 
@@ -245,6 +262,8 @@ class DataConfig:
     """Folder of the cache on disk."""
     cache_gib: float = 20.0
     """Most that the cache may take, GiB; what was used longest ago is removed first."""
+    container: ContainerConfig = field(default_factory=ContainerConfig)
+    """What is what where pictures are not in folders."""
 
 
 @dataclass

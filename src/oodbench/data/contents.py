@@ -199,7 +199,7 @@ def _read(path: str) -> ReadFile | None:
     try:
         with files_read() as files:
             read_file(Path(path))
-    except OSError:
+    except (OSError, DataError):
         return None
     return files[0]
 

@@ -4,9 +4,13 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from oodbench.core.errors import DataError, printable
+from oodbench.data.containers.kinds import may_be_container
+from oodbench.data.containers.opened import files_in, folders_in, holds_file, holds_folder
 from oodbench.data.manifest import CHECKSUMS, DEMO_MARK
 
 log = logging.getLogger(__name__)
@@ -20,26 +24,116 @@ OWN = frozenset({DEMO_MARK, CHECKSUMS})
 _said: set[str] = set()
 
 
+class _Status(Protocol):
+    @property
+    def st_size(self) -> int: ...
+
+
+class Entry(Protocol):
+    """What is asked of an `os.DirEntry`."""
+
+    @property
+    def name(self) -> str:
+        """Without the path."""
+        ...
+
+    def is_dir(self) -> bool:
+        """Also of a link to a folder."""
+        ...
+
+    def is_file(self) -> bool:
+        """Also of a link to a file."""
+        ...
+
+    def is_symlink(self) -> bool:
+        """Whether it is a link."""
+        ...
+
+    def stat(self) -> _Status:
+        """Of what a link leads to."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _InContainer:
+    """A file, or a folder, which has no size."""
+
+    name: str
+    st_size: int | None
+
+    def is_dir(self) -> bool:
+        return self.st_size is None
+
+    def is_file(self) -> bool:
+        return self.st_size is not None
+
+    def is_symlink(self) -> bool:
+        return False
+
+    def stat(self) -> _Status:
+        return self  # type: ignore[return-value]
+
+
 @contextmanager
-def entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+def entries(folder: Path) -> Iterator[Iterator[Entry]]:
     """Of a folder, without the hidden ones, those of systems and our own notes.
 
+    A folder may be in a container, or be one, see `data.containers`.
+
     Raises:
-        DataError: it cannot be read.
+        DataError: it cannot be read, or the container is damaged.
         FileNotFoundError, NotADirectoryError: it is no folder.
     """
     try:
-        with os.scandir(folder) as found:
-            yield (
-                entry
-                for entry in found
-                if not entry.name.startswith((".", "$")) and entry.name not in OF_SYSTEMS | OWN
-            )
+        found = _scanned(folder)
     except PermissionError as error:
         raise DataError(f"{error.filename or folder}: may not be read: change its mode") from None
+    yield (
+        entry
+        for entry in found
+        if not entry.name.startswith((".", "$")) and entry.name not in OF_SYSTEMS | OWN
+    )
 
 
-def is_folder(entry: os.DirEntry[str]) -> bool:
+def _scanned(folder: Path) -> list[Entry]:
+    try:
+        with os.scandir(folder) as scanned:
+            found: list[Entry] = list(scanned)
+        if not may_be_container(entry.name for entry in found):
+            return found
+        return found if (inside := _in_container(folder)) is None else inside
+    except (FileNotFoundError, NotADirectoryError):
+        inside = _in_container(folder)
+        if inside is None:
+            raise
+        return inside
+
+
+def _in_container(folder: Path) -> list[Entry] | None:
+    below = folders_in(folder)
+    if below is None:
+        return None
+    return [
+        *(_InContainer(name, None) for name in below),
+        *(_InContainer(name, size) for name, size in files_in(folder)),
+    ]
+
+
+def folder_exists(path: Path) -> bool:
+    """Whether a path is a folder, also one in a container.
+
+    Raises:
+        DataError: the container is damaged.
+    """
+    return path.is_dir() or holds_folder(path)
+
+
+def file_exists(path: Path) -> bool:
+    """Whether a path is a file, also one in a container whose folders have been listed."""
+    return path.is_file() or holds_file(path)
+
+
+def is_folder(entry: Entry) -> bool:
     """No for a dead link, and for links that lead in a circle."""
     try:
         return entry.is_dir()
@@ -47,12 +141,12 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def is_dead_link(entry: os.DirEntry[str]) -> bool:
+def is_dead_link(entry: Entry) -> bool:
     """Whether it leads to nothing, or in a circle."""
     return entry.is_symlink() and not is_folder(entry) and size_of(entry) is None
 
 
-def size_of(entry: os.DirEntry[str]) -> int | None:
+def size_of(entry: Entry) -> int | None:
     """Bytes of a file, and of the one that a link leads to; None for everything else."""
     try:
         return entry.stat().st_size if entry.is_file() else None

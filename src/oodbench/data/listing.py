@@ -13,10 +13,11 @@ import numpy as np
 
 from oodbench.core.cache import cache_directory, keep, kept
 from oodbench.core.errors import DataError
+from oodbench.data.containers.opened import look_again, stamp_of
 from oodbench.data.entries import entries, files, is_dead_link, is_folder, say_dead_links
+from oodbench.data.file_names import CLIP_SUFFIXES as CLIP_SUFFIXES
+from oodbench.data.file_names import PICTURE_SUFFIXES as PICTURE_SUFFIXES
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff"})
-CLIP_SUFFIXES = frozenset({".mp4"})
 RACY_SECONDS = 2.0
 """A folder changed so recently may change again within one tick of its clock: not cached."""
 
@@ -85,9 +86,9 @@ def cached_summary(
         variant: what else the summary depends on (which classes, which positions).
         compute: makes the summary.
     """
-    times = [(root / name).stat().st_mtime_ns for name in names]
+    state, times = _state(root, names)
     signature = hashlib.sha256(
-        "\n".join([variant, *map("{}\0{}".format, names, times)]).encode("utf-8", "surrogateescape")
+        "\n".join([variant, *state]).encode("utf-8", "surrogateescape")
     ).hexdigest()
     place = hashlib.sha256(os.fsencode(f"{root.resolve()}\0{variant}")).hexdigest()[:24]
     path = cache_directory() / "listings" / f"{place}.json"
@@ -98,6 +99,14 @@ def cached_summary(
     if times and time.time() - max(times) / 1e9 > RACY_SECONDS:
         keep(path, {"root": str(root), "signature": signature, **vars(summary)})
     return summary
+
+
+def _state(root: Path, names: Sequence[str]) -> tuple[list[str], list[int]]:
+    """What changes when a folder does, or the container that it is in; and the times, ns."""
+    if (stamp := stamp_of(root)) is not None:
+        return [stamp.text], [stamp.newest]
+    times = [(root / name).stat().st_mtime_ns for name in names]
+    return list(map("{}\0{}".format, names, times)), times
 
 
 def round_robin(folders: Sequence[Folder]) -> Sequence[tuple[str, str]]:
@@ -157,19 +166,23 @@ def folder_names(root: Path) -> list[str]:
     Raises:
         DataError: root is missing, may not be read or is not a folder.
     """
+    look_again(root)
     try:
         with entries(root) as found:
             listed = list(found)
         if dead := [entry.name for entry in listed if is_dead_link(entry)]:
             say_dead_links(root, dead)
         return sorted(entry.name for entry in listed if is_folder(entry))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        if not root.exists():
+            raise DataError(
+                f"{root}: no such folder; set data.root=DIR (or OODBENCH_DATA_ROOT), or "
+                f"benchmark.root=DIR; {_nearest(root)}"
+            ) from None
         raise DataError(
-            f"{root}: no such folder; set data.root=DIR (or OODBENCH_DATA_ROOT), or "
-            f"benchmark.root=DIR; {_nearest(root)}"
+            f"{root}: is a file, not a folder, nor a .zip, .tar, .csv, .parquet or .arrow file, "
+            "which could be read as it is; unpack it and name the folder"
         ) from None
-    except NotADirectoryError:
-        raise DataError(f"{root}: is a file, not a folder; unpack it and name the folder") from None
 
 
 def _nearest(root: Path) -> str:

@@ -24,8 +24,9 @@ def load_picture(path: Path) -> list[Image.Image]:
     Raises:
         DataError: the file is truncated or not a picture.
     """
+    content = _content(path)
     try:
-        with Image.open(BytesIO(read_file(path))) as picture:
+        with Image.open(BytesIO(content)) as picture:
             if picture.mode == "RGB" and "transparency" not in picture.info:
                 picture.load()
                 return [picture]
@@ -37,6 +38,13 @@ def load_picture(path: Path) -> list[Image.Image]:
             f"{path}: cannot be read as a picture: its bytes are of no known kind"
         ) from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: cannot be read as a picture: {first_line(error)}") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_file(path)
+    except OSError as error:
         raise DataError(f"{path}: cannot be read as a picture: {first_line(error)}") from error
 
 

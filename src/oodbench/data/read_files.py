@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from oodbench.data.containers.opened import member_state, read_member
+
 
 class FileState(NamedTuple):
     """When a file was last changed, in nanoseconds, and how many bytes it has."""
@@ -59,17 +61,27 @@ def files_read() -> Iterator[list[ReadFile]]:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file, which is named to `files_read`.
+    """The bytes of a file, also of one in a container, which is named to `files_read`.
 
     Raises:
         OSError: it cannot be read.
+        DataError: it is in a container, and damaged.
     """
-    with path.open("rb") as file:
-        state = _state(os.fstat(file.fileno()))
-        content = file.read()
+    state, content = _read(path)
     if _reading.get() is not None:
         name_read(ReadFile(path, state, hashlib.sha256(content).digest()))
     return content
+
+
+def _read(path: Path) -> tuple[FileState, bytes]:
+    try:
+        with path.open("rb") as file:
+            return _state(os.fstat(file.fileno())), file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        found = read_member(path)
+        if found is None:
+            raise
+        return FileState(found.modified, len(found.content)), found.content
 
 
 def name_read(file: ReadFile) -> None:
@@ -80,11 +92,15 @@ def name_read(file: ReadFile) -> None:
 
 
 def file_state(path: Path | str) -> FileState:
-    """Of the file that is there now; `NO_FILE` where there is none."""
+    """Of the file that is there now; `NO_FILE` where there is none.
+
+    In a container it is the time of the file that holds it.
+    """
     try:
         return _state(os.stat(path))  # noqa: PTH116 - half the time of Path.stat
     except OSError:
-        return NO_FILE
+        found = member_state(str(path))
+        return NO_FILE if found is None else FileState(*found)
 
 
 def _state(status: os.stat_result) -> FileState:

@@ -22,6 +22,7 @@ from oodbench.core.progress import Progress
 from oodbench.core.schema import source_model
 from oodbench.core.versions import versions
 from oodbench.data import depth
+from oodbench.data.containers.opened import named_by_contents
 from oodbench.data.pictures import clip_decoder
 from oodbench.engines.full_device import memory_in_one_line
 from oodbench.evaluation.assemble import attack_traits, setting_of
@@ -273,6 +274,11 @@ def _notes(plan: Plan) -> list[str]:
         notes.append("identity of the weights unknown")
     elif identity.startswith("random:"):
         notes.append("random weights")
+    if any(named_by_contents(split.root) for split in plan.splits):
+        notes.append(
+            "the container names no pictures: they are named by what they hold, and records differ "
+            "from those of a folder"
+        )
     if plan.run.data.verify == "sizes":
         notes.append("data.verify=sizes: not looked at whether the pictures have changed")
     if plan.run.data.check == OFF:

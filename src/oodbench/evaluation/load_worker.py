@@ -23,6 +23,7 @@ from oodbench.data.depth import deep_pictures
 from oodbench.data.read_files import Decoded, files_read
 from oodbench.evaluation.reader import Reader, Reading
 from oodbench.evaluation.shared_slots import Shape, slot_view
+from oodbench.runs.plan import choose_container
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ class _Worker:
         return pixels.shape
 
     def _reader(self) -> Reader:
+        choose_container(self._reading.run)
         benchmark = build(self._reading.run.benchmark.protocol, "benchmark.protocol")
         reader = Reader(self._reading, benchmark)
         if (opencv := sys.modules.get("cv2")) is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from oodbench.core.errors import DataError
 from oodbench.data.contents import FileSet
+from oodbench.data.entries import folder_exists
 from oodbench.data.listing import (
     PICTURE_SUFFIXES,
     Folder,
@@ -137,7 +138,7 @@ def find_pictures(data: ProbeDataConfig) -> tuple[list[str], ListedPictures, Lis
 
 
 def _folders(root: Path, key: str) -> list[str]:
-    if not root.is_dir():
+    if not folder_exists(root):
         raise DataError(f"{root}: no such folder; set data.root=DIR or {key}=DIR")
     # Where there is none, list_folders says whether the tree is flat or empty.
     return folder_names(root) or [folder.name for folder in list_folders(root, PICTURE_SUFFIXES)]

@@ -14,7 +14,10 @@ from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.ids import SCORES, located_name
 from oodbench.core.schema import DataConfig, RunConfig, source_model
+from oodbench.data.containers.base import Choices
+from oodbench.data.containers.opened import choose
 from oodbench.data.contents import FileSet
+from oodbench.data.entries import file_exists
 from oodbench.data.listing import folder_names
 from oodbench.data.manifest import DEMO_MARK, found_notice
 from oodbench.engines.settings import device_type, resolve_device
@@ -112,6 +115,7 @@ def find_data(run: RunConfig) -> Data:
         DataError: data are missing or incomplete.
         ConfigError: a score needs an attack, and the run has none; or an attack needs classes.
     """
+    choose_container(run)
     benchmark: Benchmark = build(run.benchmark.protocol, "benchmark.protocol")
     splits = benchmark.splits()
     missing = benchmark.missing_splits()
@@ -121,6 +125,11 @@ def find_data(run: RunConfig) -> Data:
     _check_complete(run, splits, missing)
     found, files = verified(run, benchmark, splits)
     return Data(benchmark, found, missing, files)
+
+
+def choose_container(run: RunConfig) -> None:
+    """Tell this process what the run says of a container of pictures."""
+    choose(Path(run.benchmark.root), Choices(**vars(run.data.container)))
 
 
 def identify_weights(run: RunConfig) -> Weights:
@@ -174,7 +183,7 @@ def plan_of(run: RunConfig, data: Data, weights: Weights) -> Plan:
         key=key,
         paths=RunPaths.of(Path(run.output_root), run.benchmark.name, run.model.name, key),
         files=data.files,
-        demo=any((place / DEMO_MARK).is_file() for place in _roots(run, splits)),
+        demo=any(file_exists(place / DEMO_MARK) for place in _roots(run, splits)),
     )
 
 

@@ -14,6 +14,7 @@ from oodbench.core.building import build
 from oodbench.core.errors import DataError
 from oodbench.core.progress import Progress
 from oodbench.core.schema import BenchmarkConfig
+from oodbench.data.entries import folder_exists
 from oodbench.data.manifest import DEMO_MARK
 from oodbench.data.sets.facts import DataSet, data_sets
 
@@ -50,7 +51,7 @@ def inspect(config: BenchmarkConfig, data_root: Path, depth: Depth) -> Inspectio
     data_set = data_sets().get(config.dataset or "")
     benchmark: Benchmark = build(config.protocol, "benchmark.protocol")
     mend = mend_command(config.name, data_set, data_root)
-    if not root.exists():
+    if not root.exists() and not folder_exists(root):
         return Inspection(config.name, str(root), there=False, n_expected=_n_files(data_set))
     demo = any((place / DEMO_MARK).is_file() for place in (root, *root.parents[:2]))
     try:

@@ -12,6 +12,7 @@ from time import perf_counter
 from oodbench.core.errors import DataError, OodbenchError
 from oodbench.core.progress import Progress
 from oodbench.data import manifest
+from oodbench.data.entries import folder_exists
 from oodbench.data.generation.checksums import ChecksumLogs, settle
 from oodbench.data.generation.tasks import Maker, Task, carry_out
 from oodbench.data.listing import PICTURE_SUFFIXES, Folder, list_folders, summarise
@@ -138,7 +139,7 @@ def package_versions(*packages: str) -> dict[str, str]:
 
 
 def _source_folders(source: Path) -> list[Folder]:
-    if not source.is_dir():
+    if not folder_exists(source):
         raise DataError(
             f"{source}: no such folder; point --source at the folder of ImageNet's validation "
             "pictures, one folder per class"

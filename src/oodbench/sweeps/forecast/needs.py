@@ -210,7 +210,8 @@ class Needs:
 
     def _data(self, run: RunConfig) -> Data:
         named = (run.benchmark.name, run.benchmark.root, run.benchmark.protocol)
-        return self._once(("data", *named, run.data.allow_partial), lambda: find_data(run))
+        of_data = (run.data.allow_partial, run.data.container)
+        return self._once(("data", *named, *of_data), lambda: find_data(run))
 
     def _sample(self, run: RunConfig, data: Data) -> Sample:
         return self._once(("sample", run.benchmark.protocol), lambda: sample(data))
