@@ -35,7 +35,7 @@ def place_all(
         arrangement: says where each goes.
         tree: the folder that they go below.
         how: for files that lie in a folder; members of archives are written.
-        placed: called after each member, wanted or not.
+        placed: called after each member that is wanted.
 
     Returns:
         How many were wanted.
@@ -61,7 +61,7 @@ def place_all(
                 path.parent.mkdir(parents=True, exist_ok=True)
                 folders.add(path.parent)
             _put(member, path, how)
-        placed(member)
+            placed(member)
     return len(seen)
 
 

@@ -47,9 +47,9 @@ def unpack(
             refuse_web_page(path)
             if request.verify:
                 check_size(archives[name], path)
-    if FOLDER not in waiting or request.how is How.COPY:
-        needed = sum(_size(path) for path in waiting.values())
-        check_space(needed, staging.folder, present=staging.folder)
+    # Pictures hardly compress: they take as much room as their archives.
+    needed = sum(path.stat().st_size for name, path in waiting.items() if name in archives)
+    check_space(needed, staging.folder, present=staging.folder)
     for name, path in waiting.items():
         if name == FOLDER:
             _take_folder(request, path, arranged, staging)
@@ -57,17 +57,18 @@ def unpack(
             _unpack_archive(request, archives[name], path, arranged, staging)
 
 
-def _size(path: Path) -> int:
-    """About how many bytes its files have: pictures hardly compress."""
-    if not path.is_dir():
-        return path.stat().st_size
-    files = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
-    return sum(file.stat().st_size for file in files if file.is_file())
+def _wanted_size(path: Path, arranged: Arrangement) -> int:
+    """Bytes of the pictures among all that a folder holds."""
+    with FolderSource(path).members() as members:
+        return sum(member.size for member in members if arranged.place(member.parts) is not None)
 
 
 def _take_folder(request: Request, path: Path, arranged: Arrangement, staging: Staging) -> None:
+    size = _wanted_size(path, arranged)
+    if request.how is How.COPY:
+        check_space(size, staging.folder, present=staging.folder)
     tree = staging.start_folder(path)
-    with MegaBytes(_size(path), path.name) as progress, FolderSource(path).members() as members:
+    with MegaBytes(size, path.name) as progress, FolderSource(path).members() as members:
         place_all(members, arranged, tree, request.how, lambda member: progress.add(member.size))
     # Some may be of an earlier run that moved them.
     n_files = sum(1 for _, _, names in os.walk(tree) for name in names if name[0] != ".")
