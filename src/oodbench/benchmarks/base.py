@@ -48,6 +48,8 @@ class Split:
         official: the benchmark is made of it; False for what is scored beside it where present.
         made_from: what splits have in common whose items, in the same order, are made from the same
             files; None: the files are the split's own.
+        is_count_known: False where nobody says how many items there are: `n_expected` is then the
+            number on disk, and results say so.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Split:
     list_items: Callable[[], Sequence[Item]]
     official: bool = True
     made_from: str | None = None
+    is_count_known: bool = True
 
 
 Readout = Callable[[NDArray[np.float32]], dict[str, NDArray[np.generic]]]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from oodbench.cli import data_download, data_prepare
+from oodbench.cli import data_check, data_download, data_list, data_prepare
 from oodbench.cli.arguments import add_version
 from oodbench.core.command import as_command
 from oodbench.core.errors import ConfigError
@@ -25,12 +25,13 @@ class Command:
     Attributes:
         summary: one line for the list of subcommands.
         options: declares the options.
-        run: does the work; raises an `OodbenchError` where the user must fix something.
+        run: does the work; its exit code, None for 0. Raises an `OodbenchError` where the user must
+            fix something.
     """
 
     summary: str
     options: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], None]
+    run: Callable[[argparse.Namespace], int | None]
 
 
 @as_command("interrupted: the same command goes on where it stopped")
@@ -41,12 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: command line without the program's name; `sys.argv` by default.
 
     Returns:
-        Exit code: 0, 1 after an error that the user can fix, 130 after Ctrl-C. Wrong arguments
-        exit with 2, as argparse does.
+        Exit code: 0; 1 after an error that the user can fix, and where `check` finds something
+        wrong; 130 after Ctrl-C. Wrong arguments exit with 2, as argparse does.
     """
     chosen = argument_parser().parse_args(arguments)
-    COMMANDS[chosen.command].run(chosen)
-    return 0
+    return COMMANDS[chosen.command].run(chosen) or 0
 
 
 def corrupt_options(parser: argparse.ArgumentParser) -> None:
@@ -103,6 +103,7 @@ def run_demo(arguments: argparse.Namespace) -> None:
 
 
 COMMANDS = {
+    "check": Command(data_check.SUMMARY, data_check.options, data_check.run),
     "corrupt": Command(
         "make ImageNet-C from ImageNet's validation pictures: 19 corruptions, 5 severities",
         corrupt_options,
@@ -114,6 +115,7 @@ COMMANDS = {
         run_demo,
     ),
     "download": Command(data_download.SUMMARY, data_download.options, data_download.run),
+    "list": Command(data_list.SUMMARY, data_list.options, data_list.run),
     "perturb": Command(
         "make ImageNet-P from ImageNet's validation pictures: clips of 14 perturbations",
         perturb_options,

@@ -89,6 +89,17 @@ def add_root(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_data_root(parser: argparse.ArgumentParser) -> None:
+    """`--data-root`, where `list` and `check` look, with the default that runs have."""
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        default=Path(os.environ.get("OODBENCH_DATA_ROOT") or "data"),
+        metavar="DIR",
+        help="data.root of runs (default: OODBENCH_DATA_ROOT, or data)",
+    )
+
+
 def named_data_set(name: str) -> tuple[DataSet, str | None]:
     """The data set of a benchmark, or of its own name, and the benchmark to measure.
 

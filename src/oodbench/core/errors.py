@@ -48,6 +48,14 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def visible(text: str) -> str:
+    """As `printable`, with line ends and control characters as escapes."""
+    return "".join(
+        mark if mark.isprintable() else mark.encode("unicode_escape").decode()
+        for mark in printable(text)
+    )
+
+
 def one_line(error: BaseException, most: int | None = None) -> str:
     """Everything that an error says, on one line; the name of its class where it says nothing.
 

@@ -22,6 +22,7 @@ from oodbench.core.unread import model_file, refuse_arguments_of_no_attack, refu
 DEFAULT_FAMILY = "default"
 FAMILIES = (DEFAULT_FAMILY, "tf_efficientnet")
 VERIFY = ("times", "contents", "sizes")
+CHECK = ("labels", "off")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 _FRACTION = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
 LAYOUTS = ("plain", "positional", "moco_v2", "timm", "transformers", "onnx")
@@ -218,6 +219,9 @@ class DataConfig:
     """Whether pictures still hold what they held when they were first decoded: times (those whose
     time has changed are read again; of more than 100,000 files, 1 % are looked at), contents (all
     are read) or sizes (nothing is looked at; the result is marked)."""
+    check: str = "labels"
+    """Before a run computes something: labels (the classes that folders give to validation pictures
+    are compared with the known list, by file name) or off (the result is marked)."""
     workers: int | None = None
     """Threads or processes that decode; null: one for each core that the process may use."""
     loader: str = "auto"
@@ -385,6 +389,7 @@ def _check_values(run: RunConfig) -> None:
     one_of("data.on_error", run.data.on_error, ("stop", "skip"))
     one_of("data.deep_pictures", run.data.deep_pictures, ("clip", "scale"))
     one_of("data.verify", run.data.verify, VERIFY)
+    one_of("data.check", run.data.check, CHECK)
     one_of("engine.precision", run.engine.precision, PRECISIONS)
     one_of("data.cache", run.data.cache, ("off", "memory", "disk"))
     one_of("data.loader", run.data.loader, ("auto", "threads", "processes"))

@@ -38,6 +38,7 @@ from oodbench.runs.chunks import (
 from oodbench.runs.claims import Claims
 from oodbench.runs.done import covering, stored_result
 from oodbench.runs.key import dataset_fingerprint
+from oodbench.runs.label_check import OFF, refuse_wrong_labels
 from oodbench.runs.leftovers import remove_leftovers
 from oodbench.runs.naming.difference import difference
 from oodbench.runs.official_counts import expected_counts, totals
@@ -91,6 +92,8 @@ def _compute_missing(plan: Plan, leases: Leases) -> list[Chunk]:
         *(plan.cell, counted_items(plan.benchmark, _n_items(todo)), plan.device),
         plan.paths.directory,
     )
+    if todo:
+        refuse_wrong_labels(plan)
     for note in _pixel_notes(plan) if todo else ():
         log.warning("%s: %s", plan.cell, note)
     while todo:
@@ -260,6 +263,8 @@ def _notes(plan: Plan) -> list[str]:
         notes.append("random weights")
     if plan.run.data.verify == "sizes":
         notes.append("data.verify=sizes: not looked at whether the pictures have changed")
+    if plan.run.data.check == OFF:
+        notes.append("data.check=off: labels were not compared with the known list")
     if modules := unknown_code(plan.document):
         notes.append(f"no source of {', '.join(modules)}: its identity is unknown")
     source = source_model(plan.run.attack)

@@ -43,6 +43,12 @@ def validation_labels() -> list[int]:
 
 
 @cache
+def class_names() -> list[str]:
+    """A name for each of the 1000 classes, the first of its synset; two are called `crane`."""
+    return [row["lemmas"].split(",")[0] for row in read_table("imagenet_1k_names.csv")]
+
+
+@cache
 def class_lists() -> dict[str, list[str]]:
     """Shipped lists of classes of ImageNet-1k by name, each sorted by synset id.
 

@@ -74,9 +74,7 @@ def _named(items: Iterable[Item]) -> tuple[NDArray[np.int64], NDArray[np.int64],
     return np.array(numbers, np.int64), np.array(labels, np.int64), images
 
 
-def _shift(
-    numbers: NDArray[np.int64], labels: NDArray[np.int64], known: NDArray[np.int64]
-) -> str:
+def _shift(numbers: NDArray[np.int64], labels: NDArray[np.int64], known: NDArray[np.int64]) -> str:
     """`after` or `before`, where the label of a neighbour explains nearly all; else empty."""
     for by, word in ((1, "after"), (-1, "before")):
         neighbours = known[(numbers - 1 + by) % len(known)]

@@ -59,6 +59,12 @@ class DataSet:
     """How to get the archives that need an account, or the consent to terms."""
     archives: list[Archive] = field(default_factory=list)
     """All files that are given out."""
+    n_classes: int | None = None
+    """Classes that its pictures are of; null where none or not known."""
+    per_class: int | None = None
+    """Pictures of each class, where all have as many."""
+    side: int | None = None
+    """Height and width of every picture in pixels, where all have the same."""
 
 
 @cache

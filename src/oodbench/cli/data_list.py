@@ -1,0 +1,98 @@
+"""`oodbench-data list`: every benchmark, what it needs, and whether that is there."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from oodbench.benchmarks.inspection.configs import shipped_config
+from oodbench.benchmarks.inspection.finding import Inspection
+from oodbench.benchmarks.inspection.inspect import Depth, inspect
+from oodbench.cli.arguments import add_json, print_json
+from oodbench.cli.data_prepare import add_data_root
+from oodbench.core.columns import aligned
+from oodbench.core.schema import BenchmarkConfig, shipped
+from oodbench.data.sets.facts import DataSet, data_sets
+
+SUMMARY = (
+    "list the benchmarks: what they are, where their data come from and whether they are there"
+)
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `list`."""
+    add_data_root(parser)
+    parser.add_argument("--details", action="store_true", help="also say where the data come from")
+    add_json(parser, "also write everything there")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """List the benchmarks."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    configs = [shipped_config(name, arguments.data_root) for name in shipped("benchmark")]
+    found = [inspect(config, arguments.data_root, Depth(names=False)) for config in configs]
+    if arguments.json is not None:
+        print_json(arguments.json, [_content(*pair) for pair in zip(configs, found, strict=True)])
+    if arguments.json != Path("-"):
+        print(_table(configs, found))
+        if arguments.details:
+            print("\n" + "\n\n".join(_details(one) for one in _needed(configs)))
+
+
+def _table(configs: Sequence[BenchmarkConfig], found: Sequence[Inspection]) -> str:
+    rows = [("benchmark", "column", "files", "state", "folder")]
+    for config, one in zip(configs, found, strict=True):
+        number = "unknown" if one.n_expected is None else f"{one.n_expected:,}"
+        rows.append((config.name, config.column.title, number, state_of(one), one.root))
+    return "\n".join(aligned(rows, right=(2,)))
+
+
+def state_of(found: Inspection) -> str:
+    """In a word or two: not there, complete, demo data, or how much of it there is."""
+    if not found.there:
+        return "not there"
+    if found.demo:
+        return "demo data"
+    if not found.problems:
+        return "complete"
+    return f"{found.n_files:,} files" if found.n_files else "unusable"
+
+
+def _needed(configs: Sequence[BenchmarkConfig]) -> list[DataSet]:
+    names = {config.dataset for config in configs}
+    return [known for name, known in data_sets().items() if name in names]
+
+
+def _details(data_set: DataSet) -> str:
+    sizes = [archive.bytes for archive in data_set.archives]
+    known = sum(size for size in sizes if size is not None)
+    size = f"{known / 1e9:.1f} GB" if known else "size unknown"
+    if known and None in sizes:
+        size = f"more than {size}"
+    rows = [
+        ("licence", data_set.licence or "unknown: see the page"),
+        ("page", data_set.page),
+        ("archives", f"{', '.join(one.file for one in data_set.archives) or 'none'} ({size})"),
+        *([("account", data_set.account)] if data_set.account else []),
+        ("below data.root", data_set.place),
+    ]
+    lines = [f"  {line}" for line in aligned(rows)]
+    return "\n".join([f"{data_set.title}: {data_set.about}", *lines])
+
+
+def _content(config: BenchmarkConfig, found: Inspection) -> dict[str, Any]:
+    data_set = data_sets().get(config.dataset or "")
+    return {
+        "benchmark": config.name,
+        "column": config.column.title,
+        "root": found.root,
+        "state": state_of(found),
+        "there": found.there,
+        "complete": found.good and not found.demo,
+        "n_files": found.n_files,
+        "n_expected": found.n_expected,
+        "data_set": None if data_set is None else asdict(data_set),
+    }
