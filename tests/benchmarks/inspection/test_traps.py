@@ -175,7 +175,7 @@ def test_empty_truncated_and_strange_files(root: Path) -> None:
     deep = looked_at(root, deep=True)
     damaged = {problem.place: problem.said for problem in deep.problems}
     assert "cannot be read as a picture" in damaged[str(files[0])]
-    assert "truncated" in damaged[str(files[1])]
+    assert "truncated" in damaged[str(files[1])].lower()
     assert str(files[2]) not in damaged
 
 
