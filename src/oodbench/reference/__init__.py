@@ -2,6 +2,9 @@
 
 import csv
 import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -10,6 +13,19 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 ALEXNET_CLEAN_ERROR = 0.43478
 """Top-1 error of the AlexNet that normalises ImageNet-C, on clean ImageNet (Hendrycks 2019)."""
+
+
+@dataclass(frozen=True)
+class KnownNames:
+    """Pictures whose class follows from the name of their file, wherever it lies.
+
+    Attributes:
+        pattern: of such a name; its group is the number of the picture, from 1.
+        labels: class index of each picture, in the order of their numbers.
+    """
+
+    pattern: re.Pattern[str]
+    labels: Sequence[int]
 
 
 def _text(name: str) -> str:
@@ -40,6 +56,17 @@ def imagenet_wnids() -> list[str]:
 def validation_labels() -> list[int]:
     """Class index of each of the 50,000 validation pictures, in the order of their numbers."""
     return [int(line) for line in _text("imagenet_val_labels.txt").split()]
+
+
+@cache
+def known_names() -> dict[str, KnownNames]:
+    """The kinds of file names that say a class, as data sets name them in `checks.names`."""
+    return {
+        row["name"]: KnownNames(
+            re.compile(row["pattern"]), [int(line) for line in _text(row["labels"]).split()]
+        )
+        for row in read_table("known_names.csv")
+    }
 
 
 @cache
