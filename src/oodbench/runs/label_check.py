@@ -9,20 +9,20 @@ from oodbench.benchmarks.inspection.inspect import (
     mend_command,
     of_own_files,
 )
-from oodbench.core.cache import cache_directory, cached_json
+from oodbench.core.cache import cache_directory, keep, kept
 from oodbench.core.errors import DataError
 from oodbench.core.schema import CHECK
 from oodbench.data.sets.facts import DataSet, data_sets
 from oodbench.runs.plan import Plan
 
-LABELS, OFF = CHECK
+_, OFF = CHECK
 
 
 def refuse_wrong_labels(plan: Plan) -> None:
     """Compare the labels of all splits with the known list, by file name.
 
-    The verdict is remembered for the listing that it is of, which is read again where the time of
-    a folder has changed. With data.check=off, of demo data, and of a data set whose names say no
+    That they are right is remembered for their listing, which is read again where the time of a
+    folder has changed. With data.check=off, of demo data, and of a data set whose names say no
     class, nothing is compared.
 
     Raises:
@@ -43,5 +43,9 @@ def refuse_wrong_labels(plan: Plan) -> None:
 def _wrong(split: Split, data_set: DataSet) -> str:
     text = "\0".join([data_set.checks.names or "", split.name, split.fingerprint])
     file = cache_directory() / "labels" / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
-    found = cached_json(file, lambda: {"wrong": label_problem(split.list_items(), data_set)})
-    return str(found["wrong"])
+    if kept(file) is not None:
+        return ""
+    said = label_problem(split.list_items(), data_set)
+    if not said:
+        keep(file, {"root": str(split.root)})
+    return said

@@ -1,6 +1,5 @@
 """Every usual way in which a tree is wrong, built, and the sentence that says so."""
 
-import json
 import shutil
 import subprocess
 import zipfile
@@ -10,102 +9,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from in_process import go_there, planned
 from PIL import Image
+from validation_trees import NAMES, REPAIR, N, known, picture, write_tree
 
-from oodbench.benchmarks.base import Item
 from oodbench.benchmarks.inspection.configs import shipped_config
 from oodbench.benchmarks.inspection.finding import Inspection
 from oodbench.benchmarks.inspection.inspect import Depth, inspect
-from oodbench.benchmarks.inspection.labels import wrong_labels
-from oodbench.cli.data import main
-from oodbench.core.errors import DataError
 from oodbench.data.clips import write_clip
 from oodbench.data.manifest import DEMO_MARK
-from oodbench.evaluation.execute import execute
-from oodbench.reference import class_lists, imagenet_wnids, known_names, validation_labels
-from oodbench.runs.plan import Plan
-from oodbench.runs.results import RunResult
+from oodbench.reference import class_lists, imagenet_wnids
 
-N = 60
-NAMES = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, N + 1)]
-FOLDERS = len(set(validation_labels()[:N]))
-REPAIR = "oodbench-data prepare imagenet --from ARCHIVES --to"
-
-
-def items(label_of: Callable[[int], int], n: int = 2000) -> list[Item]:
-    """The first validation pictures, with the labels of a tree."""
-    wnids = imagenet_wnids()
-    return [
-        Item(f"{wnids[label_of(k)]}/ILSVRC2012_val_{k + 1:08d}.JPEG", label_of(k)) for k in range(n)
-    ]
-
-
-def said_of(found: list[Item]) -> str:
-    return wrong_labels(found, known_names()["imagenet_val"])
-
-
-def known(position: int) -> int:
-    return validation_labels()[position]
-
-
-def test_the_right_labels_are_right() -> None:
-    assert said_of(items(known, 50_000)) == ""
-
-
-@pytest.mark.parametrize(("by", "word"), [(1, "after"), (-1, "before")])
-def test_labels_shifted_by_one(by: int, word: str) -> None:
-    said = said_of(items(lambda k: validation_labels()[k + by]))
-    shifted = "labels are shifted by one: pictures lie in the folder of the picture"
-    assert said.startswith(f"{shifted} {word} them, such as ")
-
-
-def test_classes_in_another_order() -> None:
-    order = np.random.default_rng(0).permutation(1000).tolist()
-    said = said_of(items(lambda k: order[known(k)]))
-    assert said.startswith("classes are in another order, each in the folder of another one")
-    assert "ILSVRC2012_ID" in said
-
-
-def test_class_numbers_that_were_sorted_as_text() -> None:
-    """0, 1, 10, 100, …: what a loader makes of folders named by numbers."""
-    order = sorted(range(1000), key=str)
-    said = said_of(items(lambda k: order.index(known(k))))
-    assert said.startswith("classes are in the order of numbers that were sorted as text (0, 1, 10")
-
-
-def test_some_pictures_in_a_wrong_folder() -> None:
-    said = said_of(items(lambda k: 7 if k in (3, 50) else known(k)))
-    assert said.startswith("2 of 2000 pictures lie in the folder of another class, such as ")
-    assert "/ILSVRC2012_val_00000004.JPEG, a " in said
-    assert said.endswith("in the folder of cock")
-
-
-def test_labels_at_random() -> None:
-    generator = np.random.default_rng(0)
-    said = said_of(items(lambda _: int(generator.integers(1000))))
-    assert "pictures lie in the folder of another class" in said
-
-
-def test_numbers_that_no_picture_has() -> None:
-    said = said_of([Item("n01440764/ILSVRC2012_val_00050001.JPEG", 0)])
-    assert said.endswith("there is no picture of this number, only 1 to 50,000")
-
-
-def test_other_names_say_nothing() -> None:
-    assert said_of([Item("n01440764/tench.JPEG", 5)]) == ""
-
-
-def picture(path: Path, size: tuple[int, int] = (32, 32)) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (90, 120, 40)).save(path, "JPEG")
+FOLDERS = len({known(position) for position in range(N)})
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """The first pictures of the validation set, sorted well."""
-    for number, name in enumerate(NAMES):
-        picture(tmp_path / "imagenet" / "val" / imagenet_wnids()[known(number)] / name)
+    write_tree(tmp_path / "imagenet" / "val")
     return tmp_path
 
 
@@ -156,21 +76,37 @@ def test_a_flat_folder(root: Path) -> None:
 def test_folders_named_by_numbers(tmp_path: Path, n: int, said: str) -> None:
     for number in range(n):
         (tmp_path / "imagenet-a" / str(number)).mkdir(parents=True)
-        (tmp_path / "imagenet-a" / str(number) / "1.jpg").touch()
     (found,) = sentences(looked_at(tmp_path, "imagenet_a"))
     assert found.startswith(said)
 
 
-def test_a_tree_that_is_shifted(root: Path) -> None:
-    val = root / "imagenet" / "val"
-    moved = root / "moved"
-    for number, name in enumerate(NAMES):
-        target = moved / imagenet_wnids()[known(number + 1)] / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (val / imagenet_wnids()[known(number)] / name).rename(target)
-    shutil.rmtree(val)
-    moved.rename(val)
-    assert any(said.startswith("labels are shifted by one") for said in sentences(looked_at(root)))
+@pytest.mark.parametrize(
+    ("label_of", "said"),
+    [
+        (lambda k: known(k + 1), "labels are shifted by one: pictures lie in the folder of the pi"),
+        (
+            lambda k: (7 * known(k) + 3) % 1000,
+            "classes are in another order, each in the folder",
+        ),
+        (
+            lambda k: sorted(range(1000), key=str).index(known(k)),
+            "classes are in the order of numbers that were sorted as text (0, 1, 10, 100, …), such",
+        ),
+        (
+            lambda k: 7 if k == 3 else known(k),
+            f"1 of {N} pictures lie in the folder of another class, such as n01514668/",
+        ),
+    ],
+    ids=["shifted", "another order", "numbers as text", "a single one"],
+)
+def test_a_tree_that_is_sorted_wrongly(
+    tmp_path: Path, label_of: Callable[[int], int], said: str
+) -> None:
+    write_tree(tmp_path / "imagenet" / "val", label_of)
+    found = looked_at(tmp_path)
+    (wrong,) = [problem for problem in found.problems if problem.said.startswith(said)]
+    assert wrong.place == str(tmp_path / "imagenet" / "val")
+    assert wrong.mend == f"{REPAIR} {tmp_path}"
 
 
 def test_empty_truncated_and_strange_files(root: Path) -> None:
@@ -348,100 +284,3 @@ def test_an_interrupted_command_goes_on(root: Path, monkeypatch: pytest.MonkeyPa
     looked_at(root, deep=True)
     assert len(first) == 20
     assert len(decoded) == N - 16
-
-
-def test_the_command_says_all_of_it(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "--data-root", str(root)]) == 1
-    val = root / "imagenet" / "val"
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == [
-        f"imagenet: 3 problems, {N} of 50,000 files, {val}",
-        f"  {val}: {N} files instead of 50,000: {REPAIR} {root}",
-    ]
-    assert main(["check", "imagenet_a", "--data-root", str(root), "--json", "-"]) == 1
-    (one,) = json.loads(capsys.readouterr().out)
-    assert (one["benchmark"], one["there"], one["good"]) == ("imagenet_a", False, False)
-    with pytest.raises(SystemExit) as ended:
-        main(["check", "--no-such-option"])
-    assert ended.value.code == 2
-    with pytest.raises(SystemExit) as ended:
-        main(["check", "nothing", "--data-root", str(root)])
-    assert ended.value.code == 2
-    assert "nothing: no such benchmark" in capsys.readouterr().err
-
-
-def test_a_good_tree_has_exit_code_0(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from oodbench.cli import data_check
-
-    for wnid in class_lists()["imagenet_a"]:
-        picture(tmp_path / "imagenet-a" / wnid / "a.jpg")
-    config = shipped_config("imagenet_a", tmp_path)
-    config.protocol["n_expected"] = 200
-    monkeypatch.setattr(data_check, "shipped_config", lambda *_: config)
-    assert main(["check", "imagenet_a", "--data-root", str(tmp_path), "--deep"]) == 0
-    place = tmp_path / "imagenet-a"
-    said = capsys.readouterr().out
-    assert said == f"imagenet_a: good, 200 of 200 files, {place}, all decoded\n"
-
-
-def test_the_list_says_what_is_there(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list", "--data-root", str(root)]) == 0
-    lines = capsys.readouterr().out.partition("Their data sets")[0].splitlines()
-    rows = {line.split()[0]: line.split() for line in lines if line}
-    assert rows["imagenet"][1:5] == ["IN", "50,000", f"{N}", "files"]
-    assert rows["imagenet_a"][2:5] == ["7,500", "not", "there"]
-    assert main(["list", "--data-root", str(root), "--json", "-"]) == 0
-    (one,) = [
-        row for row in json.loads(capsys.readouterr().out) if row["benchmark"] == "imagenet_a"
-    ]
-    assert one["data_set"]["licence"] == "MIT"
-    assert one["state"] == "not there"
-    (root / DEMO_MARK).touch()
-    assert main(["list", "--data-root", str(root)]) == 0
-    said = capsys.readouterr().out
-    assert max(map(len, said.splitlines()[1:])) <= 100
-    assert "demo data" in said
-    assert "ImageNet-A: 7,500 natural pictures" in said
-
-
-@pytest.fixture
-def shifted(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The toy model's folder with validation pictures, each in the folder of the next one."""
-    go_there(toy, monkeypatch)
-    val = toy / "data" / "imagenet" / "val"
-    shutil.rmtree(val)
-    for number, name in enumerate(NAMES[:24]):
-        picture(val / imagenet_wnids()[known(number + 1)] / name)
-    return val
-
-
-def computed(plan: Plan) -> RunResult:
-    result = execute(plan)
-    assert result is not None
-    return result
-
-
-def test_a_run_on_wrong_labels_does_not_begin(shifted: Path) -> None:
-    with pytest.raises(DataError) as refused:
-        execute(planned("benchmark=imagenet"))
-    said = str(refused.value)
-    assert said.startswith("data/imagenet/val: labels are shifted by one")
-    assert said.endswith(f"{REPAIR} data, or set data.check=off")
-    assert "\n" not in said
-
-
-def test_it_may_be_told_to(shifted: Path) -> None:
-    result = computed(planned("benchmark=imagenet", "data.check=off"))
-    assert "data.check=off: labels were not compared with the known list" in result.notes
-
-
-def test_the_verdict_is_remembered(shifted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from oodbench.runs import label_check
-
-    calls = []
-    monkeypatch.setattr(label_check, "label_problem", lambda found, _: calls.append(found) or "")
-    computed(planned("benchmark=imagenet", "limit=2"))
-    computed(planned("benchmark=imagenet", "limit=4"))
-    assert len(calls) == 1

@@ -108,10 +108,11 @@ class _Looker:
             yield Problem(place, said, self.mend)
         if not self.depth.names:
             return
+        items = list(split.list_items())
         if not self.demo:
-            for found in self._of_names(split):
+            for found in self._of_names(split, items):
                 yield Problem(place, found, self.mend)
-        images = (item.image for item in split.list_items())
+        images = (item.image for item in items)
         yield from folder_problems(split.root, images, self.mend)
         if self.depth.decode:
             size = None if split.made_from is not None else self._checks.size
@@ -121,9 +122,8 @@ class _Looker:
     def _checks(self) -> Checks:
         return Checks() if self.data_set is None else self.data_set.checks
 
-    def _of_names(self, split: Split) -> Iterator[str]:
+    def _of_names(self, split: Split, items: Sequence[Item]) -> Iterator[str]:
         """Labels and counts, as far as the names of folders and files say them."""
-        items = split.list_items()
         if said := label_problem(items, self.data_set):
             yield said
         if self.data_set is not None and _is_whole(split, self.data_set):
