@@ -47,14 +47,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _table(configs: Sequence[BenchmarkConfig], found: Sequence[Inspection], data_root: Path) -> str:
-    rows = [("benchmark", "column", "files", "state", "folder")]
+    rows = [("benchmark", "files", "state", "folder")]
     for config, one in zip(configs, found, strict=True):
         number = "unknown" if one.n_expected is None else f"{one.n_expected:,}"
         folder = Path(one.root)
         if folder.is_relative_to(data_root):
             folder = folder.relative_to(data_root)
-        rows.append((config.name, config.column.title, number, state_of(one), str(folder)))
-    return "\n".join(aligned(rows, right=(2,)))
+        rows.append((config.name, number, state_of(one), str(folder)))
+    return "\n".join(aligned(rows, right=(1,)))
 
 
 def state_of(found: Inspection) -> str:
