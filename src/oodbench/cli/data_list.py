@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,11 +22,12 @@ SUMMARY = (
     "list the benchmarks: what they are, where their data come from and whether they are there"
 )
 
+_COLUMNS = 100
+
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `list`."""
     add_data_root(parser)
-    parser.add_argument("--details", action="store_true", help="also say where the data come from")
     add_json(parser, "also write everything there")
 
 
@@ -37,17 +39,22 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json is not None:
         print_json(arguments.json, [_content(*pair) for pair in zip(configs, found, strict=True)])
     if arguments.json != Path("-"):
-        print(_table(configs, found))
-        if arguments.details:
-            print("\n" + "\n\n".join(_details(one) for one in _needed(configs)))
+        root = arguments.data_root
+        print(f"Benchmarks; folders are below {root}\n\n{_table(configs, found, root)}")
+        print("\nTheir data sets")
+        for data_set in _needed(configs):
+            print(f"\n{_details(data_set)}")
 
 
-def _table(configs: Sequence[BenchmarkConfig], found: Sequence[Inspection]) -> str:
-    rows = [("benchmark", "column", "files", "state", "folder")]
+def _table(configs: Sequence[BenchmarkConfig], found: Sequence[Inspection], data_root: Path) -> str:
+    rows = [("benchmark", "files", "state", "folder")]
     for config, one in zip(configs, found, strict=True):
         number = "unknown" if one.n_expected is None else f"{one.n_expected:,}"
-        rows.append((config.name, config.column.title, number, state_of(one), one.root))
-    return "\n".join(aligned(rows, right=(2,)))
+        folder = Path(one.root)
+        if folder.is_relative_to(data_root):
+            folder = folder.relative_to(data_root)
+        rows.append((config.name, number, state_of(one), str(folder)))
+    return "\n".join(aligned(rows, right=(1,)))
 
 
 def state_of(found: Inspection) -> str:
@@ -72,15 +79,31 @@ def _details(data_set: DataSet) -> str:
     size = f"{known / 1e9:.1f} GB" if known else "size unknown"
     if known and None in sizes:
         size = f"more than {size}"
+    archives = ", ".join(archive.file for archive in data_set.archives) or "none"
     rows = [
         ("licence", data_set.licence or "unknown: see the page"),
         ("page", data_set.page),
-        ("archives", f"{', '.join(one.file for one in data_set.archives) or 'none'} ({size})"),
+        ("archives", f"{archives} ({size})"),
         *([("account", data_set.account)] if data_set.account else []),
-        ("below data.root", data_set.place),
+        ("folder", data_set.place),
     ]
-    lines = [f"  {line}" for line in aligned(rows)]
-    return "\n".join([f"{data_set.title}: {data_set.about}", *lines])
+    lines = [
+        *_wrapped(f"{data_set.title}: {data_set.about}", "", "  "),
+        *(line for key, value in rows for line in _wrapped(value, f"  {key:<12}", " " * 14)),
+    ]
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, first: str, others: str) -> list[str]:
+    """Lines of at most 100 characters; an address is never broken."""
+    return textwrap.wrap(
+        text,
+        _COLUMNS,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _content(config: BenchmarkConfig, found: Inspection) -> dict[str, Any]:

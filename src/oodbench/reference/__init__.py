@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -26,6 +28,19 @@ class HumanAnswers:
     observers: int
     answers: int
     correct: int
+
+
+@dataclass(frozen=True)
+class KnownNames:
+    """Pictures whose class follows from the name of their file, wherever it lies.
+
+    Attributes:
+        pattern: of such a name; its group is the number of the picture, from 1.
+        labels: class index of each picture, in the order of their numbers.
+    """
+
+    pattern: re.Pattern[str]
+    labels: Sequence[int]
 
 
 def _text(name: str) -> str:
@@ -56,6 +71,17 @@ def imagenet_wnids() -> list[str]:
 def validation_labels() -> list[int]:
     """Class index of each of the 50,000 validation pictures, in the order of their numbers."""
     return [int(line) for line in _text("imagenet_val_labels.txt").split()]
+
+
+@cache
+def known_names() -> dict[str, KnownNames]:
+    """The kinds of file names that say a class, as data sets name them in `checks.names`."""
+    return {
+        row["name"]: KnownNames(
+            re.compile(row["pattern"]), [int(line) for line in _text(row["labels"]).split()]
+        )
+        for row in read_table("known_names.csv")
+    }
 
 
 @cache

@@ -1,98 +1,102 @@
 """Every file of a split decoded, several at once; what was sound is remembered."""
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from oodbench.benchmarks.base import Benchmark, Split, file_of
 from oodbench.benchmarks.inspection.finding import Problem
-from oodbench.core.cache import cache_directory
-from oodbench.core.errors import DataError
+from oodbench.benchmarks.inspection.sound_files import SoundFile, SoundFiles
+from oodbench.core.errors import DataError, failure_line
 from oodbench.data.manifest import CHECKSUMS
-from oodbench.data.read_files import file_state, files_read
-from oodbench.data.slots import SlotArray, Slots, slots_of
+from oodbench.data.read_files import NO_FILE, file_state, files_read
 
-_BLOCK = 512
+_BLOCK = 256
 """Files after which it is written down which were sound: what Ctrl-C can lose at most."""
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
-class _Looked(NamedTuple):
-    """Of a file: when it was changed, sha256 of its bytes, and what is wrong."""
+class _Task(NamedTuple):
+    """A file, the path that the benchmark knows it by, and the sha256 that it should have."""
 
-    modified: int
-    sha256: bytes
+    path: Path
+    file: Path
+    sha256: str
+
+
+class _Looked(NamedTuple):
+    """What is wrong with a file, "" for nothing; what is remembered of it, None for nothing."""
+
     wrong: str
+    sound: SoundFile | None = None
 
 
 def damaged_files(
     benchmark: Benchmark,
     split: Split,
-    side: int | None,
+    size: Sequence[int] | None,
     workers: int,
     advance: Callable[[int], None],
 ) -> Iterator[Problem]:
     """Files that cannot be decoded, have another size than all should, or another checksum.
 
-    Files that were sound before and have not changed since are not decoded again.
+    Files that were sound before, by path, size and time, are not decoded again.
 
     Args:
         benchmark: decodes.
         split: its files.
-        side: height and width that every picture should have; None: any.
+        size: height and width that every picture should have; None: any.
         workers: files that are decoded at once.
         advance: called with the number of files that were looked at.
     """
-    items = split.list_items()
-    slots = _remembered(split)
-    look = partial(_look, benchmark, side)
+    paths = sorted(split.root / item.image for item in split.list_items())
+    known = SoundFiles(split.root, split.name, size)
+
+    def look(task: _Task) -> _Looked:
+        return _look(benchmark, size, task, known)
+
     with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(items), _BLOCK):
-            paths = [split.root / item.image for item in items[start : start + _BLOCK]]
-            files = [file_of(benchmark, path) for path in paths]
-            known = slots.read(start, start + len(paths))
-            looked = list(pool.map(look, paths, files, known))
-            yield from _problems(files, looked)
-            _remember(slots, start, looked)
-            advance(len(paths))
+        for start in range(0, len(paths), _BLOCK):
+            tasks = [_task(benchmark, path) for path in paths[start : start + _BLOCK]]
+            looked = list(pool.map(look, tasks))
+            known.add([one.sound for one in looked if one.sound is not None])
+            for task, one in zip(tasks, looked, strict=True):
+                if one.wrong:
+                    yield Problem(str(task.file), one.wrong, "get or make the file again")
+            advance(len(tasks))
+
+
+def _task(benchmark: Benchmark, path: Path) -> _Task:
+    file = file_of(benchmark, path)
+    return _Task(path, file, _checksums(file.parents[1]).get(f"{file.parent.name}/{file.name}", ""))
 
 
 def _look(
-    benchmark: Benchmark, side: int | None, path: Path, file: Path, slot: SlotArray
+    benchmark: Benchmark, size: Sequence[int] | None, task: _Task, known: SoundFiles
 ) -> _Looked:
-    state = file_state(file)
-    if slot["known"] and slot["modified"] == state.modified:
-        return _Looked(state.modified, slot["sha256"].tobytes(), "")
+    state = file_state(task.file)
+    sound = SoundFile(os.fspath(task.path), state, task.sha256)
+    if sound in known:
+        return _Looked("")
     with files_read() as read:
         try:
-            pictures = benchmark.load(path)
-        except DataError as error:
-            return _Looked(state.modified, b"", str(error).removeprefix(f"{file}: "))
-    sha256 = next((found.sha256 for found in read if found.path == file), b"")
-    sizes = {picture.size for picture in pictures}
-    if side is not None and sizes != {(side, side)}:
-        found = ", ".join(f"{width}x{height}" for width, height in sorted(sizes))
-        return _Looked(state.modified, b"", f"{found} pixels instead of {side}x{side}")
-    return _Looked(state.modified, sha256, "")
-
-
-def _problems(files: Sequence[Path], looked: Sequence[_Looked]) -> Iterator[Problem]:
-    for file, found in zip(files, looked, strict=True):
-        expected = _checksums(file.parents[1]).get(f"{file.parent.name}/{file.name}")
-        if found.wrong:
-            yield Problem(str(file), found.wrong, "get the file again")
-        elif expected and found.sha256 and found.sha256.hex() != expected:
-            yield Problem(
-                str(file), f"its sha256 is not that of {CHECKSUMS}", "make or get the file again"
-            )
+            pictures = benchmark.load(task.path)
+        except (DataError, OSError) as error:
+            said = str(error) if isinstance(error, DataError) else failure_line(error)
+            return _Looked(said.removeprefix(f"{task.file}: "))
+    sizes = {(picture.height, picture.width) for picture in pictures}
+    if size is not None and sizes != {tuple(size)}:
+        found = ", ".join(f"{height}x{width}" for height, width in sorted(sizes))
+        return _Looked(f"{found} pixels (height x width) instead of {size[0]}x{size[1]}")
+    sums = [one.sha256.hex() for one in read if one.path == task.file]
+    if task.sha256 and sums and task.sha256 not in sums:
+        return _Looked(f"its sha256 is not that of {CHECKSUMS}")
+    return _Looked("", None if state == NO_FILE else sound)
 
 
 @cache
@@ -103,23 +107,3 @@ def _checksums(folder: Path) -> dict[str, str]:
     except OSError:
         return {}
     return {found[2]: found[1] for line in lines if (found := _LINE.fullmatch(line))}
-
-
-def _remembered(split: Split) -> Slots:
-    place = hashlib.sha256(os.fsencode(split.root.resolve())).hexdigest()[:16]
-    name = hashlib.sha256(split.name.encode()).hexdigest()[:8]
-    return Slots(cache_directory() / "decoded" / f"{split.fingerprint[:24]}-{place}-{name}")
-
-
-def _remember(slots: Slots, start: int, looked: Sequence[_Looked]) -> None:
-    sound = [place for place, found in enumerate(looked) if not found.wrong and found.sha256]
-    if not sound:
-        return
-    kept = [looked[place] for place in sound]
-    try:
-        slots.write(
-            start + np.array(sound, np.int64),
-            slots_of([one.modified for one in kept], [one.sha256 for one in kept]),
-        )
-    except OSError:
-        return  # a cache that cannot be written costs time alone

@@ -1,86 +1,94 @@
 """What lies in the folders of a split beside its pictures, and files that hold nothing."""
 
 import os
-from collections import Counter
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from oodbench.benchmarks.inspection.finding import Problem
-from oodbench.core.errors import visible
-from oodbench.data.entries import OWN
+from oodbench.benchmarks.inspection.wording import counted, listed
+from oodbench.data.entries import OF_SYSTEMS, OWN, is_dead_link
 from oodbench.data.listing import CLIP_SUFFIXES, PICTURE_SUFFIXES
-from oodbench.reference import imagenet_wnids
 
-_NAMED = 3
+_MOST_PATTERNS = 4
 
 
 def folder_problems(root: Path, images: Iterable[str], mend: str) -> Iterator[Problem]:
-    """Empty files, and files beside the pictures that are none.
+    """Empty files, files beside the pictures that are none, and pictures beside class folders.
 
     Args:
         root: of the split.
-        images: of its items, paths below it. Those that are in no folder are passed over.
+        images: of its items, paths below it.
         mend: how to get files again.
     """
     known = set(images)
+    folders = sorted({image.rpartition("/")[0] for image in known})
     empty, strangers = [], []
-    for folder in sorted({image.rpartition("/")[0] for image in known}):
-        place = root / folder
-        if not place.is_dir():
-            continue  # items that are not files themselves
-        with os.scandir(place) as entries:
-            for entry in entries:
-                name = f"{folder}/{entry.name}" if folder else entry.name
-                if name in known:
-                    empty += [name] if entry.stat().st_size == 0 else []
-                elif not _is_picture(entry.name) and not entry.is_dir():
-                    strangers.append(name)
+    for folder in folders:
+        for name, entry in _entries(root, folder):
+            if name in known:
+                empty += [name] if entry.stat().st_size == 0 else []
+            elif folder and (not _belongs(entry.name) or is_dead_link(entry)):
+                strangers.append(name)
+    above = sorted({folder.rpartition("/")[0] for folder in folders if folder})
+    lost = [
+        name
+        for folder in above
+        for name, entry in _entries(root, folder)
+        if name not in known and _is_picture(entry.name)
+    ]
     if empty:
-        yield Problem(
-            str(root),
-            f"{_counted(len(empty), 'file')} of no bytes: {_listed(empty)}",
-            mend,
-        )
+        yield Problem(str(root), f"{counted(len(empty), 'file')} of 0 bytes: {_named(empty)}", mend)
+    if lost:
+        said = f"{counted(len(lost), 'picture')} beside the class folders, in none: {_named(lost)}"
+        yield Problem(str(root), said, mend)
     if strangers:
-        yield Problem(
-            str(root),
-            f"{_counted(len(strangers), 'file')} that no benchmark reads: {_listed(strangers)}",
-            "remove what does not belong to the data set",
-        )
+        said = f"{counted(len(strangers), 'file')} that no benchmark reads: {_named(strangers)}"
+        yield Problem(str(root), said, removal(root, strangers))
 
 
-def count_problems(
-    labels: Iterable[int], n_classes: int | None, per_class: int | None
-) -> Iterator[str]:
-    """Classes that are missing or have another number of pictures than all have.
+def removal(root: Path, names: Sequence[str]) -> str:
+    """The command that removes files that do not belong to the data set.
 
     Args:
-        labels: of the items.
-        n_classes, per_class: as the data set has them; None where that is not known.
+        root: of the split.
+        names: of files below it.
     """
-    counts = Counter(labels)
-    if n_classes is not None and len(counts) != n_classes:
-        yield f"{len(counts)} classes instead of {n_classes}"
-    odd = {label: count for label, count in counts.items() if count != per_class}
-    if per_class is not None and odd:
-        label, count = min(odd.items())
-        yield (
-            f"{_counted(len(odd), 'class')} without the {per_class} pictures that each has, such "
-            f"as {imagenet_wnids()[label]} with {count}"
-        )
+    patterns = sorted({_pattern(PurePosixPath(name).name) for name in names})
+    if len(patterns) > _MOST_PATTERNS:
+        return "remove what does not belong to the data set"
+    tests = " -o ".join(f"-name {shlex.quote(pattern)}" for pattern in patterns)
+    grouped = tests if len(patterns) == 1 else rf"\( {tests} \)"
+    return f"find {shlex.quote(str(root))} -mindepth 2 {grouped} -delete"
+
+
+def _entries(root: Path, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Name below root and entry of all that lies in a folder; nothing where it is none."""
+    place = root / folder
+    if not place.is_dir():
+        return  # items that are not files themselves
+    with os.scandir(place) as found:
+        for entry in found:
+            yield f"{folder}/{entry.name}" if folder else entry.name, entry
+
+
+def _pattern(name: str) -> str:
+    """What finds a stranger, and others of its kind, but no picture."""
+    if name.startswith("._"):
+        return "._*"
+    return "*.part" if name.endswith(".part") else name
 
 
 def _is_picture(name: str) -> bool:
-    """Or a clip, or what is expected to lie beside them."""
-    known = os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES | CLIP_SUFFIXES  # noqa: PTH122
-    return (known and not name.startswith("._")) or name in OWN or name.startswith(".")
+    """Or a clip, by its name."""
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - called for every file
+    return suffix in PICTURE_SUFFIXES | CLIP_SUFFIXES and not name.startswith(".")
 
 
-def _counted(n: int, what: str) -> str:
-    plural = f"{what}es" if what.endswith("s") else f"{what}s"
-    return f"{n} {what if n == 1 else plural}"
+def _belongs(name: str) -> bool:
+    """Whether it may lie in a class folder."""
+    return _is_picture(name) or name in OWN | OF_SYSTEMS
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = ", …" if len(names) > _NAMED else ""
-    return ", ".join(visible(name) for name in sorted(names)[:_NAMED]) + more
+def _named(names: Sequence[str]) -> str:
+    return listed(sorted(names))

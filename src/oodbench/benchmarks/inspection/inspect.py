@@ -4,21 +4,24 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from oodbench.benchmarks.base import Benchmark, Split
+from oodbench.benchmarks.base import Benchmark, Item, Split
+from oodbench.benchmarks.inspection.counts import count_problems
 from oodbench.benchmarks.inspection.decoding import damaged_files
 from oodbench.benchmarks.inspection.finding import Inspection, Problem
-from oodbench.benchmarks.inspection.folders import count_problems, folder_problems
+from oodbench.benchmarks.inspection.folders import folder_problems
 from oodbench.benchmarks.inspection.labels import wrong_labels
 from oodbench.benchmarks.inspection.layout import layout_problem
+from oodbench.benchmarks.inspection.wording import counted, listed
 from oodbench.core.building import build
 from oodbench.core.errors import DataError
 from oodbench.core.progress import Progress
 from oodbench.core.schema import BenchmarkConfig
 from oodbench.data.entries import folder_exists
 from oodbench.data.manifest import DEMO_MARK
-from oodbench.data.sets.facts import DataSet, data_sets
+from oodbench.data.sets.facts import Checks, DataSet, data_sets
+from oodbench.reference import class_lists, known_names
 
-_LISTED = 4
+_PARTS_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,12 @@ def inspect(config: BenchmarkConfig, data_root: Path, depth: Depth) -> Inspectio
     except DataError as error:
         problem = layout_problem(root, error, mend)
         return Inspection(config.name, str(root), there=True, demo=demo, problems=[problem])
-    problems = [*_missing(root, missing, mend)]
-    with Progress(_n_items(splits) * depth.decode, config.name, "file") as progress:
-        for split in splits:
-            problems += _of_split(benchmark, split, data_set, depth, mend, progress.advance, demo)
+    problems = [] if demo else [*_missing(root, splits, missing, mend)]
+    looker = _Looker(benchmark, data_set, depth, mend, demo)
+    looked_at = of_own_files(splits)
+    with Progress(_n_items(looked_at) * depth.decode, config.name, "file") as progress:
+        for split in looked_at:
+            problems += looker.problems(split, progress.advance)
     known = all(split.is_count_known for split in splits)
     return Inspection(
         benchmark=config.name,
@@ -86,45 +91,91 @@ def mend_command(name: str, data_set: DataSet | None, data_root: Path) -> str:
     return f"oodbench-data prepare {name} --from ARCHIVES --to {data_root}"
 
 
-def _of_split(
-    benchmark: Benchmark,
-    split: Split,
-    data_set: DataSet | None,
-    depth: Depth,
-    mend: str,
-    advance: Callable[[int], None],
-    demo: bool,
-) -> Iterator[Problem]:
-    place = str(split.root / split.name) if (split.root / split.name).is_dir() else str(split.root)
-    if split.n_items != split.n_expected:
-        said = f"{split.n_items} files instead of {split.n_expected}"
-        yield Problem(place, said, mend)
-    if not depth.names:
-        return
-    items = split.list_items()
-    if said := "" if demo else wrong_labels(items):
-        yield Problem(place, said, mend)
-    elif data_set is not None and _is_whole(split, data_set):
-        labels = [item.label for item in items]
-        for found in count_problems(labels, data_set.n_classes, data_set.per_class):
-            yield Problem(place, found, mend)
-    yield from folder_problems(split.root, (item.image for item in items), mend)
-    if depth.decode:
-        side = None if data_set is None or split.made_from is not None else data_set.side
-        yield from damaged_files(benchmark, split, side, depth.workers, advance)
+@dataclass(frozen=True)
+class _Looker:
+    """Looks at one split after the other; see `inspect`."""
+
+    benchmark: Benchmark
+    data_set: DataSet | None
+    depth: Depth
+    mend: str
+    demo: bool
+
+    def problems(self, split: Split, advance: Callable[[int], None]) -> Iterator[Problem]:
+        """What is wrong with a split. Of demo data nobody knows counts and labels."""
+        place = str(_folder_of(split))
+        if split.n_items != split.n_expected and not self.demo:
+            said = f"{counted(split.n_items, 'file')} instead of {split.n_expected:,}"
+            yield Problem(place, said, self.mend)
+        if not self.depth.names:
+            return
+        items = list(split.list_items())
+        if not self.demo:
+            for found in self._of_names(split, items):
+                yield Problem(place, found, self.mend)
+        images = (item.image for item in items)
+        yield from folder_problems(split.root, images, self.mend)
+        if self.depth.decode:
+            size = None if split.made_from is not None else self._checks.size
+            yield from damaged_files(self.benchmark, split, size, self.depth.workers, advance)
+
+    @property
+    def _checks(self) -> Checks:
+        return Checks() if self.data_set is None else self.data_set.checks
+
+    def _of_names(self, split: Split, items: Sequence[Item]) -> Iterator[str]:
+        """Labels and counts, as far as the names of folders and files say them."""
+        if said := label_problem(items, self.data_set):
+            yield said
+        if self.data_set is not None and _is_whole(split, self.data_set):
+            yield from count_problems((item.image for item in items), self._checks)
+
+
+def of_own_files(splits: Sequence[Split]) -> list[Split]:
+    """One split of those that are made from the same files."""
+    by_files = {split.made_from or f"\0{split.name}": split for split in reversed(splits)}
+    return list(reversed(by_files.values()))
+
+
+def label_problem(items: Sequence[Item], data_set: DataSet | None) -> str:
+    """What is wrong with labels, in a sentence; "" where nothing is, or nothing is known.
+
+    Args:
+        items: of a split.
+        data_set: whose names say a class, if its facts say so.
+    """
+    names = None if data_set is None else data_set.checks.names
+    return "" if names is None else wrong_labels(items, known_names()[names])
+
+
+def _folder_of(split: Split) -> Path:
+    """Where its files are: below the root, or in a folder of an archive there."""
+    if not split.name:
+        return split.root
+    places = (split.root / split.name, *split.root.glob(f"*/{split.name}"))
+    return next((place for place in places if place.is_dir()), split.root)
 
 
 def _is_whole(split: Split, data_set: DataSet) -> bool:
-    """Whether it is all of the data set, or of one of its equal parts, and complete."""
-    in_all = (data_set.n_classes or 0) * (data_set.per_class or 0)
-    return split.n_items == split.n_expected and split.n_expected in (data_set.n_files, in_all)
+    """Whether it should have all of the data set, or of one of its equal parts."""
+    checks = data_set.checks
+    n_classes = len(class_lists()[checks.classes]) if checks.classes else 0
+    return split.n_expected in (data_set.n_files, n_classes * (checks.per_class or 0))
 
 
-def _missing(root: Path, missing: Sequence[str], mend: str) -> Iterator[Problem]:
+def _missing(
+    root: Path, splits: Sequence[Split], missing: Sequence[str], mend: str
+) -> Iterator[Problem]:
+    """One line for all parts that are missing; those of which nothing is there by one name."""
     if missing:
-        more = ", …" if len(missing) > _LISTED else ""
-        named = ", ".join(missing[:_LISTED]) + more
-        yield Problem(str(root), f"{len(missing)} parts are missing: {named}", mend)
+        there = {_first(split.name) for split in splits}
+        parts = [name if _first(name) in there else _first(name) for name in missing]
+        named = listed(list(dict.fromkeys(parts)), _PARTS_NAMED)
+        yield Problem(str(root), f"{counted(len(missing), 'part')} missing: {named}", mend)
+
+
+def _first(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def _n_items(splits: Sequence[Split]) -> int:

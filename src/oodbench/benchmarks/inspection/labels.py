@@ -1,9 +1,8 @@
-"""Labels against the known list: which class a validation picture is of, its name says.
+"""Labels against the known list: where the name of a picture's file says which class it is of.
 
-Every copy of a validation picture keeps its name: corrupted ones, clips, and those of other sets.
+Copies keep the name, corrupted ones and clips too.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from posixpath import basename
@@ -12,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.benchmarks.base import Item
-from oodbench.reference import class_names, imagenet_wnids, validation_labels
+from oodbench.reference import KnownNames, class_names, imagenet_wnids
 
-_NUMBER = re.compile(r"ILSVRC2012_val_(\d{8})\.\w+")
 _MOST = 0.95
 """Share of the pictures that a pattern has to explain."""
 
@@ -22,24 +20,25 @@ _FEW = 20
 """Pictures from which on a pattern can be told from chance."""
 
 
-def wrong_labels(items: Iterable[Item]) -> str:
-    """What is wrong with the classes that folders give to validation pictures; "" where nothing is.
+def wrong_labels(items: Iterable[Item], names: KnownNames) -> str:
+    """What is wrong with the classes that folders give to pictures; "" where nothing is.
 
     Args:
-        items: of a split; those that are no validation picture by their name are passed over.
+        items: of a split; those of other names are passed over.
+        names: says the class of each.
 
     Returns:
         One sentence: labels that are shifted by one picture, classes that are in another order, or
         pictures in the folder of another class.
     """
-    numbers, labels, images = _named(items)
+    numbers, labels, images = _named(items, names)
     if not len(numbers):
         return ""
-    known = np.array(validation_labels())
+    known = np.array(names.labels)
     inside = (numbers >= 1) & (numbers <= len(known))
     if not inside.all():
         image = images[int(np.argmin(inside))]
-        return f"{image}: there is no validation picture of this number"
+        return f"{image}: there is no picture of this number, only 1 to {len(known):,}"
     expected = known[numbers - 1]
     wrong = np.flatnonzero(labels != expected)
     if not len(wrong):
@@ -49,6 +48,11 @@ def wrong_labels(items: Iterable[Item]) -> str:
             return (
                 f"labels are shifted by one: pictures lie in the folder of the picture {by} them, "
                 f"such as {images[wrong[0]]}"
+            )
+        if (labels == _as_text(expected)).mean() >= _MOST:
+            return (
+                "classes are in the order of numbers that were sorted as text (0, 1, 10, 100, …), "
+                f"such as {_described(images, labels, expected, wrong[0])}"
             )
         if _is_permuted(labels, expected):
             return (
@@ -63,11 +67,13 @@ def wrong_labels(items: Iterable[Item]) -> str:
     )
 
 
-def _named(items: Iterable[Item]) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
-    """Numbers, labels and names of the validation pictures."""
+def _named(
+    items: Iterable[Item], names: KnownNames
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+    """Numbers, labels and images of the items whose names say a class."""
     numbers, labels, images = [], [], []
     for item in items:
-        if found := _NUMBER.fullmatch(basename(item.image)):
+        if found := names.pattern.fullmatch(basename(item.image)):
             numbers.append(int(found[1]))
             labels.append(item.label)
             images.append(item.image)
@@ -81,6 +87,12 @@ def _shift(numbers: NDArray[np.int64], labels: NDArray[np.int64], known: NDArray
         if (neighbours == labels).mean() >= _MOST:
             return word
     return ""
+
+
+def _as_text(expected: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The labels that a loader gives which sorts folders named by class numbers as text."""
+    order = sorted(range(len(imagenet_wnids())), key=str)
+    return np.argsort(order)[expected]
 
 
 def _is_permuted(labels: NDArray[np.int64], expected: NDArray[np.int64]) -> bool:

@@ -34,6 +34,20 @@ class Archive:
 
 
 @dataclass
+class Checks:
+    """What can be said of the files of a data set beforehand. Null is what cannot."""
+
+    classes: str | None = None
+    """List of `reference.class_lists` that has its class folders."""
+    per_class: int | None = None
+    """Files in each class folder, where all have as many."""
+    size: list[int] | None = None
+    """Height and width of every picture in pixels, where all have the same."""
+    names: str | None = None
+    """Row of `reference.known_names`, where the name of a file says its class."""
+
+
+@dataclass
 class DataSet:
     """A data set; benchmarks name it as `benchmark.dataset`."""
 
@@ -59,12 +73,8 @@ class DataSet:
     """How to get the archives that need an account, or the consent to terms."""
     archives: list[Archive] = field(default_factory=list)
     """All files that are given out."""
-    n_classes: int | None = None
-    """Classes that its pictures are of; null where none or not known."""
-    per_class: int | None = None
-    """Pictures of each class, where all have as many."""
-    side: int | None = None
-    """Height and width of every picture in pixels, where all have the same."""
+    checks: Checks = field(default_factory=Checks)
+    """What all of its pictures have in common, for `oodbench-data check`."""
 
 
 @cache
