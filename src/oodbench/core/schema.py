@@ -76,6 +76,9 @@ class ModelConfig:
     """Share of the resized picture that `preprocessing=timm` keeps."""
     interpolation: str = "bilinear"
     """Of the resize in `preprocessing=timm`: nearest, bilinear, bicubic, lanczos or box."""
+    resize_mode: str = "shortest"
+    """In `preprocessing=timm`: shortest (the short side is resized, then the centre cropped) or
+    squash (both sides, whatever the aspect ratio)."""
     mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])
     """Subtracted from pixels in [0, 1], one number a channel."""
     std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])

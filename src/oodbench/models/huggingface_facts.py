@@ -80,7 +80,8 @@ def transformers_fact(repository: str, field: str, download: bool = True) -> Any
             resize), interpolation, mean, std (three floats each), flip_channels (whether the
             network takes BGR), classes (a class list), config (its architecture, JSON), hub
             (the repository, None for a folder), file (the folder's weights, None on the hub);
-            of models of pictures and texts tokenizer (where it is), tokenizer_hash (of a folder).
+            of models of pictures and texts resize_mode (shortest or squash), tokenizer (where it
+            is), tokenizer_hash (of a folder).
         download: whether a file that is not in the Hugging Face cache may be fetched.
 
     Raises:
@@ -152,6 +153,14 @@ def _interpolation(repository: Repository) -> str:
     if code not in _RESAMPLE:
         raise _unclear(repository, f"resample is {code}", "model.interpolation")
     return _RESAMPLE[code]
+
+
+def _resize_mode(repository: Repository) -> str:
+    """Both sides where a height and a width are asked for and nothing is cropped."""
+    settings = repository.read(PREPROCESSOR)
+    size = settings.get("size")
+    both = isinstance(size, dict) and {"height", "width"} <= size.keys()
+    return "squash" if both and not _crops(settings) else "shortest"
 
 
 def _mean(repository: Repository) -> list[float]:
@@ -255,6 +264,7 @@ _FIELDS = {
     "input_size": _input_size,
     "crop_pct": _crop_pct,
     "interpolation": _interpolation,
+    "resize_mode": _resize_mode,
     "mean": _mean,
     "std": _std,
     "flip_channels": _flip_channels,

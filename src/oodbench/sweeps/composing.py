@@ -30,6 +30,7 @@ def _register_resolvers() -> None:
     """Make the resolvers known to OmegaConf. May be called again."""
     OmegaConf.register_new_resolver("frac", _fraction, replace=True)
     OmegaConf.register_new_resolver("floor_div", _floor_division, replace=True)
+    OmegaConf.register_new_resolver("native_resize", _native_resize, replace=True)
     OmegaConf.register_new_resolver("published_step", _published_step, replace=True)
 
 
@@ -51,3 +52,16 @@ def _fraction(numerator: float, denominator: float) -> float:
 def _floor_division(numerator: float, denominator: float) -> int:
     """timm's scale size: floor(input size / crop_pct)."""
     return math.floor(numerator / denominator)
+
+
+def _native_resize(input_size: float, crop_pct: float, mode: str) -> Any:
+    """What a model's authors resize pictures to: the short side, or both sides."""
+    side = _floor_division(input_size, crop_pct)
+    if mode == "shortest":
+        return side
+    if mode == "squash":
+        return [side, side]
+    raise ConfigError(
+        f"preprocessing=timm: model.resize_mode={mode} is not supported, which shortest and squash "
+        "are: choose another preprocessing"
+    )

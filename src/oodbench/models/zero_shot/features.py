@@ -15,6 +15,7 @@ from torch import Tensor
 from oodbench.core.cache import cache_directory, remembered_digest
 from oodbench.core.files import atomic_path
 from oodbench.core.progress import Progress
+from oodbench.core.versions import versions
 from oodbench.models.zero_shot.network import mean_direction, stacked
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ Encode = Callable[[Sequence[str]], Tensor]
 
 _BATCH = 256
 _NAME = "texts"
+_LIBRARIES = ("torch", "open_clip_torch", "transformers", "tokenizers")
 
 
 def class_features(
@@ -59,7 +61,8 @@ def _computed(sentences: Sequence[Sequence[str]], encode: Encode) -> Tensor:
 
 
 def _place(sentences: Sequence[Sequence[str]], grounds: str, weights_file: Path) -> Path:
-    document = [grounds, remembered_digest(weights_file, "sha256"), sentences]
+    computed = [torch.cuda.is_available(), versions(_LIBRARIES)]
+    document = [grounds, remembered_digest(weights_file, "sha256"), sentences, computed]
     digest = hashlib.sha256(json.dumps(document).encode()).hexdigest()
     return cache_directory() / "text-features" / f"{digest[:32]}.safetensors"
 
