@@ -16,7 +16,7 @@ install: $(INSTALLED) ## Make .venv and install oodbench with everything for the
 
 $(INSTALLED): setup.cfg constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -c constraints.txt -e '.[corruptions,demo,dev,onnx,open_clip,openvino,tensorboard,transformers]'
+	$(BIN)/pip install -c constraints.txt -e '.[corruptions,demo,dev,onnx,open-clip,openvino,tensorboard,transformers]'
 	touch $@
 
 demo: about-demo install ## Three small real models on small stand-ins for the seven published benchmarks, then the table

@@ -339,7 +339,7 @@ def test_facts_are_read_without_torch_and_transformers(tmp_path: Path) -> None:
     program = f"""
 import sys
 from oodbench.models.huggingface_facts import _FIELDS, transformers_fact
-for field in _FIELDS:
+for field in _FIELDS.keys() - {{'tokenizer_hash'}}:
     transformers_fact({str(tmp_path)!r}, field)
 print(sorted({{"torch", "timm", "transformers"}} & set(sys.modules)))
 """

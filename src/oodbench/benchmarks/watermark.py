@@ -84,5 +84,5 @@ def _font(side: int) -> ImageFont.FreeTypeFont:
             return ImageFont.truetype(path, FONT_SIZES.get(side, int(side / OTHER_SIDES)))
     raise ConfigError(
         "the font of the watermark comes with the package imagenet-w: "
-        + install_extra("imagenet_w")
+        + install_extra("imagenet-w")
     )

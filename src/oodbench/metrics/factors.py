@@ -134,5 +134,5 @@ def _folder() -> Path:
             return folder
     raise ConfigError(
         "the annotations of ImageNet-X come with the package imagenet-x: "
-        + install_extra("imagenet_x")
+        + install_extra("imagenet-x")
     )

@@ -258,8 +258,6 @@ def _tokenizer_hash(repository: Repository) -> str | None:
 
 
 _FIELDS = {
-    "tokenizer": _tokenizer,
-    "tokenizer_hash": _tokenizer_hash,
     "name": _name,
     "input_size": _input_size,
     "crop_pct": _crop_pct,
@@ -272,6 +270,8 @@ _FIELDS = {
     "config": _config,
     "hub": _hub,
     "file": _file,
+    "tokenizer": _tokenizer,
+    "tokenizer_hash": _tokenizer_hash,
 }
 
 

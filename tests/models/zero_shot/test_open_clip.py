@@ -216,7 +216,7 @@ def test_without_open_clip_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -
     from oodbench.models.zero_shot.open_clip import load_open_clip
 
     monkeypatch.setitem(sys.modules, "open_clip", None)
-    with pytest.raises(ConfigError, match=r"pip install -e '.\[open_clip\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '.\[open-clip\]'"):
         load_open_clip()
 
 
