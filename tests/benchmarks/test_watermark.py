@@ -35,7 +35,7 @@ def test_the_mark_is_that_of_the_package(side: int) -> None:
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("oodbench.benchmarks.watermark.find_spec", lambda _: None)
     module._font.cache_clear()
-    with pytest.raises(ConfigError, match=r"imagenet-w: .*pip install -e '\.\[imagenet_w\]'"):
+    with pytest.raises(ConfigError, match=r"imagenet-w: .*pip install -e '\.\[imagenet-w\]'"):
         benchmark().splits()
 
 

@@ -67,7 +67,7 @@ def test_of_few_pictures_some_factors_are_not_shown() -> None:
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "find_spec", lambda _: None)
     module._annotations.cache_clear()
-    with pytest.raises(ConfigError, match=r"imagenet-x: .*pip install -e '\.\[imagenet_x\]'"):
+    with pytest.raises(ConfigError, match=r"imagenet-x: .*pip install -e '\.\[imagenet-x\]'"):
         factors(records(3))
     with pytest.raises(ConfigError, match="imagenet-x"):
         module.check_name("n/ILSVRC2012_val_00000001.JPEG")

@@ -76,7 +76,7 @@ def load_open_clip() -> Any:
         import open_clip
     except ModuleNotFoundError:
         raise ConfigError(
-            f"model=open_clip needs that package too: {install_extra('open_clip')}"
+            f"model=open_clip needs that package too: {install_extra('open-clip')}"
         ) from None
     return open_clip
 

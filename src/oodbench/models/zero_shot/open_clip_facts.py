@@ -61,7 +61,7 @@ def _of_name(arch: str, pretrained: str | None) -> Facts:
         installed = version("open_clip_torch")
     except PackageNotFoundError:
         raise ConfigError(
-            f"model=open_clip needs that package too: {install_extra('open_clip')}"
+            f"model=open_clip needs that package too: {install_extra('open-clip')}"
         ) from None
     path = cache_directory() / _FOLDER / installed / f"{arch}--{pretrained or ''}.json"
     found: Facts = cached_json(path, lambda: _asked(arch, pretrained))
