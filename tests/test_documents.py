@@ -59,7 +59,7 @@ MARKED = [block for block in WITH_COMMANDS if block.argument != ""]
 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's folder as the current one: the files of the recipes, a model of transformers."""
+    """A user's folder as the current one: the files of the recipes, two models of transformers."""
     files = {block.argument: block.text for block in BLOCKS if block.language in ("python", "yaml")}
     facts = {
         "config.json": '{"model_type": "vit", "num_labels": 1000}',
@@ -68,6 +68,8 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "model.safetensors": "",
     }
     files |= {f"google/vit-base-patch16-224/{name}": text for name, text in facts.items()}
+    facts |= {"tokenizer.json": "{}", "config.json": '{"model_type": "clip"}'}
+    files |= {f"openai/clip-vit-base-patch32/{name}": text for name, text in facts.items()}
     for name, text in files.items():
         if name:
             path = tmp_path / name

@@ -102,7 +102,7 @@ FINITE = "must be a finite number"
         (
             ["model.weights.layout=odd"],
             "model.weights.layout=odd: available: plain, positional, moco_v2, timm, transformers, "
-            "onnx",
+            "open_clip, onnx",
         ),
         (
             ["model.family=odd", "preprocessing=timm"],
