@@ -14,6 +14,7 @@ from oodbench.cli.compare import main
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.metrics.score import Score
 from oodbench.reports.comparisons.compare import Compared, compare_runs
+from oodbench.reports.comparisons.words import cell_of
 
 IMAGES = [f"n01440764/{number:03d}.JPEG" for number in range(10)]
 
@@ -264,3 +265,12 @@ def test_names_stay_text(root: Path, capsys: pytest.CaptureFixture[str]) -> None
     said = capsys.readouterr().out
     assert "\x1b" not in said
     assert "a\n0" not in said
+
+
+def test_the_attack_of_a_benchmark_is_not_said(root: Path) -> None:
+    for model, key in (("alpha", "c" * 12), ("beta", "d" * 12)):
+        stored(root, model, [0] * 10, key, benchmark="adversarial", attack="pgd_targeted")
+    (one,) = compare_runs("alpha", "beta", root, "adversarial").comparisons
+    assert cell_of([one.first, one.second]) == "adversarial"
+    other = run_result("alpha", attack="square", difference=["attack=square"])
+    assert cell_of([other]) == "alpha × imagenet (attack=square)"

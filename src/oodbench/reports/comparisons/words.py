@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from oodbench.core.shipped import shipped_benchmark
 from oodbench.runs.naming.difference import difference_text
 from oodbench.runs.results import RunResult
 
@@ -43,4 +44,4 @@ def cell_of(runs: Sequence[RunResult]) -> str:
 
 
 def _usual_attack(run: RunResult) -> str:
-    return str(run.config.get("benchmark", {}).get("attack", "none"))
+    return str((shipped_benchmark(run.benchmark) or {}).get("attack", "none"))
