@@ -31,7 +31,7 @@ def test_only_extras_that_there_are_and_no_index_that_has_none() -> None:
     for file in FILES:
         text = file.read_text(encoding="utf-8")
         assert "oodbench[" not in text, file
-        named |= set(re.findall(r"install_extra\([\"'](\w+)[\"']\)", text))
-        for several in re.findall(r"pip install -e '\.\[([\w,]+)\]'", text):
+        named |= set(re.findall(r"install_extra\([\"']([\w-]+)[\"']\)", text))
+        for several in re.findall(r"pip install -e '\.\[([\w,-]+)\]'", text):
             named |= set(several.split(","))
     assert named == extras()
