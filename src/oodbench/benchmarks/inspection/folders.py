@@ -3,14 +3,14 @@
 import os
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from oodbench.benchmarks.inspection.finding import Problem
 from oodbench.benchmarks.inspection.wording import counted, listed
 from oodbench.data.entries import OF_SYSTEMS, OWN, is_dead_link
 from oodbench.data.listing import CLIP_SUFFIXES, PICTURE_SUFFIXES
 
-_MOST_PATTERNS = 4
+_MOST_NAMED = 4
 
 
 def folder_problems(root: Path, images: Iterable[str], mend: str) -> Iterator[Problem]:
@@ -48,18 +48,15 @@ def folder_problems(root: Path, images: Iterable[str], mend: str) -> Iterator[Pr
 
 
 def removal(root: Path, names: Sequence[str]) -> str:
-    """The command that removes files that do not belong to the data set.
+    """The command that removes files that do not belong to the data set: these paths, no others.
 
     Args:
         root: of the split.
         names: of files below it.
     """
-    patterns = sorted({_pattern(PurePosixPath(name).name) for name in names})
-    if len(patterns) > _MOST_PATTERNS:
+    if len(names) > _MOST_NAMED:
         return "remove what does not belong to the data set"
-    tests = " -o ".join(f"-name {shlex.quote(pattern)}" for pattern in patterns)
-    grouped = tests if len(patterns) == 1 else rf"\( {tests} \)"
-    return f"find {shlex.quote(str(root))} -mindepth 2 {grouped} -delete"
+    return f"rm -- {' '.join(shlex.quote(str(root / name)) for name in sorted(names))}"
 
 
 def _entries(root: Path, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -70,13 +67,6 @@ def _entries(root: Path, folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
     with os.scandir(place) as found:
         for entry in found:
             yield f"{folder}/{entry.name}" if folder else entry.name, entry
-
-
-def _pattern(name: str) -> str:
-    """What finds a stranger, and others of its kind, but no picture."""
-    if name.startswith("._"):
-        return "._*"
-    return "*.part" if name.endswith(".part") else name
 
 
 def _is_picture(name: str) -> bool:
