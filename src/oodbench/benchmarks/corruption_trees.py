@@ -8,15 +8,12 @@ from PIL import Image
 
 from oodbench.benchmarks.base import Readout, Split, SplitScores
 from oodbench.benchmarks.folder import tree_below
-from oodbench.benchmarks.trees import find_trees, tree_split
+from oodbench.benchmarks.trees import cell_scores, missing_cells, severity_splits
 from oodbench.core.errors import ConfigError, DataError
-from oodbench.data.entries import folder_exists
-from oodbench.data.listing import PICTURE_SUFFIXES, folder_names
+from oodbench.data.listing import folder_names
 from oodbench.data.pictures import load_picture
 from oodbench.metrics import corruption
-from oodbench.metrics.accuracy import error, top1
 from oodbench.readouts import Standard
-from oodbench.reference import SEVERITIES
 
 
 class CorruptionTrees:
@@ -52,19 +49,7 @@ class CorruptionTrees:
         Raises:
             DataError: no corruption at all below root.
         """
-        found = [
-            tree_split(
-                f"{name}/{severity}",
-                tree / str(severity),
-                self.root,
-                self.n_expected,
-                PICTURE_SUFFIXES,
-                official=True,
-            )
-            for name, tree in find_trees(self.root, self.corruptions).items()
-            for severity in SEVERITIES
-            if folder_exists(tree / str(severity))
-        ]
+        found = severity_splits(self.root, self.corruptions, self.n_expected, self.corruptions)
         if not found:
             raise DataError(
                 f"{self.root}: no corruption; looked for {self.corruptions[0]}/1 … here and one "
@@ -74,13 +59,7 @@ class CorruptionTrees:
 
     def missing_splits(self) -> Sequence[str]:
         """Cells that are not on disk."""
-        trees = find_trees(self.root, self.corruptions)
-        return [
-            f"{name}/{severity}"
-            for name in self.corruptions
-            for severity in SEVERITIES
-            if name not in trees or not folder_exists(trees[name] / str(severity))
-        ]
+        return missing_cells(self.root, self.corruptions)
 
     def load(self, path: Path) -> list[Image.Image]:
         """The decoded picture, RGB."""
@@ -88,10 +67,5 @@ class CorruptionTrees:
 
     def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:
         """Error of every cell, mean error of every corruption and of all."""
-        scores: dict[str, SplitScores] = {}
-        errors = {}
-        for name, records in splits:
-            scores[name] = {**error(records), **top1(records)}
-            kind, severity = name.split("/")
-            errors[kind, int(severity)] = corruption.errors_of(records)
+        scores, errors = cell_scores(splits)
         return {**corruption.mean_errors(errors, self.corruptions), **scores}

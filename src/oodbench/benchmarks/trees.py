@@ -1,6 +1,6 @@
 """Benchmarks that are many trees of synset-id folders: ImageNet-C and ImageNet-P."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -75,6 +75,56 @@ def _tree_items(tree: Path, root: Path, suffixes: frozenset[str]) -> Sequence[It
     return Labelled(round_robin(list_folders(tree, suffixes)), prefix)
 
 
+def severity_splits(
+    root: Path, names: Sequence[str], n_expected: int, official: Collection[str]
+) -> list[Split]:
+    """`<corruption>/<severity>` of every tree on disk.
+
+    Args:
+        root: where `find_trees` looks.
+        names: of the corruptions, in order.
+        n_expected: pictures of one corruption at one severity.
+        official: corruptions that the benchmark is made of.
+    """
+    return [
+        tree_split(
+            f"{name}/{severity}",
+            tree / str(severity),
+            root,
+            n_expected,
+            PICTURE_SUFFIXES,
+            official=name in official,
+        )
+        for name, tree in find_trees(root, names).items()
+        for severity in SEVERITIES
+        if folder_exists(tree / str(severity))
+    ]
+
+
+def missing_cells(root: Path, names: Sequence[str]) -> list[str]:
+    """`<corruption>/<severity>` of these corruptions that are not on disk."""
+    trees = find_trees(root, names)
+    return [
+        f"{name}/{severity}"
+        for name in names
+        for severity in SEVERITIES
+        if name not in trees or not folder_exists(trees[name] / str(severity))
+    ]
+
+
+def cell_scores(
+    splits: Iterable[tuple[str, pd.DataFrame]],
+) -> tuple[dict[str, SplitScores], corruption.Errors]:
+    """Error and accuracy of every cell, and which of its pictures are wrong."""
+    scores: dict[str, SplitScores] = {}
+    errors = {}
+    for name, records in splits:
+        scores[name] = {**error(records), **top1(records)}
+        kind, severity = name.split("/")
+        errors[kind, int(severity)] = corruption.errors_of(records)
+    return scores, errors
+
+
 class ImageNetC:
     """15 corruptions and the 4 held-out ones where present, five severities each.
 
@@ -101,20 +151,8 @@ class ImageNetC:
         Raises:
             DataError: no corruption at all below root.
         """
-        trees = find_trees(self.root, list(alexnet_corruption_errors()))
-        found = [
-            tree_split(
-                f"{name}/{severity}",
-                tree / str(severity),
-                self.root,
-                self.n_expected,
-                PICTURE_SUFFIXES,
-                official=name in corruption.TEST_CORRUPTIONS,
-            )
-            for name, tree in trees.items()
-            for severity in SEVERITIES
-            if folder_exists(tree / str(severity))
-        ]
+        names = list(alexnet_corruption_errors())
+        found = severity_splits(self.root, names, self.n_expected, corruption.TEST_CORRUPTIONS)
         if not found:
             raise DataError(
                 f"{self.root}: no ImageNet-C corruption; looked for gaussian_noise/1 … here and "
@@ -124,13 +162,7 @@ class ImageNetC:
 
     def missing_splits(self) -> Sequence[str]:
         """Cells of the 15 test corruptions that are not on disk."""
-        trees = find_trees(self.root, corruption.TEST_CORRUPTIONS)
-        return [
-            f"{name}/{severity}"
-            for name in corruption.TEST_CORRUPTIONS
-            for severity in SEVERITIES
-            if name not in trees or not folder_exists(trees[name] / str(severity))
-        ]
+        return missing_cells(self.root, corruption.TEST_CORRUPTIONS)
 
     def load(self, path: Path) -> list[Image.Image]:
         """The decoded picture, RGB."""
@@ -138,12 +170,7 @@ class ImageNetC:
 
     def score(self, splits: Iterable[tuple[str, pd.DataFrame]]) -> dict[str, SplitScores]:
         """Error of every cell, mean error and CE of every corruption, mean error and mCE of all."""
-        scores: dict[str, SplitScores] = {}
-        errors = {}
-        for name, records in splits:
-            scores[name] = {**error(records), **top1(records)}
-            kind, severity = name.split("/")
-            errors[kind, int(severity)] = corruption.errors_of(records)
+        scores, errors = cell_scores(splits)
         return {**corruption.corruption_scores(errors), **scores}
 
     @classmethod
