@@ -9,9 +9,14 @@ import numpy as np
 
 from oodbench.core.errors import DataError, first_line
 from oodbench.data.containers.base import Choices, Contents, Member, check_size, read_at
-from oodbench.data.containers.hashed_names import placed
-from oodbench.data.containers.labels import Row, named_rows
-from oodbench.data.containers.tables import Described, described, picture_parts, rows_of
+from oodbench.data.containers.labels import Row
+from oodbench.data.containers.tables import (
+    Described,
+    described,
+    picture_parts,
+    rows_of,
+    table_contents,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,17 +44,7 @@ class ArrowContainer:
             DataError: a file is damaged or compressed, or does not say what it holds.
             ConfigError: a chosen column or list is not there.
         """
-        rows: list[Row] = []
-        members: list[Member] = []
-        found: Described | None = None
-        for number, file in enumerate(self.files):
-            for about, member, row in self._rows(file, number):
-                found = about
-                members.append(member)
-                rows.append(row)
-        names = found.class_names if found else None
-        places = named_rows(self.files[0].parent, rows, self._choices, names)
-        return placed(members, places, self.read)
+        return table_contents(self.files, self._choices, self._rows, self.read)
 
     def read(self, member: Member) -> bytes:
         """The bytes of a picture.

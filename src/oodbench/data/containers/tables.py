@@ -1,15 +1,16 @@
 """Rows of Arrow tables: their pictures, labels and names."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oodbench.core.errors import DataError
-from oodbench.data.containers.base import Choices
+from oodbench.data.containers.base import Choices, Contents, Member
 from oodbench.data.containers.columns import Columns, find_columns
+from oodbench.data.containers.hashed_names import placed
 from oodbench.data.containers.hf_features import features_of
-from oodbench.data.containers.labels import Row
+from oodbench.data.containers.labels import Row, named_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +33,36 @@ class Described:
         """The columns that are needed."""
         found = (self.image, self.columns.label, self.columns.path)
         return [name for name in found if name is not None]
+
+
+def table_contents(
+    files: Sequence[Path],
+    choices: Choices,
+    rows_in: Callable[[Path, int], Iterable[tuple[Described, Member, Row]]],
+    read: Callable[[Member], bytes],
+) -> Contents:
+    """The pictures of a table that lies in several files, by their names and labels.
+
+    Args:
+        files: in the order of the table.
+        choices: of the user.
+        rows_in: gives the rows of a file, by it and its number.
+        read: a picture, which only those without a name need.
+
+    Raises:
+        DataError: a file does not say what it holds.
+        ConfigError: a chosen list is not there.
+    """
+    rows: list[Row] = []
+    members: list[Member] = []
+    found: Described | None = None
+    for number, file in enumerate(files):
+        for about, member, row in rows_in(file, number):
+            found = about
+            members.append(member)
+            rows.append(row)
+    names = found.class_names if found else None
+    return placed(members, named_rows(files[0].parent, rows, choices, names), read)
 
 
 def described(where: Path, schema: "pa.Schema", choices: Choices) -> Described:
