@@ -3,7 +3,6 @@
 Hendrycks et al. 2021, on the 200 classes of ImageNet-A.
 """
 
-from collections.abc import Callable
 from math import nan
 
 import numpy as np
@@ -11,14 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodbench.metrics.accuracy import subset_size
-from oodbench.metrics.intervals import NO_INTERVAL, bootstrap
+from oodbench.metrics.ascending import Floats, Statistic, ascending, bootstrap_ascending
+from oodbench.metrics.intervals import NO_INTERVAL
 from oodbench.metrics.score import Score
 
 BIN_SIZE = 100
 """Pictures per bin of the RMS calibration error."""
-
-_Floats = NDArray[np.float64]
-_Statistic = Callable[[_Floats, _Floats], float]
 
 
 def rms_calibration_error(
@@ -42,7 +39,7 @@ def rms_calibration_error(
     Raises:
         ValueError: the arrays are empty or differ in length.
     """
-    return _rms(*_ascending(confidence, correct), drop_last=drop_last)
+    return _rms(*ascending(confidence, correct), drop_last=drop_last)
 
 
 def aurra(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> float:
@@ -61,7 +58,7 @@ def aurra(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> float
     Raises:
         ValueError: the arrays are empty or differ in length.
     """
-    return _aurra(*_ascending(confidence, correct))
+    return _aurra(*ascending(confidence, correct))
 
 
 def calibration(records: pd.DataFrame) -> dict[str, Score]:
@@ -81,7 +78,7 @@ def calibration(records: pd.DataFrame) -> dict[str, Score]:
     """
     n = subset_size(records)
     right = records[f"prediction_{n}way"].to_numpy() == records["label"].to_numpy()
-    confidence, correct = _ascending(records[f"confidence_{n}way"].to_numpy(), right)
+    confidence, correct = ascending(records[f"confidence_{n}way"].to_numpy(), right)
     return {
         "rms_calibration_error_published": _published_score(confidence, correct),
         "rms_calibration_error": _standard_score(confidence, correct),
@@ -89,7 +86,7 @@ def calibration(records: pd.DataFrame) -> dict[str, Score]:
     }
 
 
-def _published_score(confidence: _Floats, correct: _Floats) -> Score:
+def _published_score(confidence: Floats, correct: Floats) -> Score:
     n = len(confidence)
     if n < BIN_SIZE:
         note = "fewer than 100 pictures: the published rule has no bin"
@@ -100,45 +97,28 @@ def _published_score(confidence: _Floats, correct: _Floats) -> Score:
     return _score(_rms_published, confidence, correct, higher_is_better=False)
 
 
-def _standard_score(confidence: _Floats, correct: _Floats) -> Score:
+def _standard_score(confidence: Floats, correct: Floats) -> Score:
     note = "fewer than 100 pictures: one bin of all" if len(confidence) < BIN_SIZE else ""
     return _score(_rms, confidence, correct, higher_is_better=False, note=note)
 
 
 def _score(
-    statistic: _Statistic,
-    confidence: _Floats,
-    correct: _Floats,
+    statistic: Statistic,
+    confidence: Floats,
+    correct: Floats,
     *,
     higher_is_better: bool,
     note: str = "",
 ) -> Score:
     """Score a statistic of arrays that are sorted by ascending confidence."""
-
-    def resampled(draw: NDArray[np.int64]) -> float:
-        # Sorted positions of sorted arrays are a sorted resample, several times cheaper to get.
-        order = np.sort(draw)
-        return statistic(confidence[order], correct[order])
-
     value = statistic(confidence, correct)
-    low, high = bootstrap(resampled, len(confidence))
+    low, high = bootstrap_ascending(statistic, confidence, correct)
     if value < low and not note:
         note = "the value lies below its interval, as resampling adds to the calibration error"
     return Score(value, low, high, len(confidence), "fraction", higher_is_better, note)
 
 
-def _ascending(
-    confidence: NDArray[np.floating], correct: NDArray[np.bool_]
-) -> tuple[_Floats, _Floats]:
-    if confidence.shape != correct.shape or not len(confidence):
-        raise ValueError(
-            f"expected two arrays of one length n >= 1, found {confidence.shape}, {correct.shape}"
-        )
-    order = np.argsort(confidence, kind="stable")
-    return confidence[order].astype(np.float64), correct[order].astype(np.float64)
-
-
-def _rms(confidence: _Floats, correct: _Floats, *, drop_last: bool = False) -> float:
+def _rms(confidence: Floats, correct: Floats, *, drop_last: bool = False) -> float:
     n = len(confidence)
     if n < BIN_SIZE and drop_last:
         return nan
@@ -149,9 +129,9 @@ def _rms(confidence: _Floats, correct: _Floats, *, drop_last: bool = False) -> f
     return float(np.sqrt(squares[:-1].sum() if drop_last else squares.sum()))
 
 
-def _rms_published(confidence: _Floats, correct: _Floats) -> float:
+def _rms_published(confidence: Floats, correct: Floats) -> float:
     return _rms(confidence, correct, drop_last=True)
 
 
-def _aurra(_: _Floats, correct: _Floats) -> float:
+def _aurra(_: Floats, correct: Floats) -> float:
     return float((np.cumsum(correct[::-1]) / np.arange(1, len(correct) + 1)).mean())

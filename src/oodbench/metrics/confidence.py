@@ -4,21 +4,18 @@ All are of the confidence in the predicted class, which the records hold, not of
 of the other classes.
 """
 
-from collections.abc import Callable
 from math import nan
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodbench.metrics.intervals import NO_INTERVAL, bootstrap, bootstrap_mean
+from oodbench.metrics.ascending import Floats, Statistic, ascending, bootstrap_ascending
+from oodbench.metrics.intervals import NO_INTERVAL, bootstrap_mean
 from oodbench.metrics.score import Score
 
 N_BINS = 15
 """As in Guo et al. 2017."""
-
-_Floats = NDArray[np.float64]
-_Statistic = Callable[[_Floats, _Floats], float]
 
 
 def expected_calibration_error(
@@ -40,7 +37,7 @@ def expected_calibration_error(
     Raises:
         ValueError: the arrays are empty or differ in length.
     """
-    return _by_width(*_ascending(confidence, correct), n_bins)
+    return _by_width(*ascending(confidence, correct), n_bins)
 
 
 def adaptive_calibration_error(
@@ -62,7 +59,7 @@ def adaptive_calibration_error(
     Raises:
         ValueError: the arrays are empty or differ in length.
     """
-    return _by_number(*_ascending(confidence, correct), n_bins)
+    return _by_number(*ascending(confidence, correct), n_bins)
 
 
 def auroc_of_confidence(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> float:
@@ -81,7 +78,7 @@ def auroc_of_confidence(confidence: NDArray[np.floating], correct: NDArray[np.bo
     Raises:
         ValueError: the arrays are empty or differ in length.
     """
-    return _auroc(*_ascending(confidence, correct))
+    return _auroc(*ascending(confidence, correct))
 
 
 def confidence(records: pd.DataFrame) -> dict[str, Score]:
@@ -98,7 +95,7 @@ def confidence(records: pd.DataFrame) -> dict[str, Score]:
         ValueError: there are no rows.
     """
     right = records["prediction"].to_numpy() == records["label"].to_numpy()
-    sorted_pair = _ascending(records["confidence"].to_numpy(), right)
+    sorted_pair = ascending(records["confidence"].to_numpy(), right)
     squares = (sorted_pair[0] - sorted_pair[1]) ** 2
     return {
         "ece": _score(_by_width, sorted_pair, higher_is_better=False),
@@ -112,7 +109,7 @@ def confidence(records: pd.DataFrame) -> dict[str, Score]:
 
 
 def _score(
-    statistic: _Statistic, sorted_pair: tuple[_Floats, _Floats], *, higher_is_better: bool
+    statistic: Statistic, sorted_pair: tuple[Floats, Floats], *, higher_is_better: bool
 ) -> Score:
     confident, correct = sorted_pair
     n = len(confident)
@@ -122,39 +119,24 @@ def _score(
         note = f"all pictures are {all_of}: there is nothing to tell apart"
         return Score(nan, *NO_INTERVAL, n, higher_is_better=higher_is_better, note=note)
 
-    def resampled(draw: NDArray[np.int64]) -> float:
-        order = np.sort(draw)  # of sorted arrays a sorted resample
-        return statistic(confident[order], correct[order])
-
-    interval = bootstrap(resampled, n)
+    interval = bootstrap_ascending(statistic, confident, correct)
     return Score(value, *interval, n, higher_is_better=higher_is_better)
 
 
-def _ascending(
-    confident: NDArray[np.floating], correct: NDArray[np.bool_]
-) -> tuple[_Floats, _Floats]:
-    if confident.shape != correct.shape or not len(confident):
-        raise ValueError(
-            f"expected two arrays of one length n >= 1, found {confident.shape}, {correct.shape}"
-        )
-    order = np.argsort(confident, kind="stable")
-    return confident[order].astype(np.float64), correct[order].astype(np.float64)
-
-
-def _by_width(confident: _Floats, correct: _Floats, n_bins: int = N_BINS) -> float:
+def _by_width(confident: Floats, correct: Floats, n_bins: int = N_BINS) -> float:
     bins = np.clip(np.ceil(confident * n_bins).astype(np.intp) - 1, 0, n_bins - 1)
     gaps = np.bincount(bins, confident - correct, n_bins)
     return float(np.abs(gaps).sum() / len(confident))
 
 
-def _by_number(confident: _Floats, correct: _Floats, n_bins: int = N_BINS) -> float:
+def _by_number(confident: Floats, correct: Floats, n_bins: int = N_BINS) -> float:
     n = len(confident)
     n_bins = min(n_bins, n)
     starts = np.arange(n_bins) * n // n_bins
     return float(np.abs(np.add.reduceat(confident - correct, starts)).sum() / n)
 
 
-def _auroc(confident: _Floats, correct: _Floats) -> float:
+def _auroc(confident: Floats, correct: Floats) -> float:
     n_right = correct.sum()
     n_wrong = len(correct) - n_right
     if not n_right or not n_wrong:

@@ -1,16 +1,17 @@
 """The number of an ImageNet validation picture, by which annotations of it are looked up."""
 
-import re
 from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodbench.core.errors import DataError
+from oodbench.reference import known_names
 
 N_PICTURES = 50_000
 
-_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.\w+")
+_NAMES = "imagenet_val"
+"""Of `oodbench.reference.known_names`."""
 
 
 def picture_number(image: str) -> int:
@@ -20,7 +21,7 @@ def picture_number(image: str) -> int:
         DataError: the file has another name.
     """
     name = image.rsplit("/", 1)[-1]
-    found = _NAME.fullmatch(name)
+    found = known_names()[_NAMES].pattern.fullmatch(name)
     if found is None or not 1 <= int(found[1]) <= N_PICTURES:
         raise DataError(
             f"{image}: not the name of a validation picture, ILSVRC2012_val_00000001.JPEG to "
