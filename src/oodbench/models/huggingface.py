@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -43,27 +43,51 @@ def transformers_network(
         ConfigError: transformers is not installed, or has no such classifier.
         WeightsError: the file is not a safetensors file, or does not fit.
     """
+    kind = LibraryKind("AutoModelForImageClassification", "transformers", "image classifier")
+    model = library_model(kind, config, weights_file)
+    return TransformersNetwork(model, flip_channels=flip_channels)
+
+
+class LibraryKind(NamedTuple):
+    """What transformers is asked for: the class, and for messages the model's entry and a noun."""
+
+    auto_class: str
+    entry: str
+    noun: str
+
+
+def library_model(kind: LibraryKind, config: str, weights_file: str | None) -> Any:
+    """A model of transformers, with the weights of a file or random ones.
+
+    Args:
+        kind: of the model.
+        config: content of its `config.json`.
+        weights_file: see `load_pretrained`; None: random weights.
+
+    Raises:
+        ConfigError: transformers is not installed, or has no such model.
+        WeightsError: the file is not a safetensors file, or does not fit.
+    """
     try:
-        from transformers import AutoConfig, AutoModelForImageClassification
+        import transformers
     except ModuleNotFoundError:
-        raise ConfigError(
-            f"model=transformers needs that package too: {install_extra('transformers')}"
-        ) from None
+        needed = f"model={kind.entry} needs that package too"
+        raise ConfigError(f"{needed}: {install_extra('transformers')}") from None
     settings: dict[str, Any] = json.loads(config)
-    kind = settings.pop("model_type")
+    model_type = settings.pop("model_type")
+    auto: Any = getattr(transformers, kind.auto_class)
     # Without memory and without drawing numbers: most weights come from the file.
     device = torch.device("cpu" if weights_file is None else "meta")
-    classifiers: Any = AutoModelForImageClassification
     try:
-        parsed = AutoConfig.for_model(kind, **settings)
+        parsed = transformers.AutoConfig.for_model(model_type, **settings)
         with device:
-            model = classifiers.from_config(parsed)
+            model = auto.from_config(parsed)
     except (ValueError, KeyError) as error:
         reason = one_line(error, 200)
-        raise ConfigError(f"transformers has no image classifier {kind}: {reason}") from None
-    if weights_file is not None:
-        model = load_pretrained(type(model), parsed, Path(weights_file))
-    return TransformersNetwork(model, flip_channels=flip_channels)
+        raise ConfigError(f"transformers has no {kind.noun} {model_type}: {reason}") from None
+    return (
+        model if weights_file is None else load_pretrained(type(model), parsed, Path(weights_file))
+    )
 
 
 def load_pretrained(network_class: Any, config: Any, path: Path) -> nn.Module:

@@ -4,17 +4,14 @@ import json
 import logging
 from collections.abc import Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from oodbench.core.errors import ConfigError, WeightsError, one_line
 from oodbench.core.extras import install_extra
-from oodbench.models.zero_shot.features import class_features
-from oodbench.models.zero_shot.network import ZeroShotNetwork
-from oodbench.models.zero_shot.texts import Content, sentences
+from oodbench.models.zero_shot.assemble import assembled
+from oodbench.models.zero_shot.texts import Content
 
 
 def open_clip_network(
@@ -41,28 +38,20 @@ def open_clip_network(
     model = _model(open_clip, deepcopy(parts))
     if weights_file is not None:
         _load(open_clip, model, weights_file)
-    model.eval()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model.to(device)
     tokenize = _tokenizer(open_clip, parts["text_cfg"])
 
-    def encode(texts: Sequence[str]) -> Tensor:
+    def encode(texts: Sequence[str], device: str) -> Tensor:
         found: Tensor = model.encode_text(tokenize(list(texts)).to(device))
         return found
 
-    features = class_features(
-        sentences(prompts, class_names),
+    return assembled(
+        model,
+        lambda: model.visual,
         encode,
+        prompts=prompts,
+        class_names=class_names,
         grounds=config,
-        weights_file=None if weights_file is None else Path(weights_file),
-    )
-    model.to("cpu")
-    bias = getattr(model, "logit_bias", None)
-    return ZeroShotNetwork(
-        model.visual,
-        features,
-        scale=model.logit_scale.detach().exp().item(),
-        bias=0.0 if bias is None else bias.detach().item(),
+        weights_file=weights_file,
     )
 
 

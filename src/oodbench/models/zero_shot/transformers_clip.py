@@ -2,18 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from oodbench.core.errors import ConfigError, WeightsError, one_line
-from oodbench.core.extras import install_extra
-from oodbench.models.huggingface import load_pretrained
-from oodbench.models.zero_shot.features import class_features
-from oodbench.models.zero_shot.network import ZeroShotNetwork
-from oodbench.models.zero_shot.texts import Content, sentences
+from oodbench.models.huggingface import LibraryKind, library_model
+from oodbench.models.zero_shot.assemble import assembled
+from oodbench.models.zero_shot.texts import Content
 
 
 class ImageTower(nn.Module):
@@ -54,59 +50,30 @@ def transformers_clip_network(
             had.
         WeightsError: the file is no safetensors file, or does not fit.
     """
-    model, settings = _model(config, weights_file)
+    kind = LibraryKind("AutoModel", "transformers_clip", "model")
+    try:
+        model = library_model(kind, config, weights_file)
+    except RuntimeError as error:
+        raise WeightsError(f"{weights_file}: does not fit: {one_line(error, 300)}") from None
     if not hasattr(model, "get_image_features") or not hasattr(model, "get_text_features"):
         raise ConfigError(
-            f"transformers' {settings['model_type']} compares no pictures with texts: use "
+            f"transformers' {model.config.model_type} compares no pictures with texts: use "
             "model=transformers for an image classifier"
         )
-    model.eval()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model.to(device)
     tokenize = _tokenizer(tokenizer, model.config)
 
-    def encode(texts: Sequence[str]) -> Tensor:
+    def encode(texts: Sequence[str], device: str) -> Tensor:
         return _features(model.get_text_features(**tokenize(texts).to(device)))
 
-    features = class_features(
-        sentences(prompts, class_names),
+    return assembled(
+        model,
+        lambda: ImageTower(model),
         encode,
+        prompts=prompts,
+        class_names=class_names,
         grounds=json.dumps([config, tokenizer, tokenizer_hash]),
-        weights_file=None if weights_file is None else Path(weights_file),
+        weights_file=weights_file,
     )
-    model.to("cpu")
-    scale, bias = model.logit_scale, getattr(model, "logit_bias", None)
-    return ZeroShotNetwork(
-        ImageTower(model),
-        features,
-        scale=scale.detach().exp().item(),
-        bias=0.0 if bias is None else bias.detach().item(),
-    )
-
-
-def _model(config: str, weights_file: str | None) -> tuple[Any, dict[str, Any]]:
-    try:
-        from transformers import AutoConfig, AutoModel
-    except ModuleNotFoundError:
-        raise ConfigError(
-            f"model=transformers_clip needs that package too: {install_extra('transformers')}"
-        ) from None
-    settings: dict[str, Any] = json.loads(config)
-    kind = settings["model_type"]
-    given = {name: value for name, value in settings.items() if name != "model_type"}
-    models: Any = AutoModel
-    try:
-        parsed = AutoConfig.for_model(kind, **given)
-        with torch.device("cpu" if weights_file is None else "meta"):
-            model = models.from_config(parsed)
-    except (ValueError, KeyError) as error:
-        raise ConfigError(f"transformers has no model {kind}: {one_line(error, 200)}") from None
-    if weights_file is not None:
-        try:
-            model = load_pretrained(type(model), parsed, Path(weights_file))
-        except RuntimeError as error:
-            raise WeightsError(f"{weights_file}: does not fit: {one_line(error, 300)}") from None
-    return model, settings
 
 
 def _tokenizer(where: str, config: Any) -> Any:
