@@ -1,6 +1,7 @@
 """What several commands share: arguments, and how they print."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,8 +16,8 @@ def add_version(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", action="version", version=version_text())
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options for where the runs are and what normalises ImageNet-P."""
+def add_output_root(parser: argparse.ArgumentParser) -> None:
+    """Declare `--output-root`."""
     parser.add_argument(
         "--output-root",
         "--outputs",
@@ -25,6 +26,27 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where oodbench wrote its runs (default: outputs)",
     )
+
+
+def data_root() -> Path:
+    """`data.root` of runs, where nothing else is given."""
+    return Path(os.environ.get("OODBENCH_DATA_ROOT") or "data")
+
+
+def add_data_root(parser: argparse.ArgumentParser) -> None:
+    """Declare `--data-root`, where commands look for data sets."""
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        default=data_root(),
+        metavar="DIR",
+        help="data.root of runs (default: OODBENCH_DATA_ROOT, or data)",
+    )
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options for where the runs are and what normalises ImageNet-P."""
+    add_output_root(parser)
     parser.add_argument(
         "--normaliser",
         type=Path,

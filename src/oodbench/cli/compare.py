@@ -4,7 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from oodbench.cli.arguments import add_json, add_version, print_json, print_problems
+from oodbench.cli.arguments import (
+    add_json,
+    add_output_root,
+    add_version,
+    print_json,
+    print_problems,
+)
 from oodbench.core.command import as_command
 from oodbench.reports.comparisons.compare import compare_runs
 from oodbench.reports.comparisons.text import content_of, text_of
@@ -55,14 +61,7 @@ def argument_parser() -> argparse.ArgumentParser:
     add_version(parser)
     parser.add_argument("a", metavar="A", help="the first runs")
     parser.add_argument("b", metavar="B", help="the second runs")
-    parser.add_argument(
-        "--output-root",
-        "--outputs",
-        type=Path,
-        default=Path("outputs"),
-        metavar="DIR",
-        help="where oodbench wrote its runs (default: outputs)",
-    )
+    add_output_root(parser)
     parser.add_argument(
         "--benchmarks", default="*", metavar="PATTERN", help="only these (default: all)"
     )

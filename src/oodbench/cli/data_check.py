@@ -12,8 +12,7 @@ from oodbench.benchmarks.inspection.configs import shipped_config
 from oodbench.benchmarks.inspection.finding import Inspection
 from oodbench.benchmarks.inspection.inspect import Depth, inspect
 from oodbench.benchmarks.inspection.wording import counted
-from oodbench.cli.arguments import add_json, print_json
-from oodbench.cli.data_prepare import add_data_root
+from oodbench.cli.arguments import add_data_root, add_json, print_json
 from oodbench.core.errors import visible
 from oodbench.core.schema import BenchmarkConfig, shipped
 from oodbench.data import entries

@@ -2,11 +2,11 @@
 
 import argparse
 import logging
-import os
 import shlex
 import sys
 from pathlib import Path
 
+from oodbench.cli.arguments import data_root
 from oodbench.cli.data_prepare import add_benchmark, named_data_set
 from oodbench.core.errors import DataError
 from oodbench.data.archives.fetch import fetch_archives
@@ -22,7 +22,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--to",
         dest="folder",
         type=Path,
-        default=Path(os.environ.get("OODBENCH_DATA_ROOT") or "data", "archives"),
+        default=data_root() / "archives",
         metavar="ARCHIVES",
         help="folder of archives; each data set has its own in it (default: archives in "
         "OODBENCH_DATA_ROOT, or data/archives)",

@@ -9,13 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from oodbench.benchmarks.inspection.configs import shipped_config
+from oodbench.benchmarks.inspection.configs import shipped_configs
 from oodbench.benchmarks.inspection.finding import Inspection
 from oodbench.benchmarks.inspection.inspect import Depth, inspect
-from oodbench.cli.arguments import add_json, print_json
-from oodbench.cli.data_prepare import add_data_root
+from oodbench.cli.arguments import add_data_root, add_json, print_json
 from oodbench.core.columns import aligned
-from oodbench.core.schema import BenchmarkConfig, shipped
+from oodbench.core.schema import BenchmarkConfig
 from oodbench.data.sets.facts import DataSet, data_sets
 
 SUMMARY = (
@@ -34,7 +33,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """List the benchmarks."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    configs = [shipped_config(name, arguments.data_root) for name in shipped("benchmark")]
+    configs = shipped_configs(arguments.data_root)
     found = [inspect(config, arguments.data_root, Depth(names=False)) for config in configs]
     if arguments.json is not None:
         print_json(arguments.json, [_content(*pair) for pair in zip(configs, found, strict=True)])

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from oodbench.cli.arguments import data_root
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.schema import shipped
 from oodbench.core.shipped import shipped_benchmark
@@ -83,19 +84,8 @@ def add_root(parser: argparse.ArgumentParser) -> None:
         "--to",
         dest="root",
         type=Path,
-        default=Path(os.environ.get("OODBENCH_DATA_ROOT") or "data"),
+        default=data_root(),
         metavar="ROOT",
-        help="data.root of runs (default: OODBENCH_DATA_ROOT, or data)",
-    )
-
-
-def add_data_root(parser: argparse.ArgumentParser) -> None:
-    """`--data-root`, where `list` and `check` look, with the default that runs have."""
-    parser.add_argument(
-        "--data-root",
-        type=Path,
-        default=Path(os.environ.get("OODBENCH_DATA_ROOT") or "data"),
-        metavar="DIR",
         help="data.root of runs (default: OODBENCH_DATA_ROOT, or data)",
     )
 

@@ -1,11 +1,10 @@
 """`oodbench-doctor`: what this machine has, and what will work on it."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from oodbench.cli.arguments import add_json, add_version, print_json
+from oodbench.cli.arguments import add_data_root, add_json, add_output_root, add_version, print_json
 from oodbench.core.command import as_command
 from oodbench.sweeps.machine.page import content_of, examined, text_of, wrong
 
@@ -37,21 +36,8 @@ def argument_parser() -> argparse.ArgumentParser:
         "data sets and weights; what works, what does not, and the command that mends it.",
     )
     add_version(parser)
-    parser.add_argument(
-        "--data-root",
-        type=Path,
-        default=Path(os.environ.get("OODBENCH_DATA_ROOT", "data")),
-        metavar="DIR",
-        help="folder of the data sets (default: OODBENCH_DATA_ROOT, else data)",
-    )
-    parser.add_argument(
-        "--output-root",
-        "--outputs",
-        type=Path,
-        default=Path("outputs"),
-        metavar="DIR",
-        help="where oodbench writes its runs (default: outputs)",
-    )
+    add_data_root(parser)
+    add_output_root(parser)
     parser.add_argument(
         "--all-engines", action="store_true", help="try the engines too that take long to prepare"
     )

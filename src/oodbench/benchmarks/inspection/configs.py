@@ -5,8 +5,13 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from oodbench.core.schema import BenchmarkConfig, ColumnConfig
+from oodbench.core.schema import BenchmarkConfig, ColumnConfig, shipped
 from oodbench.core.shipped import shipped_benchmark, shipped_column
+
+
+def shipped_configs(data_root: Path) -> list[BenchmarkConfig]:
+    """`shipped_config` of every shipped benchmark, by name."""
+    return [shipped_config(name, data_root) for name in shipped("benchmark")]
 
 
 def shipped_config(name: str, data_root: Path) -> BenchmarkConfig:

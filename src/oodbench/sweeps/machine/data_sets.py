@@ -3,18 +3,16 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from oodbench.benchmarks.inspection.configs import shipped_config
+from oodbench.benchmarks.inspection.configs import shipped_configs
 from oodbench.benchmarks.inspection.finding import Inspection
 from oodbench.benchmarks.inspection.inspect import Depth, inspect
-from oodbench.core.schema import shipped
 from oodbench.sweeps.machine.findings import Finding
 
 
 def data_sets(data_root: Path) -> Iterator[Finding]:
     """Benchmarks that can be measured, those whose data are incomplete, and how many have none."""
     found = [
-        inspect(shipped_config(name, data_root), data_root, Depth(names=False))
-        for name in shipped("benchmark")
+        inspect(config, data_root, Depth(names=False)) for config in shipped_configs(data_root)
     ]
     whole = [one for one in found if one.good]
     part = [one for one in found if one.there and not one.good]
