@@ -41,8 +41,7 @@ def prepare_all_of(data_set: str, archives: Path, root: Path) -> None:
 @pytest.mark.parametrize("data_set", OFFICIAL)
 def test_run_on_a_prepared_tree(data_set: str, toy: Path, cli: Cli) -> None:
     _, benchmark = named_data_set(data_set)
-    if benchmark is None:
-        pytest.skip("no benchmark reads it")
+    assert benchmark is not None, "no benchmark reads it"
     (toy / "data" / "imagenet" / "val").rename(toy / "other")
     if data_set != "imagenet_val":
         # Some benchmarks read validation pictures beside their own.
