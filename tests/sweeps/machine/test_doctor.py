@@ -144,6 +144,23 @@ def test_weights_are_counted(home: Path) -> None:
     assert "efficientnet_lite0" in found["other models"].said
 
 
+@pytest.mark.parametrize("model", ["moco_v2", "tf_efficientnet_l2_ns_475", "efficientnet_lite0"])
+def test_weights_are_looked_for_where_a_run_does(
+    home: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    asked = {}
+
+    def locate(name: str, weights: WeightsConfig, directory: Path, *, download: bool) -> list[str]:
+        asked[name] = (weights, directory, download)
+        return []
+
+    monkeypatch.setattr("oodbench.sweeps.machine.weights.locate", locate)
+    monkeypatch.setenv("OODBENCH_WEIGHTS", str(home / "elsewhere"))
+    list(weights())
+    (run,) = load_runs([model])
+    assert asked[model] == (run.model.weights, home / "elsewhere", False)
+
+
 def test_a_look_that_fails_is_a_finding() -> None:
     def look() -> Iterator[Finding]:
         yield Finding("first", "ok", "there")
