@@ -12,6 +12,8 @@ import torch
 
 from oodbench.cli.doctor import main
 from oodbench.core.errors import DataError
+from oodbench.core.schema import WeightsConfig
+from oodbench.sweeps.catalogue import load_runs
 from oodbench.sweeps.machine import engines as engines_module
 from oodbench.sweeps.machine import hardware as hardware_module
 from oodbench.sweeps.machine import packages as packages_module
