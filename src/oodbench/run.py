@@ -38,6 +38,7 @@ from oodbench.sweeps.outcomes import (
     outcomes,
     write_outcome,
 )
+from oodbench.sweeps.standing.record import JobRecord
 
 log = logging.getLogger("oodbench")
 
@@ -48,10 +49,11 @@ SUMMARY = (
 INTERRUPTED = "interrupted: what was computed is kept, the same command goes on from there"
 
 
-def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
+def run_cell(plan: Plan, record: JobRecord, *, swept: bool = False) -> Outcome:
     """Evaluate one model on one benchmark, or find that it is done already.
 
     Args:
+        record: hears when something is computed.
         swept: whether it is one of several jobs: of a run that is done, one line is enough.
     """
     if (result := is_done(plan)) is not None:
@@ -65,6 +67,7 @@ def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
         return Outcome("skipped", plan.cell, describe(result))
     if (line := say_once(plan.run)) is not None:
         log.warning("%s", line)
+    record.begin(plan)
     from oodbench.evaluation.execute import execute
 
     result = execute(plan)
@@ -93,25 +96,28 @@ def task(config: DictConfig) -> None:
     folder = Path(hydra_config.runtime.output_dir)
     run: RunConfig | None = None
     plan: Plan | None = None
+    overrides = list(hydra_config.overrides.task)
+    record = JobRecord(Path(config.output_root), overrides)
     try:
         run = validate(config)
         cell = Plan.cell_of(run)
         _say_which_weights(run)
         plan = make_plan(run)
-        outcome = run_cell(plan, swept=swept)
+        outcome = run_cell(plan, record, swept=swept)
     except Exception as error:
         traceback = not is_mendable(error)
         outcome = Outcome(
             "failed",
             cell,
             failure_line(error),
-            overrides=list(hydra_config.overrides.task),
+            overrides=overrides,
             log=str(folder / f"{hydra_config.job.name}.log") if traceback else "",
         )
         if run is not None:
             _keep_failure(run, plan.paths if plan else unidentified_paths(run), outcome.message)
         log.error(*("%s: %s", cell, outcome.message), exc_info=traceback, extra={AT_THE_END: swept})
     write_outcome(folder, outcome)
+    record.end(outcome, plan)
     if outcome.message and outcome.state != "failed":
         print(outcome.message, flush=True)
 

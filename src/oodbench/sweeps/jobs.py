@@ -199,6 +199,19 @@ def given_config_dir(arguments: Sequence[str]) -> Path | None:
     return None if known.config_dir is None else Path(known.config_dir)
 
 
+def expanded_jobs(master: DictConfig, config_dir: Path | None) -> list[list[str]]:
+    """Overrides of every job of a sweep that Hydra has composed.
+
+    Args:
+        master: its config, Hydra's own node in it.
+        config_dir: `--config-dir`.
+
+    Raises:
+        ConfigError: another sweeper than the basic one decides on its jobs while it runs.
+    """
+    return _expanded(_loader(config_dir), master)
+
+
 def _loader(config_dir: Path | None) -> _Loader:
     """As `hydra.main` makes it from `--config-dir`."""
     search_path = create_automatic_config_search_path(None, None, CONFIG_PATH)

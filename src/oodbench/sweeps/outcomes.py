@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -11,9 +12,15 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from oodbench.core.errors import ConfigError
 from oodbench.core.files import read_json, write_json
+from oodbench.sweeps.jobs import expanded_jobs, given_config_dir
+from oodbench.sweeps.standing.definition import keep_sweep, sweep_of
 
 OUTCOME = "outcome.json"
+_IS_SWEEP = "hydra.mode=MULTIRUN"
+"""What Hydra makes of `-m`."""
+
 AT_THE_END = "at_the_end"
 """Attribute of a log record that a sweep says at its end."""
 
@@ -61,8 +68,20 @@ class RememberLaunch(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """A sweep starts."""
         _say_what_is_ignored(config)
+        _keep_jobs(config)
         RememberLaunch.directory = Path(config.hydra.sweep.dir)
         RememberLaunch.multirun = True
+
+
+def _keep_jobs(config: DictConfig) -> None:
+    """Write down which jobs there are, where they are known beforehand: for `oodbench-status`."""
+    config_dir = given_config_dir(sys.argv[1:])
+    overrides = config.hydra.overrides
+    hydra = [text for text in overrides.hydra if text != _IS_SWEEP]
+    with suppress(ConfigError, OSError):
+        found = expanded_jobs(config, config_dir)
+        sweep = sweep_of(list(overrides.task), found, hydra=hydra, config_dir=config_dir)
+        keep_sweep(Path(config.output_root), sweep)
 
 
 def ignored_configs(folder: Path) -> list[Path]:
