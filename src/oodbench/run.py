@@ -17,19 +17,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from oodbench.core.command import quiet_pipe
-from oodbench.core.errors import OodbenchError, failure_line, is_mendable
+from oodbench.core.errors import cause_of, failure_line, is_mendable
 from oodbench.core.schema import RunConfig, shipped, validate
 from oodbench.engines.store import remove_scratch
 from oodbench.models.facts import bare_name_notice
 from oodbench.reports.text import describe, headline
 from oodbench.runs.done import is_done, more_than_asked
-from oodbench.runs.naming.difference import difference
 from oodbench.runs.naming.other_names import add_name
 from oodbench.runs.naming.own_evaluation import say_once
-from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, make_plan, unidentified_paths
-from oodbench.runs.results import RunFailure, RunResult, write_failure
+from oodbench.runs.results import RunResult
 from oodbench.sweeps.composing import CONFIG_PATH
+from oodbench.sweeps.failures import is_stopped, keep_failure, stop_others
 from oodbench.sweeps.launching import prepare_launch
 from oodbench.sweeps.outcomes import (
     AT_THE_END,
@@ -94,6 +93,7 @@ def task(config: DictConfig) -> None:
     hydra_config = HydraConfig.get()
     swept = hydra_config.mode == RunMode.MULTIRUN
     folder = Path(hydra_config.runtime.output_dir)
+    launch = folder.parent
     run: RunConfig | None = None
     plan: Plan | None = None
     overrides = list(hydra_config.overrides.task)
@@ -101,6 +101,10 @@ def task(config: DictConfig) -> None:
     try:
         run = validate(config)
         cell = Plan.cell_of(run)
+        if swept and is_stopped(launch, run):
+            log.info("%s: left, for another job has failed and on_failure=stop", cell)
+            write_outcome(folder, Outcome("left", cell))
+            return
         _say_which_weights(run)
         plan = make_plan(run)
         outcome = run_cell(plan, record, swept=swept)
@@ -112,9 +116,12 @@ def task(config: DictConfig) -> None:
             failure_line(error),
             overrides=overrides,
             log=str(folder / f"{hydra_config.job.name}.log") if traceback else "",
+            cause=cause_of(error),
         )
         if run is not None:
-            _keep_failure(run, plan.paths if plan else unidentified_paths(run), outcome.message)
+            paths = plan.paths if plan else unidentified_paths(run)
+            keep_failure(run, paths, error, outcome.message)
+            stop_others(launch, run)
         log.error(*("%s: %s", cell, outcome.message), exc_info=traceback, extra={AT_THE_END: swept})
     write_outcome(folder, outcome)
     record.end(outcome, plan)
@@ -127,32 +134,6 @@ def _say_which_weights(run: RunConfig) -> None:
     name = run.model.timm_name
     if name is not None and (notice := bare_name_notice(name, shipped("model"))):
         log.warning("%s", notice)
-
-
-def _keep_failure(run: RunConfig, paths: RunPaths, message: str) -> None:
-    """Leave error.json where the table finds it; a full disk must not hide the reason."""
-    failure = RunFailure(
-        key=paths.directory.name,
-        model=run.model.name,
-        benchmark=run.benchmark.name,
-        preprocessing=str(run.preprocessing["name"]),
-        attack=str(run.attack["name"]),
-        difference=_difference(run),
-        error=message,
-        column=run.benchmark.column,
-    )
-    try:
-        write_failure(paths, failure)
-    except OSError as error:
-        log.warning("error.json could not be written: %s", error)
-
-
-def _difference(run: RunConfig) -> list[str]:
-    """What was done otherwise; unknown where the config itself is what failed."""
-    try:
-        return difference(run)
-    except OodbenchError:
-        return ["config"]
 
 
 def main() -> None:
@@ -186,7 +167,8 @@ def _report(ended: list[Outcome], seconds: float) -> int:
     failed = [outcome for outcome in ended if outcome.state == "failed"]
     if RememberLaunch.multirun:
         states = {
-            state: sum(o.state == state for o in ended) for state in ("done", "skipped", "waiting")
+            state: sum(o.state == state for o in ended)
+            for state in ("done", "skipped", "waiting", "left")
         }
         counts = ", ".join(f"{n} {state}" for state, n in states.items() if n)
         jobs = f"{len(ended)} job{'' if len(ended) == 1 else 's'}"

@@ -27,6 +27,10 @@ class ConfigError(OodbenchError):
     """A config key or value is wrong."""
 
 
+class MemoryShortage(ConfigError):
+    """The machine or a card has no room for what was asked."""
+
+
 class DataError(OodbenchError):
     """A data set or one of its files is missing, incomplete or unreadable."""
 
@@ -77,6 +81,13 @@ def is_mendable(error: BaseException) -> bool:
     if isinstance(error, OodbenchError):
         return True
     return isinstance(error, OSError) and error.errno in _OF_FILES and error.filename is not None
+
+
+def cause_of(error: BaseException) -> str:
+    """Why a run failed: `memory`, `mistake` (something that the user can mend) or `fault`."""
+    if isinstance(error, MemoryShortage | MemoryError):
+        return "memory"
+    return "mistake" if is_mendable(error) else "fault"
 
 
 def failure_line(error: BaseException) -> str:

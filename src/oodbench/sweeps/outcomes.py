@@ -27,9 +27,10 @@ AT_THE_END = "at_the_end"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one job ended: done, skipped, waiting (for other shards) or failed.
+    """How one job ended: done, skipped, waiting (for other shards), left or failed.
 
     Attributes:
+        cause: of a failure, see `oodbench.core.errors.cause_of`.
         overrides: of the command line that repeats the job.
         log: path of a log file with more than the message says, "" where there is no more.
     """
@@ -39,6 +40,7 @@ class Outcome:
     message: str = ""
     overrides: list[str] = field(default_factory=list)
     log: str = ""
+    cause: str = ""
 
     def failure(self) -> str:
         """Why it failed, with the overrides; one line."""

@@ -29,6 +29,7 @@ class JobFile:
         cell: model × benchmark, for people.
         state: running, done, skipped, waiting (for other shards) or failed.
         message: why it failed.
+        cause: of the failure, see `oodbench.core.errors.cause_of`.
         directory: of its run, below the output root; "" where it was not known yet.
         n_items: pictures or clips of its run; of a shard, those of all shards.
         n_before: how many of them were there when it began.
@@ -43,6 +44,7 @@ class JobFile:
     changed: float
     owner: Owner
     message: str = ""
+    cause: str = ""
     directory: str = ""
     n_items: int = 0
     n_before: int = 0

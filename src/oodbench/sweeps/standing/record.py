@@ -41,9 +41,16 @@ class JobRecord:
             plan: None where there was none.
         """
         self._plan = plan
-        self._write(outcome.cell, outcome.state, outcome.message, outcome.log)
+        failed = outcome.state == "failed"
+        self._write(
+            outcome.cell,
+            outcome.state,
+            message=outcome.message if failed else "",
+            cause=outcome.cause,
+            log=outcome.log,
+        )
 
-    def _write(self, cell: str, state: str, message: str = "", log: str = "") -> None:
+    def _write(self, cell: str, state: str, **said: str) -> None:
         plan = self._plan
         job = JobFile(
             cell=cell,
@@ -51,12 +58,11 @@ class JobRecord:
             started=self._started,
             changed=time.time(),
             owner=this_process(),
-            message=message if state == "failed" else "",
             directory="" if plan is None else str(_below(plan, self._output_root)),
             n_items=0 if plan is None else sum(plan.counts.values()),
             n_before=self._n_before,
-            log=log,
             overrides=self._overrides,
+            **said,
         )
         write_job(self._output_root, job)
 

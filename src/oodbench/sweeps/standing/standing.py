@@ -35,6 +35,7 @@ class Standing:
         cell: model × benchmark; the overrides where it is not known.
         state: one of `STATES`.
         message: why it failed.
+        cause: `memory`, `mistake` or `fault`; "" where it did not fail.
         n_items, n_done: pictures or clips of its run, and how many have records; 0 where that was
             not looked at.
         rate: items a second of all processes that work on the run; None where not known yet.
@@ -47,6 +48,7 @@ class Standing:
     cell: str
     state: str
     message: str = ""
+    cause: str = ""
     n_items: int = 0
     n_done: int = 0
     rate: float | None = None
@@ -72,7 +74,8 @@ def _standing(output_root: Path, overrides: Sequence[str]) -> Standing:
     run = RunPaths(output_root / job.directory) if job.directory else None
     found = Standing(list(overrides), job.cell, _state(job, run))
     if found.state == FAILED:
-        return Standing(**{**vars(found), "message": job.message, "log": job.log})
+        said = {"message": job.message, "cause": job.cause, "log": job.log}
+        return Standing(**{**vars(found), **said})
     if run is None or found.state in (DONE, MISSING):
         return found
     n_done = sum(_counts(run.records))

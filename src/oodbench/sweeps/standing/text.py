@@ -9,6 +9,8 @@ from oodbench.sweeps.standing.definition import Sweep
 from oodbench.sweeps.standing.job_file import RUNNING
 from oodbench.sweeps.standing.standing import FAILED, LOST, STATES, Standing
 
+_CAUSES = {"memory": "out of memory: ", "fault": "unexpected: "}
+
 _MOST = 10
 """Jobs of a state that are named."""
 
@@ -65,4 +67,4 @@ def _lost(job: Standing) -> str:
 
 def _failed(job: Standing) -> str:
     more = f" (traceback: {job.log})" if job.log else ""
-    return f"{job.cell}: {job.message}{more}"
+    return f"{_CAUSES.get(job.cause, '')}{job.cell}: {job.message}{more}"
