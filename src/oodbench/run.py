@@ -6,6 +6,7 @@ oodbench -m 'model=resnet50,moco_v2' 'benchmark=glob(imagenet_v2*)'
 
 import logging
 import os
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -137,7 +138,7 @@ def _say_which_weights(run: RunConfig) -> None:
 
 
 def main() -> None:
-    """Exit codes: 0 all well, 1 a job failed, 2 a sweep matched nothing, 130 Ctrl-C."""
+    """Exit codes: 0 all well, 1 a job failed, 2 no job, 130 Ctrl-C, 143 SIGTERM."""
     # Before torch is imported: or threads that wait for each other take cores from the decoders.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     prepare_launch("oodbench", SUMMARY, "config", RunConfig)
@@ -146,14 +147,14 @@ def main() -> None:
     try:
         with quiet_pipe():
             launch()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(f"\n{INTERRUPTED}", file=sys.stderr)
         if RememberLaunch.directory is not None:
             _list_failures(outcomes(RememberLaunch.directory))
         with suppress(OSError):
             sys.stdout.flush()
         remove_scratch()
-        os._exit(130)
+        os._exit(128 + getattr(interrupt, "number", signal.SIGINT))
     if RememberLaunch.directory is not None:
         with quiet_pipe():
             code = _report(outcomes(RememberLaunch.directory), time.monotonic() - started)
