@@ -1,6 +1,7 @@
 """`oodbench-status`: how far a sweep is, from its files alone."""
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -100,7 +101,8 @@ def _print(sweep: Sweep, found: Sequence[Standing], chosen: argparse.Namespace) 
     states = (FAILED,) if chosen.failed else UNFINISHED
     if chosen.retry:
         left = [job.overrides for job in found if job.state in states]
-        print("\n".join(commands(sweep, left)) or "nothing is left to do")
+        lines = [shlex.join(["oodbench", *words]) for words in commands(sweep, left)]
+        print("\n".join(lines) or "nothing is left to do")
         return
     shown = [job for job in found if job.state == FAILED] if chosen.failed else found
     print(text_of(sweep, shown, whole=chosen.all))

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,10 @@ class SweepLoader(_Loader):
             checked: DictConfig = pickle.loads(self._checked.pop(job))
             return checked
         config = super().load_sweep_config(master_config, sweep_overrides)
-        self._checked[job] = pickle.dumps(config)
+        # Hydra loads the modules of its plugins anew, so that nodes of launchers may not be had
+        # by the names of their classes. Their jobs are composed twice.
+        with suppress(pickle.PicklingError):
+            self._checked[job] = pickle.dumps(config)
         return config
 
     def __getstate__(self) -> dict[str, Any]:

@@ -18,6 +18,9 @@ from oodbench.sweeps.jobs import expanded_jobs, given_config_dir
 from oodbench.sweeps.standing.definition import keep_sweep, sweep_of
 
 OUTCOME = "outcome.json"
+PART_OF_A_SWEEP = "OODBENCH_PART_OF_A_SWEEP"
+"""Environment variable of a process that computes a part of a sweep that is kept already."""
+
 _IS_SWEEP = "hydra.mode=MULTIRUN"
 """What Hydra makes of `-m`."""
 
@@ -77,6 +80,8 @@ class RememberLaunch(Callback):
 
 def _keep_jobs(config: DictConfig) -> None:
     """Write down which jobs there are, where they are known beforehand: for `oodbench-status`."""
+    if PART_OF_A_SWEEP in os.environ:
+        return
     config_dir = given_config_dir(sys.argv[1:])
     overrides = config.hydra.overrides
     hydra = [text for text in overrides.hydra if text != _IS_SWEEP]

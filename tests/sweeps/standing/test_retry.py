@@ -17,13 +17,12 @@ def sweep() -> Sweep:
     return sweep_of(["model=a,b"], [])
 
 
-def expanded(lines: list[str]) -> list[tuple[str, ...]]:
+def expanded(lines: list[list[str]]) -> list[tuple[str, ...]]:
     """Overrides of the jobs of all command lines, by Hydra's own sweeper."""
     found = []
-    for line in lines:
-        words = line.split()
-        assert words[:2] == ["oodbench", "-m"]
-        found += [tuple(job) for job in jobs(words[2:], multirun=True)]
+    for option, *overrides in lines:
+        assert option == "-m"
+        found += [tuple(job) for job in jobs(overrides, multirun=True)]
     return found
 
 
@@ -56,6 +55,6 @@ def test_values_that_hydra_reads_otherwise_are_not_joined() -> None:
 def test_the_launcher_and_the_config_folder_are_kept() -> None:
     kept = sweep_of(["model=a"], [], hydra=["hydra/launcher=joblib"], config_dir=Path("my conf"))
     assert commands(kept, [("model=a",)]) == [
-        "oodbench -m --config-dir 'my conf' hydra/launcher=joblib model=a"
+        ["-m", "--config-dir", "my conf", "hydra/launcher=joblib", "model=a"]
     ]
     assert commands(kept, []) == []

@@ -1,7 +1,6 @@
 """The commands that run certain jobs of a sweep again, and no others."""
 
 import re
-import shlex
 from collections.abc import Sequence
 
 from oodbench.sweeps.standing.definition import Sweep
@@ -12,8 +11,10 @@ _PLAIN = re.compile(r"[\w.+/-]+")
 Job = tuple[str, ...]
 
 
-def commands(sweep: Sweep, jobs: Sequence[Sequence[str]]) -> list[str]:
-    """Command lines whose jobs are those given and no others; values of one key are joined.
+def commands(sweep: Sweep, jobs: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Arguments of `oodbench`, one list a command, whose jobs are those given and no others.
+
+    Values of one key are joined, so that there are few commands.
 
     Args:
         sweep: that they are of; its launcher and config folder are kept.
@@ -22,8 +23,8 @@ def commands(sweep: Sweep, jobs: Sequence[Sequence[str]]) -> list[str]:
     if not jobs:
         return []
     options = ["--config-dir", sweep.config_dir] if sweep.config_dir else []
-    start = ["oodbench", "-m", *options, *sweep.hydra]
-    return [shlex.join([*start, *job]) for job in _joined([tuple(job) for job in jobs])]
+    start = ["-m", *options, *sweep.hydra]
+    return [[*start, *job] for job in _joined([tuple(job) for job in jobs])]
 
 
 def _joined(jobs: Sequence[Job]) -> list[Job]:
