@@ -2,6 +2,7 @@ import pytest
 
 from oodbench.core.errors import (
     DataError,
+    DiskError,
     MemoryShortage,
     cause_of,
     failure_line,
@@ -41,6 +42,7 @@ def test_control_characters_are_shown() -> None:
     [
         (MemoryShortage("engine.device=cuda:0: out of memory"), "memory"),
         (MemoryError(), "memory"),
+        (DiskError("x: Input/output error, after 7 attempts"), "disk"),
         (DataError("x: missing"), "mistake"),
         (PermissionError(13, "Permission denied", "outputs"), "mistake"),
         (OSError(5, "Input/output error", "data"), "fault"),

@@ -35,6 +35,10 @@ class DataError(OodbenchError):
     """A data set or one of its files is missing, incomplete or unreadable."""
 
 
+class DiskError(OodbenchError):
+    """A disk does not answer: nothing is known of its files, so none of them is left out for it."""
+
+
 class WeightsError(OodbenchError):
     """Weights are missing, have the wrong hash, or do not fit the network."""
 
@@ -84,9 +88,11 @@ def is_mendable(error: BaseException) -> bool:
 
 
 def cause_of(error: BaseException) -> str:
-    """Why a run failed: `memory`, `mistake` (something that the user can mend) or `fault`."""
+    """Why a run failed: `memory`, `disk`, `mistake` (the user can mend it) or `fault`."""
     if isinstance(error, MemoryShortage | MemoryError):
         return "memory"
+    if isinstance(error, DiskError):
+        return "disk"
     return "mistake" if is_mendable(error) else "fault"
 
 

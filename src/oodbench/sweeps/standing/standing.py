@@ -35,7 +35,7 @@ class Standing:
         cell: model × benchmark; the overrides where it is not known.
         state: one of `STATES`.
         message: why it failed.
-        cause: `memory`, `mistake` or `fault`; "" where it did not fail.
+        cause: see `oodbench.core.errors.cause_of`; "" where it did not fail.
         n_items, n_done: pictures or clips of its run, and how many have records; 0 where that was
             not looked at.
         rate: items a second of all processes that work on the run; None where not known yet.

@@ -9,7 +9,7 @@ from oodbench.sweeps.standing.definition import Sweep
 from oodbench.sweeps.standing.job_file import RUNNING
 from oodbench.sweeps.standing.standing import FAILED, LOST, STATES, Standing
 
-_CAUSES = {"memory": "out of memory: ", "fault": "unexpected: "}
+_CAUSES = {"memory": "out of memory: ", "disk": "disk: ", "fault": "unexpected: "}
 
 _MOST = 10
 """Jobs of a state that are named."""
