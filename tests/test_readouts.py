@@ -61,6 +61,17 @@ def test_standard_columns(logits: np.ndarray) -> None:
     np.testing.assert_array_equal(columns["top5"], [ranking(row)[:5] for row in logits])
 
 
+def test_label_columns_are_torchs(logits: np.ndarray) -> None:
+    labels = np.arange(len(logits), dtype=np.int16) * 7
+    columns = Standard().of_labels(logits, labels)
+    logs = torch.from_numpy(logits).double().log_softmax(dim=1)
+    expected = logs[torch.arange(len(logits)), torch.from_numpy(labels).long()].numpy()
+    np.testing.assert_allclose(columns["label_log_probability"], expected, rtol=1e-6)
+    squares = logs.exp().square().sum(dim=1).numpy()
+    np.testing.assert_allclose(columns["sum_of_squared_probabilities"], squares, rtol=1e-6)
+    assert {str(values.dtype) for values in columns.values()} == {"float32"}
+
+
 def test_types_and_shapes(logits: np.ndarray) -> None:
     columns = {**Subset(classes="imagenet_a")(logits), **ShapeCategories()(logits)}
     assert {name: str(values.dtype) for name, values in columns.items()} == {

@@ -67,6 +67,29 @@ def cross_entropy(logits: Logits, classes: NDArray[np.integer]) -> NDArray[np.fl
     return np.asarray(losses, dtype=np.float32)
 
 
+def label_columns(logits: Logits, places: NDArray[np.integer]) -> Columns:
+    """What a proper score needs of the whole distribution, beside the confidence.
+
+    Args:
+        logits: `(N, K)`.
+        places: of the labels among the K classes `(N,)`; `NO_CLASS` where it is none of them.
+
+    Returns:
+        `label_log_probability` float32 `(N,)`, natural logarithm, minus infinity where the label
+        has no output; `sum_of_squared_probabilities` of all K classes, float32 `(N,)` in (0, 1].
+    """
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    at_label = np.take_along_axis(shifted, places[:, None].astype(np.intp), axis=1)[:, 0]
+    exponentials = np.exp(shifted, out=shifted)
+    total = exponentials.sum(axis=1)
+    logs = np.where(places == NO_CLASS, -np.inf, at_label - np.log(total))
+    squares = np.square(exponentials, out=exponentials).sum(axis=1) / total**2
+    return {
+        "label_log_probability": logs.astype(np.float32),
+        "sum_of_squared_probabilities": squares.astype(np.float32),
+    }
+
+
 class Standard:
     """prediction, confidence and top5 over all classes: what every benchmark records."""
 
@@ -81,6 +104,10 @@ class Standard:
             "confidence": confidence(logits),
             "top5": best.astype(np.int16),
         }
+
+    def of_labels(self, logits: Logits, labels: NDArray[np.integer]) -> Columns:
+        """Of logits `(N, 1000)` and classes `(N,)`, see `label_columns`."""
+        return label_columns(logits, labels)
 
 
 Classes = str | Sequence[str]
@@ -163,6 +190,15 @@ class Subset:
             f"prediction_{n}way": self.indices[among.argmax(axis=1)].astype(np.int16),
             f"confidence_{n}way": confidence(among),
         }
+
+    def of_labels(self, logits: Logits, labels: NDArray[np.integer]) -> Columns:
+        """Those of `Standard`, and among the n classes of the subset with `_<n>way` behind."""
+        n = len(self.indices)
+        places = np.full(logits.shape[1], NO_CLASS)
+        places[self.indices] = np.arange(n)
+        among = label_columns(logits[:, self.indices], places[labels])
+        ways = {f"{name}_{n}way": values for name, values in among.items()}
+        return {**Standard().of_labels(logits, labels), **ways}
 
 
 class SubsetWithLogit(Subset):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from torchmetrics.functional.classification import binary_calibration_error
 
 from oodbench.metrics.confidence import (
@@ -13,6 +13,7 @@ from oodbench.metrics.confidence import (
     confidence,
     expected_calibration_error,
 )
+from oodbench.readouts import Standard, Subset
 
 
 def sample(n: int, seed: int = 0, digits: int = 8) -> tuple[np.ndarray, np.ndarray]:
@@ -78,21 +79,24 @@ def test_auroc_and_brier_are_scikit_learns(digits: int) -> None:
     assert auroc_of_confidence(confident, correct) == pytest.approx(
         roc_auc_score(correct, confident), abs=1e-9
     )
-    assert found["auroc"].value == pytest.approx(roc_auc_score(correct, confident), abs=1e-9)
-    assert found["brier"].value == pytest.approx(brier_score_loss(correct, confident), abs=1e-7)
+    assert found["auroc_of_confidence"].value == pytest.approx(
+        roc_auc_score(correct, confident), abs=1e-9
+    )
+    brier = brier_score_loss(correct, confident)
+    assert found["brier_of_confidence"].value == pytest.approx(brier, abs=1e-7)
 
 
 def test_scores_and_their_intervals() -> None:
     confident, correct = sample(1000)
     found = confidence(records_of(confident, correct))
-    assert list(found) == ["ece", "adaptive_ece", "brier", "auroc"]
+    assert list(found) == ["ece", "adaptive_ece", "brier_of_confidence", "auroc_of_confidence"]
     assert found["ece"].value == expected_calibration_error(confident, correct)
     assert found["adaptive_ece"].value == adaptive_calibration_error(confident, correct)
     assert [score.higher_is_better for score in found.values()] == [False, False, False, True]
     for score in found.values():
         assert score.n == 1000
         assert score.low < score.high
-        assert score.low <= score.value <= score.high
+        assert score.low <= score.value <= score.high or "lies below its interval" in score.note
 
 
 def test_interval_of_the_auroc_is_that_of_resampled_pictures() -> None:
@@ -102,7 +106,7 @@ def test_interval_of_the_auroc_is_that_of_resampled_pictures() -> None:
     for _ in range(1000):
         draw = generator.integers(400, size=400)
         values.append(roc_auc_score(correct[draw], confident[draw]))
-    score = confidence(records_of(confident, correct))["auroc"]
+    score = confidence(records_of(confident, correct))["auroc_of_confidence"]
     low, high = np.percentile(values, [2.5, 97.5])
     assert (score.low, score.high) == pytest.approx((low, high), abs=0.01)
 
@@ -114,9 +118,9 @@ def test_all_right_or_all_wrong(right: bool) -> None:
     gap = 0.25 if right else 0.75
     assert found["ece"].value == pytest.approx(gap)
     assert found["adaptive_ece"].value == pytest.approx(gap)
-    assert found["brier"].value == pytest.approx(gap**2)
-    assert math.isnan(found["auroc"].value)
-    assert f"all pictures are {'right' if right else 'wrong'}" in found["auroc"].note
+    assert found["brier_of_confidence"].value == pytest.approx(gap**2)
+    assert math.isnan(found["auroc_of_confidence"].value)
+    assert f"all pictures are {'right' if right else 'wrong'}" in found["auroc_of_confidence"].note
 
 
 def test_one_picture() -> None:
@@ -136,3 +140,70 @@ def test_arrays_of_two_lengths(statistic: object) -> None:
         statistic(np.zeros(3), np.zeros(4, bool))
     with pytest.raises(ValueError, match="expected two arrays"):
         statistic(np.zeros(0), np.zeros(0, bool))
+
+
+def read_out(readout: Standard | Subset, logits: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+    columns = {**readout(logits), **readout.of_labels(logits, labels)}
+    return pd.DataFrame({"label": labels} | {name: list(v) for name, v in columns.items()})
+
+
+def test_proper_scores_are_scikit_learns() -> None:
+    generator = np.random.default_rng(3)
+    logits = generator.normal(0, 3, (300, 1000)).astype(np.float32)
+    labels = generator.integers(1000, size=300).astype(np.int16)
+    logits[np.arange(200), labels[:200]] += 9
+    probabilities = torch.from_numpy(logits).double().softmax(1).numpy()
+    found = confidence(read_out(Standard(), logits, labels))
+    expected = log_loss(labels, probabilities, labels=range(1000))
+    assert found["nll"].value == pytest.approx(expected, rel=1e-6)
+    assert found["nll"].unit == "nats"
+    brier = brier_score_loss(
+        labels, probabilities, labels=range(1000), scale_by_half=False, pos_label=None
+    )
+    assert found["brier"].value == pytest.approx(brier, abs=1e-6)
+    for score in (found["nll"], found["brier"]):
+        assert score.low < score.value < score.high
+        assert (score.n, score.higher_is_better) == (300, False)
+
+
+def test_among_a_subset_all_scores_are_of_its_classes() -> None:
+    generator = np.random.default_rng(4)
+    readout = Subset(classes="imagenet_a")
+    logits = generator.normal(0, 3, (100, 1000)).astype(np.float32)
+    labels = generator.choice(readout.indices, 100).astype(np.int16)
+    records = read_out(readout, logits, labels)
+    places = np.searchsorted(readout.indices, labels)
+    probabilities = torch.from_numpy(logits[:, readout.indices]).double().softmax(1).numpy()
+    right = probabilities.argmax(1) == places
+    found = confidence(records)
+    expected = log_loss(places, probabilities, labels=range(200))
+    assert found["nll"].value == pytest.approx(expected, rel=1e-6)
+    at_best = brier_score_loss(right, probabilities.max(1))
+    assert found["brier_of_confidence"].value == pytest.approx(at_best, abs=1e-6)
+    whole = torch.from_numpy(logits).double().log_softmax(1).numpy()
+    of_all = records["label_log_probability"]
+    np.testing.assert_allclose(of_all, whole[np.arange(100), labels], rtol=1e-5)
+
+
+def test_records_of_earlier_versions_have_no_proper_scores() -> None:
+    """Neither whole ones, nor those that this version has gone on with."""
+    generator = np.random.default_rng(5)
+    logits = generator.normal(size=(20, 1000)).astype(np.float32)
+    records = read_out(Standard(), logits, np.arange(20, dtype=np.int16))
+    assert {"nll", "brier"} <= set(confidence(records))
+    older = records.drop(columns=["label_log_probability", "sum_of_squared_probabilities"])
+    records.loc[:9, "label_log_probability"] = np.nan
+    for left in (older, records):
+        assert list(confidence(left))[-1] == "auroc_of_confidence"
+
+
+def test_a_label_without_an_output_is_infinitely_unlikely() -> None:
+    logits = np.zeros((4, 1000), np.float32)
+    logits[:, 5] = -np.inf
+    found = confidence(read_out(Standard(), logits, np.array([5, 5, 6, 0], np.int16)))
+    assert math.isnan(found["nll"].value)
+    assert "no output for the labels of 2 pictures" in found["nll"].note
+    # Two pictures at distance 1 + 1/999 from their label, two at 1 - 2/999 + 1/999.
+    assert found["brier"].value == pytest.approx(1, abs=1e-6)
+    outside = Subset(classes="imagenet_a").of_labels(logits, np.zeros(4, np.int16))
+    assert np.isneginf(outside["label_log_probability_200way"]).all()

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from oodbench.metrics.groups import best_group
-from oodbench.metrics.paired import difference, holm, mcnemar, paired_bootstrap
+from oodbench.metrics.paired import difference, holm, mcnemar
 
 
 def sample(n: int, seed: int, second: float) -> tuple[np.ndarray, np.ndarray]:
@@ -128,37 +127,3 @@ def test_one_picture_has_no_interval() -> None:
 def test_what_cannot_be_compared(first: np.ndarray, second: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected"):
         difference(first, second)
-
-
-def test_paired_bootstrap_of_another_statistic() -> None:
-    """Pictures are drawn together: a constant shift has no spread, however the values spread."""
-    values = np.random.default_rng(0).normal(size=200)
-    low, high = paired_bootstrap(
-        lambda draw: float(np.median(values[draw])),
-        lambda draw: float(np.median(values[draw] + 2)),
-        200,
-    )
-    assert (low, high) == pytest.approx((2, 2))
-
-
-def test_group_of_the_best() -> None:
-    generator = np.random.default_rng(0)
-    best = generator.random(2000) < 0.8
-    near, far = best.copy(), best.copy()
-    near[np.flatnonzero(best)[:3]] = False
-    far[np.flatnonzero(best)[:200]] = False
-    runs = {"far": far, "near": near, "best": best}
-    assert best_group(runs) == ["best", "near"]
-    assert best_group(runs, higher_is_better=False) == ["far"]
-    assert best_group({"one": best}) == ["one"]
-    assert best_group({}) == []
-
-
-def test_many_runs_need_a_smaller_p_value() -> None:
-    """Seven pictures of difference, p = 0.016, are told apart alone, and not among twenty runs."""
-    best = np.ones(500, bool)
-    less = best.copy()
-    less[:7] = False
-    assert best_group({"best": best, "less": less}) == ["best"]
-    many = {f"{number}": less for number in range(20)}
-    assert len(best_group({"best": best, **many})) == 21

@@ -66,13 +66,17 @@ class Split:
 Readout = Callable[[NDArray[np.float32]], dict[str, NDArray[np.generic]]]
 """Logits `(N, 1000)` -> columns of the records, each `(N,)` or `(N, k)`."""
 
+LabelReadout = Callable[[NDArray[np.float32], NDArray[np.int16]], dict[str, NDArray[np.generic]]]
+"""Logits `(N, 1000)` and labels `(N,)` -> further columns of the records."""
+
 
 class Benchmark(Protocol):
     """A benchmark, as seen by the evaluation and by the scoring.
 
     It may have an attribute `item`, what messages call one of its items: see `counted_items`; a
-    method `finish` for its pixels: see `finished`; and an attribute `has_classes`, False where
-    labels are no ImageNet classes, so that no attack can pursue them.
+    method `finish` for its pixels: see `finished`; an attribute `has_classes`, False where labels
+    are no ImageNet classes, so that no attack can pursue them; and an attribute `label_readout`,
+    see there.
     """
 
     headline: str
@@ -110,6 +114,17 @@ class Benchmark(Protocol):
             splits: (name, records) one after the other, so that one is in memory at a time.
         """
         ...
+
+
+def label_readout(benchmark: Benchmark) -> LabelReadout | None:
+    """The columns that are recorded from logits and labels; None where there are none.
+
+    Args:
+        benchmark: one whose labels are ImageNet classes, each of one picture, may have an attribute
+            `label_readout`.
+    """
+    found: LabelReadout | None = getattr(benchmark, "label_readout", None)
+    return found
 
 
 def item_name(benchmark: Benchmark) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from hydra.utils import get_method
 from PIL import Image
 
-from oodbench.benchmarks.base import Item, Readout, Split, SplitScores
+from oodbench.benchmarks.base import Item, LabelReadout, Readout, Split, SplitScores
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.ids import located_name
 from oodbench.data.entries import files, folder_exists
@@ -77,6 +77,7 @@ class FolderBenchmark:
         self.inside = inside
         self.headline = headline
         self.readout: Readout = readout or Standard()
+        self.label_readout: LabelReadout | None = getattr(self.readout, "of_labels", None)
         self._scores = [get_method(located_name(name)) for name in scores]
 
     def splits(self) -> Sequence[Split]:

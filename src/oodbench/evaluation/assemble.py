@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from oodbench.attacks.base import Attack, traits_of
 from oodbench.attacks.source import NeedsSource
 from oodbench.attacks.transfer_store import TransferStore
+from oodbench.benchmarks.base import label_readout
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError
 from oodbench.core.files import write_json
@@ -62,6 +63,7 @@ def setting_of(plan: Plan, read: Reader, chunks: Sequence[Chunk]) -> Setting:
         attack=attack,
         seed=run.seed,
         batch_size=batch_size,
+        label_readout=label_readout(plan.benchmark),
     )
 
 

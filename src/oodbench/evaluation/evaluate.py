@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from oodbench.attacks.base import Attack, AttackResult, image_seed
 from oodbench.attacks.checks import Distances, ImageError, check_result
-from oodbench.benchmarks.base import Readout
+from oodbench.benchmarks.base import LabelReadout, Readout
 from oodbench.core.errors import AttackError, OodbenchError, failure_line
 from oodbench.core.interrupts import Interrupts
 from oodbench.core.progress import Progress
@@ -52,6 +52,7 @@ class Setting:
     attack: Attack | None
     seed: int
     batch_size: int
+    label_readout: LabelReadout | None = None
 
 
 def evaluate(claims: Claims, setting: Setting, progress: Progress) -> None:
@@ -71,7 +72,7 @@ def evaluate(claims: Claims, setting: Setting, progress: Progress) -> None:
         batch_size=setting.batch_size,
         pinned=device_type(setting.device) == "cuda",
     )
-    rows = Rows(claims, setting.readout, device=setting.device)
+    rows = Rows(claims, setting.readout, setting.label_readout, device=setting.device)
     with Interrupts() as interrupts:
         try:
             for batch, computed in compute(batches, setting):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.benchmarks.base import Readout
+from oodbench.benchmarks.base import LabelReadout, Readout
 from oodbench.data.read_files import Decoded
 from oodbench.evaluation.batches import Batch, Frame
 from oodbench.runs.chunks import Chunk
@@ -44,12 +44,21 @@ class Rows:
     Args:
         claims: write the chunks.
         readout: logits -> columns.
+        label_readout: logits and labels -> further columns, where there are any.
         device: what the files say of themselves.
     """
 
-    def __init__(self, claims: Claims, readout: Readout, *, device: str) -> None:
+    def __init__(
+        self,
+        claims: Claims,
+        readout: Readout,
+        label_readout: LabelReadout | None = None,
+        *,
+        device: str,
+    ) -> None:
         self._claims = claims
         self._readout = readout
+        self._label_readout = label_readout
         self._device = device
         self._batch_size = 0
         self._engine = self._note = ""
@@ -103,7 +112,10 @@ class Rows:
         frames = [frame for batch, _ in self._waiting for frame in batch.frames]
         logits = np.concatenate([computed.logits for _, computed in self._waiting])
         attacked = _joined([computed.attacked for _, computed in self._waiting])
-        self._parts.append({**_identity(frames, split), **attacked, **self._readout(logits)})
+        columns = {**_identity(frames, split), **attacked, **self._readout(logits)}
+        if self._label_readout is not None:
+            columns |= self._label_readout(logits, columns["label"])
+        self._parts.append(columns)
         self._waiting = []
 
     def _taken(self, chunk: Chunk, stop: int) -> tuple[Columns, ChunkInfo, dict[int, Decoded]]:

@@ -1,11 +1,11 @@
 """Pictures by ascending confidence, and resamples of them that stay so."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.metrics.intervals import Interval, bootstrap
+from oodbench.metrics.intervals import Interval, bootstrap_together
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats, Floats], float]
@@ -32,17 +32,23 @@ def ascending(
     return confidence[order].astype(np.float64), correct[order].astype(np.float64)
 
 
-def bootstrap_ascending(statistic: Statistic, confidence: Floats, correct: Floats) -> Interval:
-    """Percentile bootstrap interval of a statistic, see `oodbench.metrics.intervals.bootstrap`.
+def bootstrap_ascending(
+    statistics: Sequence[Statistic], confidence: Floats, correct: Floats
+) -> list[Interval]:
+    """Percentile bootstrap intervals, see `oodbench.metrics.intervals.bootstrap`.
 
     Args:
-        statistic: of the pictures.
+        statistics: of the pictures.
         confidence, correct: as `ascending` gives them.
+
+    Returns:
+        One of each statistic, of the same resamples.
     """
 
-    def resampled(draw: NDArray[np.int64]) -> float:
+    def resampled(draw: NDArray[np.int64]) -> Floats:
         # Sorted positions of sorted arrays are a sorted resample, several times cheaper to get.
         order = np.sort(draw)
-        return statistic(confidence[order], correct[order])
+        drawn = confidence[order], correct[order]
+        return np.array([statistic(*drawn) for statistic in statistics])
 
-    return bootstrap(resampled, len(confidence))
+    return bootstrap_together(resampled, len(confidence))

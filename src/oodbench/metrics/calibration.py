@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from oodbench.metrics.accuracy import subset_size
 from oodbench.metrics.ascending import Floats, Statistic, ascending, bootstrap_ascending
 from oodbench.metrics.intervals import NO_INTERVAL
-from oodbench.metrics.score import Score
+from oodbench.metrics.score import BELOW_INTERVAL, Score
 
 BIN_SIZE = 100
 """Pictures per bin of the RMS calibration error."""
@@ -112,9 +112,9 @@ def _score(
 ) -> Score:
     """Score a statistic of arrays that are sorted by ascending confidence."""
     value = statistic(confidence, correct)
-    low, high = bootstrap_ascending(statistic, confidence, correct)
+    [(low, high)] = bootstrap_ascending([statistic], confidence, correct)
     if value < low and not note:
-        note = "the value lies below its interval, as resampling adds to the calibration error"
+        note = BELOW_INTERVAL
     return Score(value, low, high, len(confidence), "fraction", higher_is_better, note)
 
 

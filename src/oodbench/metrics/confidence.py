@@ -1,18 +1,15 @@
-"""How far a model's confidence can be trusted: calibration errors, Brier score, AUROC.
+"""How far a model's confidence can be trusted: calibration errors, Brier score, likelihood."""
 
-All are of the confidence in the predicted class, which the records hold, not of the probabilities
-of the other classes.
-"""
-
-from math import nan
+from math import isnan, nan
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from oodbench.metrics.ascending import Floats, Statistic, ascending, bootstrap_ascending
-from oodbench.metrics.intervals import NO_INTERVAL, bootstrap_mean
-from oodbench.metrics.score import Score
+from oodbench.metrics.correctness import decision_column
+from oodbench.metrics.intervals import NO_INTERVAL, Interval, bootstrap_mean
+from oodbench.metrics.score import BELOW_INTERVAL, Score
 
 N_BINS = 15
 """As in Guo et al. 2017."""
@@ -82,45 +79,69 @@ def auroc_of_confidence(confidence: NDArray[np.floating], correct: NDArray[np.bo
 
 
 def confidence(records: pd.DataFrame) -> dict[str, Score]:
-    """`ece`, `adaptive_ece`, `brier` and `auroc`, each of the confidence in the predicted class.
+    """How far the decision that the benchmark counts can be trusted.
 
-    `brier` is the mean squared difference between the confidence and 1 where the prediction is
-    right, 0 where it is wrong (Brier 1950). Intervals are bootstrapped over pictures; those of
-    calibration errors are too high, since resampling adds to the error.
+    `ece`, `adaptive_ece`, `brier_of_confidence` and `auroc_of_confidence` are of the confidence in
+    the predicted class: the Brier score is the mean squared difference between it and 1 where the
+    prediction is right, 0 where it is wrong. `nll` and `brier` are proper scores of the whole
+    distribution: the mean negative log-likelihood of the label, in nats, and the squared distance
+    of all probabilities from those of the label alone (Brier 1950), in [0, 2]. All are among the
+    classes of the subset where there is one.
+
+    Intervals are bootstrapped over pictures. Those of calibration errors are too high, as
+    resampling adds to the error; the note of a score that lies below its interval says so.
 
     Args:
-        records: rows with `label`, `prediction` and `confidence`.
+        records: rows with `label` and the columns of the decision, `prediction` and `confidence`,
+            or these with `_<n>way` behind. `nll` and `brier` are made where the rows have the
+            columns of `oodbench.readouts.label_columns`, which those of earlier versions lack.
 
     Raises:
         ValueError: there are no rows.
     """
-    right = records["prediction"].to_numpy() == records["label"].to_numpy()
-    sorted_pair = ascending(records["confidence"].to_numpy(), right)
-    squares = (sorted_pair[0] - sorted_pair[1]) ** 2
-    return {
-        "ece": _score(_by_width, sorted_pair, higher_is_better=False),
-        "adaptive_ece": _score(_by_number, sorted_pair, higher_is_better=False),
-        "brier": Score(
-            *(float(squares.mean()), *bootstrap_mean(squares), len(squares)),
-            higher_is_better=False,
-        ),
-        "auroc": _score(_auroc, sorted_pair, higher_is_better=True),
+    way = decision_column(records).removeprefix("prediction")
+    right = records[f"prediction{way}"].to_numpy() == records["label"].to_numpy()
+    pair = ascending(records[f"confidence{way}"].to_numpy(), right)
+    values = [statistic(*pair) for statistic, _ in _OF_CONFIDENCE.values()]
+    intervals = bootstrap_ascending([one for one, _ in _OF_CONFIDENCE.values()], *pair)
+    scores = {
+        name: _score(value, interval, right, higher_is_better=higher)
+        for (name, (_, higher)), value, interval in zip(
+            _OF_CONFIDENCE.items(), values, intervals, strict=True
+        )
     }
+    return {**scores, **_of_distribution(records, way)}
 
 
 def _score(
-    statistic: Statistic, sorted_pair: tuple[Floats, Floats], *, higher_is_better: bool
+    value: float, interval: Interval, right: NDArray[np.bool_], *, higher_is_better: bool
 ) -> Score:
-    confident, correct = sorted_pair
-    n = len(confident)
-    value = statistic(confident, correct)
-    if np.isnan(value):
-        all_of = "right" if correct[0] else "wrong"
+    n, note = len(right), ""
+    if isnan(value):
+        all_of = "right" if right.any() else "wrong"
         note = f"all pictures are {all_of}: there is nothing to tell apart"
         return Score(nan, *NO_INTERVAL, n, higher_is_better=higher_is_better, note=note)
+    if isnan(interval.low):
+        interval = NO_INTERVAL
+    elif value < interval.low:
+        note = BELOW_INTERVAL
+    return Score(value, *interval, n, higher_is_better=higher_is_better, note=note)
 
-    interval = bootstrap_ascending(statistic, confident, correct)
-    return Score(value, *interval, n, higher_is_better=higher_is_better)
+
+def _of_distribution(records: pd.DataFrame, way: str) -> dict[str, Score]:
+    """`nll` and `brier`; none where a row lacks what they need."""
+    columns = [f"label_log_probability{way}", f"sum_of_squared_probabilities{way}"]
+    if not set(columns) <= set(records) or records[columns].isna().to_numpy().any():
+        return {}
+    logs, squares = (records[name].to_numpy(np.float64) for name in columns)
+    at_label = np.exp(logs)
+    brier = squares - 2 * at_label + 1
+    n = len(records)
+    scores = {"brier": Score(float(brier.mean()), *bootstrap_mean(brier), n, "fraction", False)}
+    if n_absent := int(np.isneginf(logs).sum()):
+        note = f"infinite: the network has no output for the labels of {n_absent} pictures"
+        return {"nll": Score(nan, *NO_INTERVAL, n, "nats", False, note), **scores}
+    return {"nll": Score(float(-logs.mean()), *bootstrap_mean(-logs), n, "nats", False), **scores}
 
 
 def _by_width(confident: Floats, correct: Floats, n_bins: int = N_BINS) -> float:
@@ -146,3 +167,16 @@ def _auroc(confident: Floats, correct: Floats) -> float:
     wrong = np.diff(first, append=len(correct)) - right
     below = np.cumsum(wrong) - wrong
     return float((right * (below + wrong / 2)).sum() / (n_right * n_wrong))
+
+
+def _brier(confident: Floats, correct: Floats) -> float:
+    return float(np.square(confident - correct).mean())
+
+
+_OF_CONFIDENCE: dict[str, tuple[Statistic, bool]] = {
+    "ece": (_by_width, False),
+    "adaptive_ece": (_by_number, False),
+    "brier_of_confidence": (_brier, False),
+    "auroc_of_confidence": (_auroc, True),
+}
+"""Statistics by the score's name, and whether higher is better."""

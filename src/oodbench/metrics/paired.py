@@ -1,12 +1,12 @@
 """Two runs on the same pictures: how far apart they are, and whether chance explains it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.metrics.intervals import DRAWS, NO_INTERVAL, Interval, bootstrap, bootstrap_mean
+from oodbench.metrics.intervals import DRAWS, NO_INTERVAL, Interval, bootstrap_mean
 
 _SEED = 0
 
@@ -114,24 +114,6 @@ def mcnemar(only_first: int, only_second: int) -> float:
     from scipy.stats import binomtest  # half a second, which only comparisons pay
 
     return float(binomtest(only_first, only_first + only_second, 0.5).pvalue)
-
-
-def paired_bootstrap(
-    first: Callable[[NDArray[np.int64]], float],
-    second: Callable[[NDArray[np.int64]], float],
-    n: int,
-) -> Interval:
-    """Percentile bootstrap interval of the difference of any statistic on the same pictures.
-
-    Args:
-        first, second: take positions int64 `(n,)` in 0..n-1, drawn with replacement, and give the
-            value of the one run, and of the other.
-        n: number of pictures.
-
-    Returns:
-        As `oodbench.metrics.intervals.bootstrap`, of the second value minus the first.
-    """
-    return bootstrap(lambda draw: second(draw) - first(draw), n)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -4,10 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["fraction", "percent", "distance", "ratio"]
+Unit = Literal["fraction", "percent", "distance", "ratio", "nats"]
 
-TO_POINTS = {"fraction": 100.0, "percent": 1.0, "distance": 1.0, "ratio": 1.0}
-UNIT_SUFFIX = {"fraction": " %", "percent": " %", "distance": "", "ratio": ""}
+TO_POINTS = {"fraction": 100.0, "percent": 1.0, "distance": 1.0, "ratio": 1.0, "nats": 1.0}
+UNIT_SUFFIX = {"fraction": " %", "percent": " %", "distance": "", "ratio": "", "nats": ""}
+
+BELOW_INTERVAL = "the value lies below its interval, as resampling adds to the calibration error"
+"""Note of a score whose bootstrap is biased."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class Score:
         value: the score in `unit`; NaN where it is not defined (then `note` says why).
         low, high: limits of the 95 % interval, NaN where none is defined.
         n: how many images (clips in ImageNet-P) the value rests on.
-        unit: "fraction" (0..1), "percent" (mCE, mFR), "distance" (top-5 distance, 0..15)
-            or "ratio" (of two errors).
+        unit: "fraction" (0..1), "percent" (mCE, mFR), "distance" (top-5 distance, 0..15),
+            "ratio" (of two errors) or "nats" (negative log-likelihood).
         higher_is_better: None where neither direction is (texture share).
         note: what a reader must know, one sentence; empty in the usual case.
     """

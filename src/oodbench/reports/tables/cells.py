@@ -10,7 +10,7 @@ ABSENT = "–"
 FAILED = "failed"
 DOUBTFUL = "!"
 
-_DECIMALS = {"fraction": 1, "percent": 1, "distance": 2, "ratio": 2}
+_DECIMALS = {"fraction": 1, "percent": 1, "distance": 2, "ratio": 2, "nats": 2}
 
 
 def cell_text(result: RunResult, metric: str, score: Score | None) -> str:
