@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from oodbench.cli.arguments import add_run_arguments, add_version, print_problems
-from oodbench.core.command import as_command
+from oodbench.core.command import as_command, without_collection
 from oodbench.reports.comparisons.words import VARIED
 from oodbench.reports.comparisons.write import write_spread
 from oodbench.reports.tables.write import (
@@ -31,6 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
         run could not be rescored. Wrong arguments exit with 2, as argparse does.
     """
     chosen = argument_parser().parse_args(arguments)
+    with without_collection():
+        return _make(chosen)
+
+
+def _make(chosen: argparse.Namespace) -> int:
+    """Write and print what was asked for."""
     left = rescore_all(chosen.output_root, chosen.allow_target) if chosen.rescore else []
     print_problems(left)
     written = write_tables(chosen.output_root, chosen.normaliser)

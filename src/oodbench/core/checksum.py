@@ -10,10 +10,12 @@ from oodbench.core.files import write_json
 CHECKSUM = "sha256"
 """The field that holds it."""
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
+
 
 def checksum(content: Any) -> str:
     """sha256, in hex, of JSON content, whatever the order of its keys and its spaces."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    text = _CANONICAL.encode(content)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -1,5 +1,7 @@
 """Where things are on disk. No other module builds a path of its own."""
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +60,17 @@ def runs_directory(output_root: Path) -> Path:
 
 def all_runs(output_root: Path) -> list[RunPaths]:
     """Every folder of a run, finished or not, sorted by path."""
-    folders = sorted(runs_directory(output_root).glob("*/*/*"))
-    return [RunPaths(folder) for folder in folders if folder.is_dir()]
+    folders = [runs_directory(output_root)]
+    for _ in range(3):
+        folders = [inner for folder in folders for inner in _folders_in(folder)]
+    return [RunPaths(folder) for folder in sorted(folders)]
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    """Those of a folder that is there and can be read, links to folders too."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        return [folder / entry.name for entry in entries if entry.is_dir()]
+    return []
 
 
 def nested_roots(output_root: Path) -> list[Path]:

@@ -4,7 +4,8 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -172,9 +173,8 @@ def read_result(path: Path) -> RunResult | None:
     content = _content(path, RunResult)
     if content is None:
         return None
-    return replace(
-        _made(path, RunResult, content), directory=path.parent, modified=path.stat().st_mtime
-    )
+    found = {"directory": path.parent, "modified": path.stat().st_mtime}
+    return _made(path, RunResult, {**content, **found})
 
 
 def read_failure(path: Path) -> RunFailure | None:
@@ -186,8 +186,9 @@ def read_failure(path: Path) -> RunFailure | None:
 def read_results(output_root: Path) -> StoredRuns:
     """All runs below the output root; a file that cannot be used is among the problems."""
     problems: list[str] = []
-    results = _scan(output_root, lambda paths: paths.result, read_result, problems)
-    failures = _scan(output_root, lambda paths: paths.error, read_failure, problems)
+    runs = all_runs(output_root)
+    results = _scan(runs, lambda paths: paths.result, read_result, problems)
+    failures = _scan(runs, lambda paths: paths.error, read_failure, problems)
     return StoredRuns(results, failures, problems)
 
 
@@ -200,13 +201,13 @@ def no_runs(output_root: Path, problems: Sequence[str] = ()) -> DataError:
 
 
 def _scan(
-    output_root: Path,
+    runs: Sequence[RunPaths],
     file: Callable[[RunPaths], Path],
     read: Callable[[Path], Content | None],
     problems: list[str],
 ) -> list[Content]:
     found = []
-    for paths in all_runs(output_root):
+    for paths in runs:
         try:
             content = read(file(paths))
         except DataError as error:
@@ -245,7 +246,8 @@ def without_nan(content: Any) -> Any:
 def _content(path: Path, kind: type) -> dict[str, Any] | None:
     """Fields of a stored result or failure, brought to the present schema and checked."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb") as file:  # noqa: PTH123 - of thousands that are not there
+            content = json.loads(file.read().decode())
     except FileNotFoundError:
         return None
     except IsADirectoryError:
@@ -288,33 +290,42 @@ def _migrated(content: dict[str, Any]) -> dict[str, Any]:
 
 def _wrong_fields(content: Mapping[str, Any], kind: type) -> str:
     """What keeps the content from being such an object, "" where nothing does."""
-    known = {field.name: field for field in fields(kind) if field.name not in FOUND}
-    needed = [
-        name
-        for name, field in known.items()
-        if field.default is MISSING and field.default_factory is MISSING
-    ]
+    fits, needed = _expected_fields(kind)
     if missing := [name for name in needed if name not in content]:
         return f"fields missing: {', '.join(missing)}"
-    if unknown := [name for name in content if name not in known]:
+    if unknown := [name for name in content if name not in fits]:
         return f"fields unknown: {', '.join(unknown)}"
-    types = get_type_hints(kind)
-    wrong = [name for name, value in content.items() if not _fits(value, types[name])]
+    wrong = [name for name, value in content.items() if not fits[name](value)]
     return f"fields of another type: {', '.join(wrong)}" if wrong else ""
 
 
-def _fits(value: Any, hint: Any) -> bool:
+@cache
+def _expected_fields(kind: type) -> tuple[dict[str, Callable[[Any], bool]], list[str]]:
+    """By name, whether a value of JSON fits the field; and the fields that must be there."""
+    types = get_type_hints(kind)
+    known = [field for field in fields(kind) if field.name not in FOUND]
+    needed = [
+        field.name
+        for field in known
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
+    return {field.name: _fits(types[field.name]) for field in known}, needed
+
+
+def _fits(hint: Any) -> Callable[[Any], bool]:
     """Whether a value of JSON is of a type, of which containers are looked into."""
-    origin, inner = get_origin(hint), get_args(hint)
+    origin, inner = get_origin(hint), [_fits(one) for one in get_args(hint)]
     if origin is UnionType:
-        return any(_fits(value, one) for one in inner)
+        return lambda value: any(fits(value) for fits in inner)
     if origin is list:
-        return isinstance(value, list) and all(_fits(item, inner[0]) for item in value)
+        return lambda value: isinstance(value, list) and all(map(inner[0], value))
     if origin is dict:
-        return isinstance(value, dict) and all(_fits(v, inner[1]) for v in value.values())
-    if hint is Any or hint in (Score, ColumnConfig, AttackTraits):
-        return hint is Any or isinstance(value, dict)
-    return type(value) is hint
+        return lambda value: isinstance(value, dict) and all(map(inner[1], value.values()))
+    if hint is Any:
+        return lambda _: True
+    if hint in (Score, ColumnConfig, AttackTraits):
+        return lambda value: isinstance(value, dict)
+    return lambda value: type(value) is hint
 
 
 def _made(path: Path, kind: type[Content], content: dict[str, Any]) -> Content:

@@ -145,34 +145,39 @@ def _splits_of(result: RunResult, split: str) -> list[dict[str, Any]]:
 def _rows(
     result: RunResult, derived: Derived, shown: Collection[tuple[Path, str]]
 ) -> Iterator[dict[str, Any]]:
-    pipeline = pipeline_of(result)
     whole = {**result.scores.get("", {}), **derived.get(result.directory, {})}
-    for split, scores in {**result.scores, "": whole}.items():
-        for metric, score in scores.items():
-            in_table = split == "" and (result.directory, metric) in shown
-            yield {**_row(result, split, metric, score), **pipeline, "in_table": in_table}
-
-
-def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, Any]:
-    published = comparison(result, metric) if split == "" else None
-    row = {
+    of_run = {
         "model": result.model,
         "benchmark": result.benchmark,
         "attack": result.attack,
         **_radius(result),
-        "split": split,
+        **pipeline_of(result),
+        "key": result.key,
+        "status": status(result),
+        "source": "",
+        "trained_on": result.trained_on or "",
+    }
+    for split, scores in {**result.scores, "": whole}.items():
+        notes = _notes(result, split)
+        of_split = {**of_run, "split": split, "n_expected": _expected(result, split)}
+        for metric, score in scores.items():
+            yield {
+                **of_split,
+                "in_table": split == "" and (result.directory, metric) in shown,
+                "note": "; ".join(filter(None, [*notes, score.note])),
+                **_row(result, split, metric, score),
+            }
+
+
+def _row(result: RunResult, split: str, metric: str, score: Score) -> dict[str, Any]:
+    published = comparison(result, metric) if split == "" else None
+    row: dict[str, Any] = {
         "metric": metric,
         "value": score.value,
         "low": score.low,
         "high": score.high,
         "n": score.n,
-        "n_expected": _expected(result, split),
         "unit": score.unit,
-        "key": result.key,
-        "status": status(result),
-        "note": "; ".join(filter(None, [*_notes(result, split), score.note])),
-        "source": "",
-        "trained_on": result.trained_on or "",
     }
     if published is not None:
         other = "" if published.comparable else ", other protocol"
