@@ -1,18 +1,41 @@
 """`oodbench-table`: the tables of all runs on disk."""
 
 import argparse
+import shutil
 import sys
 
 from oodbench.cli.arguments import add_run_arguments, add_version, print_problems
+from oodbench.cli.table_choice import (
+    add_choice,
+    add_other_views,
+    asked_of,
+    format_asked,
+    refuse_conflicts,
+)
 from oodbench.core.command import as_command, without_collection
-from oodbench.reports.comparisons.words import VARIED
+from oodbench.core.errors import DataError
+from oodbench.core.files import write_text
 from oodbench.reports.comparisons.write import write_spread
+from oodbench.reports.tables.show import asked_view, fits, shown_text
 from oodbench.reports.tables.write import (
+    Stored,
     Written,
+    read_stored,
     rescore_all,
     write_attack_report,
     write_tables,
 )
+
+_EPILOG = """\
+Without a choice the whole table is shown and its files are named. Examples:
+
+  oodbench-table --models 'tf_*' --benchmarks 'imagenet_?' --sort IN-A
+  oodbench-table --metric ece --best
+  oodbench-table --by preprocessing --columns IN,IN-Sketch
+  oodbench-table --against published
+  oodbench-table --against resnet50 --format latex --best --out table.tex
+  oodbench-table --spread preprocessing --format json
+"""
 
 
 @as_command("interrupted: the same command does it again")
@@ -31,36 +54,65 @@ def main(arguments: list[str] | None = None) -> int:
         run could not be rescored. Wrong arguments exit with 2, as argparse does.
     """
     chosen = argument_parser().parse_args(arguments)
-    with without_collection():
-        return _make(chosen)
-
-
-def _make(chosen: argparse.Namespace) -> int:
-    """Write and print what was asked for."""
+    refuse_conflicts(chosen)
     left = rescore_all(chosen.output_root, chosen.allow_target) if chosen.rescore else []
     print_problems(left)
-    written = write_tables(chosen.output_root, chosen.normaliser)
-    print_problems(written.problems)
-    shown = written
-    if chosen.failed:
-        shown = Written(written.failed, (), ())
-    elif chosen.attack_report:
-        shown = write_attack_report(chosen.output_root)
-        print_problems([line for line in shown.problems if line not in written.problems])
-    elif chosen.spread:
-        shown = write_spread(chosen.output_root, chosen.spread)
-        print_problems([line for line in shown.problems if line not in written.problems])
+    with without_collection():
+        stored = read_stored(chosen.output_root, chosen.normaliser)
+        written = write_tables(chosen.output_root, stored=stored)
+        print_problems(written.problems)
+        shown = _shown(chosen, stored, written)
+    print_problems(line for line in shown.problems if line not in written.problems)
+    if chosen.out is not None:
+        write_text(chosen.out, shown.text)
+        shown = Written("", (chosen.out,), ())
     if not chosen.quiet:
-        print(shown.text)
-        for file in shown.files:
-            print(file)
+        _print(shown)
     return 1 if left else 0
+
+
+def _shown(chosen: argparse.Namespace, stored: Stored, written: Written) -> Written:
+    """What is printed, and the files that are named below it."""
+    asked, format_name = asked_of(chosen), format_asked(chosen)
+    if chosen.failed:
+        return Written(written.failed, (), ())
+    if chosen.attack_report:
+        return write_attack_report(chosen.output_root)
+    if chosen.spread:
+        return write_spread(
+            *(chosen.output_root, chosen.spread, format_name),
+            lambda run: asked.has(run.model, run.benchmark),
+        )
+    is_whole = not asked.changed() and format_name is None
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if is_whole and (fits(written.text, width) or not stored.results):
+        return written
+    if not stored.results:
+        raise DataError(f"{len(stored.failures)} failed cells and no result: --failed lists them")
+    problems: list[str] = []
+    view = asked_view(stored, asked, problems)
+    text = shown_text(view, format_name, width)
+    return Written(text, written.files if is_whole else (), problems)
+
+
+def _print(shown: Written) -> None:
+    """The text as it is; a blank line before the names of files."""
+    if shown.text:
+        print(shown.text, end="" if shown.text.endswith("\n") else "\n")
+    if shown.text.endswith("\n") and shown.files:
+        print()
+    for file in shown.files:
+        print(file)
 
 
 def argument_parser() -> argparse.ArgumentParser:
     """The options of the command, without parsing any."""
     parser = argparse.ArgumentParser(
-        prog="oodbench-table", description="Tables of all runs on disk, beside published values."
+        prog="oodbench-table",
+        description="Tables of all runs on disk, beside published values. They are written below "
+        "the output root, whatever is shown of them.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_version(parser)
     add_run_arguments(parser)
@@ -75,24 +127,9 @@ def argument_parser() -> argparse.ArgumentParser:
         help="with --rescore: a class or score of your own that results may name, exactly so; "
         "importing it runs its code (may be given several times)",
     )
-    parser.add_argument(
-        "--failed",
-        action="store_true",
-        help="show instead of the table the cells whose last attempt failed, and why",
-    )
-    parser.add_argument(
-        "--attack-report",
-        action="store_true",
-        help="show instead of the table what the attacked runs say of their attacks: named checks "
-        "(pass, warn, not checked) with the papers that they come from",
-    )
-    parser.add_argument(
-        "--spread",
-        choices=VARIED,
-        help="show instead of the table how far the choice of a preprocessing, attack or engine "
-        "moves each model's score on each benchmark, and which pictures change",
-    )
     parser.add_argument("--quiet", action="store_true", help="print nothing")
+    add_choice(parser)
+    add_other_views(parser)
     return parser
 
 

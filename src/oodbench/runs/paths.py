@@ -33,6 +33,11 @@ class RunPaths:
         return self.directory / "derived.json"
 
     @property
+    def right(self) -> Path:
+        """Which pictures were right, kept by the tables; safe to delete."""
+        return self.directory / "right.json"
+
+    @property
     def info(self) -> Path:
         """What differs from run to run: times, host, versions."""
         return self.directory / "run.json"

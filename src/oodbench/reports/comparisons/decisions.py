@@ -1,6 +1,8 @@
 """What a run decided for each of its pictures, and whether that is right."""
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from oodbench.core.errors import DataError
 from oodbench.metrics.adversarial import attacked_only
@@ -10,6 +12,7 @@ from oodbench.metrics.correctness import (
     decision_column,
     is_needed,
 )
+from oodbench.metrics.groups import UNKNOWN
 from oodbench.runs.attacked import item_counts
 from oodbench.runs.records import column_names, read_split
 from oodbench.runs.results import RunResult
@@ -31,6 +34,37 @@ def decisions(run: RunResult, split: str) -> pd.DataFrame:
     Raises:
         DataError: records are damaged or missing.
     """
+    kept = _scored_rows(run, split)
+    if kept.empty:
+        return kept
+    found = kept[PLACE].assign(
+        label=kept["label"], decision=kept[decision_column(kept)], right=correct(kept)
+    )
+    found.attrs[OF_CATEGORIES] = decides_for_categories(kept)
+    return found
+
+
+def right_by_position(run: RunResult, split: str) -> NDArray[np.int8] | None:
+    """Of each item of a split: 1 where it is right, 0 where it is wrong, `UNKNOWN` without a row.
+
+    Returns:
+        int8 `(n_items,)`, by position in the split's order; None where items have several frames.
+
+    Raises:
+        DataError: records are damaged or missing.
+    """
+    kept = _scored_rows(run, split)
+    flags = np.full(item_counts(run)[split], UNKNOWN, np.int8)
+    if kept.empty:
+        return flags
+    if kept["frame"].to_numpy().any():
+        return None
+    flags[kept["position"].to_numpy()] = correct(kept)
+    return flags
+
+
+def _scored_rows(run: RunResult, split: str) -> pd.DataFrame:
+    """Rows of a split that an attack has not left out, with what says whether they are right."""
     if split not in run.splits:
         return pd.DataFrame()
     directory, n_items = run.paths.records, item_counts(run)[split]
@@ -40,11 +74,4 @@ def decisions(run: RunResult, split: str) -> pd.DataFrame:
     except DataError as error:
         mark_unsound(run, error)
         raise
-    if records.empty:
-        return records
-    kept = attacked_only(records)
-    found = kept[PLACE].assign(
-        label=kept["label"], decision=kept[decision_column(kept)], right=correct(kept)
-    )
-    found.attrs[OF_CATEGORIES] = decides_for_categories(kept)
-    return found
+    return records if records.empty else attacked_only(records)

@@ -1,6 +1,6 @@
 """How much the choice of a preprocessing (attack, engine) moves the numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -109,6 +109,21 @@ def spreads(output_root: Path, field: str) -> Spreads:
         ],
         problems,
     )
+
+
+def only(found: Spreads, wanted: Callable[[RunResult], bool]) -> Spreads:
+    """The spreads of some runs; p-values stay adjusted for all.
+
+    Raises:
+        DataError: none is left.
+    """
+    kept = [one for one in found.found if wanted(one.runs[0])]
+    if not kept:
+        cells = ", ".join(one.cell for one in found.found)
+        raise DataError(
+            f"no spread of {found.field} is of these models and benchmarks, but {cells}"
+        )
+    return replace(found, found=kept)
 
 
 def headline_of(run: RunResult) -> Score | None:

@@ -1,16 +1,18 @@
 """Spreads as lines for the terminal, as a grid where two fields were swept, as rows of a CSV."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 
 from oodbench.core.columns import aligned
+from oodbench.reports.comparisons.grid import Grid, grid_of
 from oodbench.reports.comparisons.spread import Spread, Spreads, headline_of, points_of
-from oodbench.reports.comparisons.words import words_of
-from oodbench.reports.tables.rows import pipeline_of
+from oodbench.reports.comparisons.words import way_of
+from oodbench.reports.tables.long import status
 from oodbench.runs.naming.other_names import other_names
-from oodbench.runs.results import RunResult
+from oodbench.runs.results import RunResult, without_nan
 
 _SIGNIFICANT = 0.05
 
@@ -47,10 +49,57 @@ def frame_of(spreads: Spreads) -> pd.DataFrame:
     )
 
 
-def way_of(run: RunResult, field: str) -> str:
-    """What the run has in the field, without the field's own name before it."""
-    word = words_of(run)[field] or str(getattr(run, field, "as shipped"))
-    return word.replace(f"{field}.", "").removeprefix(f"{field}=")
+def content_of(spreads: Spreads) -> dict[str, Any]:
+    """All spreads as JSON: the answer in one sentence, and each model and benchmark."""
+    content = {
+        "field": spreads.field,
+        "answer": answer(spreads),
+        "cells": [_content(one) for one in spreads.found],
+    }
+    found: Any = without_nan(content)
+    return dict(found)
+
+
+def _content(one: Spread) -> dict[str, Any]:
+    found = one.largest.found
+    grid = grid_of(one)
+    return {
+        "cell": one.cell,
+        "model": one.runs[0].model,
+        "benchmark": one.runs[0].benchmark,
+        "metric": one.runs[0].headline,
+        "range": one.range,
+        "standard_deviation": one.deviation,
+        "largest_difference": {
+            **{"first": one.runs[0].key, "second": one.runs[-1].key},
+            **{name: getattr(found, name) for name in ("value", "low", "high", "p_value", "n")},
+            "p_value_holm": one.largest.adjusted,
+        },
+        "changed": one.n_changed,
+        "common": one.n_common,
+        "runs": [
+            {
+                one.field: way_of(run, one.field),
+                **{"key": run.key, "points": points_of(run), "status": status(run)},
+            }
+            for run in one.runs
+        ],
+        "grid": None if grid is None else _grid_content(grid),
+    }
+
+
+def _grid_content(grid: Grid) -> dict[str, Any]:
+    return {
+        "rows": {grid.down: list(grid.values_down)},
+        "columns": {grid.across: list(grid.values_across)},
+        "points": [
+            [
+                points_of(run) if (run := grid.runs.get((down, across))) is not None else None
+                for across in grid.values_across
+            ]
+            for down in grid.values_down
+        ],
+    }
 
 
 def answer(spreads: Spreads) -> str:
@@ -87,7 +136,11 @@ def _block(one: Spread) -> Iterator[str]:
     score = headline_of(one.runs[0])
     assert score is not None  # a group has only runs with a score
     yield f"{one.cell}: {one.runs[0].headline}"
-    yield from (f"  {line}" for line in _grid(one) or _list(one))
+    grid = grid_of(one)
+    in_grid = [] if grid is None else [run.directory for run in grid.runs.values()]
+    others = [run for run in one.runs if run.directory not in in_grid]
+    yield from (f"  {line}" for line in ([] if grid is None else _table(grid)))
+    yield from (f"  {line}" for line in _list(one, others))
     first, last = (way_of(run, one.field) for run in (one.runs[0], one.runs[-1]))
     yield (
         f"  range {one.range:.1f} points, standard deviation {one.deviation:.1f}; "
@@ -113,38 +166,29 @@ def _paired(one: Spread) -> str:
     )
 
 
-def _list(one: Spread) -> list[str]:
-    rows = [(f"{points_of(run):.1f}", _ways_of(run, one.field)) for run in one.runs]
-    return aligned(rows, right=(0,))
+def _list(one: Spread, runs: Sequence[RunResult]) -> list[str]:
+    rows = [(f"{points_of(run):.1f}", _ways_of(run, one.field)) for run in runs]
+    return aligned(rows, right=(0,)) if rows else []
+
+
+def _table(grid: Grid) -> list[str]:
+    head = [f"{grid.down} \\ {grid.across}", *map(_set, grid.values_across)]
+    rows = [
+        [_set(down), *(_points(grid.runs.get((down, across))) for across in grid.values_across)]
+        for down in grid.values_down
+    ]
+    return aligned([head, *rows], right=range(1, len(head)))
+
+
+def _set(value: str) -> str:
+    return value or "off"
+
+
+def _points(run: RunResult | None) -> str:
+    return "" if run is None else f"{points_of(run):.1f}"
 
 
 def _ways_of(run: RunResult, field: str) -> str:
     """With the names of further preprocessings that do the same for this model and benchmark."""
     others = other_names(run.paths) if field == "preprocessing" else []
     return ", ".join([way_of(run, field), *others])
-
-
-def _grid(one: Spread) -> list[str]:
-    """Scores by two fields of the pipeline, where these are all that is varied; else nothing."""
-    pipelines = [pipeline_of(run) for run in one.runs]
-    fields = [name for name in pipelines[0] if len({p.get(name) for p in pipelines}) > 1]
-    if one.field != "preprocessing" or len(fields) != 2 or not all(pipelines):
-        return []
-    cells = {
-        (pipeline[fields[0]], pipeline[fields[1]]): f"{points:.1f}"
-        for pipeline, points in zip(pipelines, one.points, strict=True)
-    }
-    down, across = (_in_order(value[place] for value in cells) for place in (0, 1))
-    if min(len(down), len(across)) < 2:
-        return []
-    head = [f"{fields[0]} \\ {fields[1]}", *across]
-    rows = [
-        head,
-        *([value, *(cells.get((value, other), "") for other in across)] for value in down),
-    ]
-    return aligned(rows, right=range(1, len(head)))
-
-
-def _in_order(values: Iterable[str]) -> list[str]:
-    """Each once: numbers by size, then text."""
-    return sorted(set(values), key=lambda value: (not value.isdigit(), value.zfill(9)))

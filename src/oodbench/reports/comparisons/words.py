@@ -20,12 +20,23 @@ def words_of(run: RunResult) -> dict[str, str]:
     left = list(run.difference)
     found = {"model": run.model}
     for field in VARIED:
-        own = [word for word in left if word.partition("=")[0].split(".")[0] == field]
+        own = [word for word in left if is_of(word, field)]
         left = [word for word in left if word not in own]
         name = getattr(run, field, "")
         named = [] if own or name == usual.get(field, "") else [f"{field}={name}"]
         found[field] = difference_text([*named, *own])
     return {**found, "difference": difference_text(left)}
+
+
+def is_of(word: str, field: str) -> bool:
+    """Whether a word of a difference, such as `attack.eps=0.03`, says something of a field."""
+    return word.partition("=")[0].split(".")[0] == field
+
+
+def way_of(run: RunResult, field: str) -> str:
+    """What the run has in the field, without the field's own name before it."""
+    word = words_of(run)[field] or str(getattr(run, field, "as shipped"))
+    return word.replace(f"{field}.", "").removeprefix(f"{field}=")
 
 
 def cell_of(runs: Sequence[RunResult]) -> str:

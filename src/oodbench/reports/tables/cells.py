@@ -10,7 +10,8 @@ ABSENT = "–"
 FAILED = "failed"
 DOUBTFUL = "!"
 
-_DECIMALS = {"fraction": 1, "percent": 1, "distance": 2, "ratio": 2, "nats": 2}
+DECIMALS = {"fraction": 1, "percent": 1, "distance": 2, "ratio": 2, "nats": 2}
+"""Of a score in points, by its unit."""
 
 
 def cell_text(result: RunResult, metric: str, score: Score | None) -> str:
@@ -24,7 +25,7 @@ def cell_text(result: RunResult, metric: str, score: Score | None) -> str:
     parts = [ABSENT]
     if score is not None and not math.isnan(score.value):
         parts = [_value(score), _beside(score, comparison(result, metric))]
-    return " ".join(filter(None, [*parts, *_marks(result)]))
+    return " ".join(filter(None, [*parts, *marks(result)]))
 
 
 def comparison(result: RunResult, metric: str) -> Published | None:
@@ -35,7 +36,7 @@ def comparison(result: RunResult, metric: str) -> Published | None:
 
 
 def _value(score: Score) -> str:
-    scale, decimals = TO_POINTS[score.unit], _DECIMALS[score.unit]
+    scale, decimals = TO_POINTS[score.unit], DECIMALS[score.unit]
     text = f"{score.value * scale:.{decimals}f}"
     if math.isnan(score.low):
         return text
@@ -45,7 +46,7 @@ def _value(score: Score) -> str:
 def _beside(score: Score, published: Published | None) -> str:
     if published is None:
         return ""
-    scale, decimals = TO_POINTS[score.unit], _DECIMALS[score.unit]
+    scale, decimals = TO_POINTS[score.unit], DECIMALS[score.unit]
     name = "pub." if published.source == PUBLISHED else "testbed"
     value = f"{published.value * scale:.{decimals}f}"
     if not published.comparable:
@@ -55,18 +56,19 @@ def _beside(score: Score, published: Published | None) -> str:
     return f"({name} {value}, {difference:+.{decimals}f})"
 
 
-def _marks(result: RunResult) -> list[str]:
-    marks = []
+def marks(result: RunResult) -> list[str]:
+    """What must be known of a run beside its number."""
+    found = []
     if result.demo:
-        marks.append(f"demo {result.n_images}")
+        found.append(f"demo {result.n_images}")
     elif result.status == "partial":
-        marks.append(f"partial {result.n_images}/{result.n_expected}")
+        found.append(f"partial {result.n_images}/{result.n_expected}")
     if not result.is_count_known:
-        marks.append("count unknown")
+        found.append("count unknown")
     if result.skipped:
-        marks.append(f"skipped {len(result.skipped)}")
+        found.append(f"skipped {len(result.skipped)}")
     if result.extension:
-        marks.append("ext.")
+        found.append("ext.")
     if result.attack_warnings:
-        marks.append(DOUBTFUL)
-    return marks
+        found.append(DOUBTFUL)
+    return found

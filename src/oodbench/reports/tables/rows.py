@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from oodbench.core.schema import PipelineConfig
 from oodbench.runs.key import ATTACK_BATCHING, PIL, PIPELINE
@@ -40,7 +40,15 @@ class _Entry:
 
 
 def rows_of(results: Sequence[RunResult]) -> list[Row]:
-    """The row of each run: runs that were made otherwise are told apart.
+    """The row of each run: runs that were made otherwise are told apart, see `told_apart`."""
+    return [
+        Row(result.model, difference_text(words))
+        for result, words in zip(results, told_apart(results), strict=True)
+    ]
+
+
+def told_apart(results: Sequence[RunResult]) -> list[list[str]]:
+    """What each run has otherwise, as overrides of the command line.
 
     What a run says of itself is not enough where the config behind a name has changed meanwhile,
     such as a model of the user's own that was trained again. Beside the first of the row, see
@@ -53,16 +61,23 @@ def rows_of(results: Sequence[RunResult]) -> list[Row]:
         cells = [((entry.result.benchmark, tuple(entry.words)), entry) for entry in row]
         for cell in _grouped(cells):
             _name_others(cell, "")
-    return [
-        Row(entry.result.model, difference_text([*entry.result.difference, *entry.words]))
-        for entry in entries
-    ]
+    return [[*entry.result.difference, *entry.words] for entry in entries]
 
 
 def chosen_runs(results: Sequence[RunResult]) -> dict[tuple[Row, str], RunResult]:
     """The run that each cell shows, by row and benchmark: the first by `merit`."""
-    chosen: dict[tuple[Row, str], RunResult] = {}
-    for row, result in zip(rows_of(results), results, strict=True):
+    return chosen_of(zip(rows_of(results), results, strict=True))
+
+
+Placed = TypeVar("Placed", bound=Hashable)
+
+
+def chosen_of(
+    placed: Iterable[tuple[Placed, RunResult]],
+) -> dict[tuple[Placed, str], RunResult]:
+    """As `chosen_runs`, of runs with their rows; a run may stand in several."""
+    chosen: dict[tuple[Placed, str], RunResult] = {}
+    for row, result in placed:
         place = (row, result.benchmark)
         chosen[place] = max(chosen.get(place, result), result, key=merit)
     return chosen

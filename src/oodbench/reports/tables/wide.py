@@ -1,36 +1,30 @@
 """The wide table: models by benchmarks, in the order of the published one."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
+from oodbench.core.errors import ConfigError
 from oodbench.metrics.score import Score
-from oodbench.reference import published_models
 from oodbench.reports.derived import Derived
-from oodbench.reports.tables.cells import ABSENT, DOUBTFUL, FAILED, cell_text
-from oodbench.reports.tables.columns import MODEL, Column, caption_sentences, table_columns
+from oodbench.reports.tables.asked import Asked
+from oodbench.reports.tables.captions import DEMO_WARNING, caption
+from oodbench.reports.tables.cells import ABSENT, FAILED, cell_text
+from oodbench.reports.tables.columns import Column, caption_sentences, table_columns
 from oodbench.reports.tables.more_data import trained_on_sentence
-from oodbench.reports.tables.rows import Row, chosen_runs, row_of
+from oodbench.reports.tables.placing import Place, label_headings, place_of, placed
+from oodbench.reports.tables.rows import chosen_of
+from oodbench.reports.tables.view import Cell, View, ViewColumn, ViewRow
 from oodbench.runs.results import RunFailure, RunResult
 
-DEMO_WARNING = "DEMO DATA: these numbers are not comparable with published ones."
+__all__ = ["DEMO_WARNING", "WideTable", "wide_table", "wide_view"]
 
-_MARKS = {
-    "(pub. ": "pub.: the published value and our difference from it.",
-    "(testbed ": "testbed: the value of imagenet-testbed, where none was published.",
-    "other protocol": "other protocol: made with re-cropped files, hence no difference.",
-    " partial ": "partial: pictures scored / official count.",
-    " demo ": "demo: demo data, and how many pictures (clips) were scored.",
-    " count unknown": "count unknown: no source says how many pictures there are.",
-    " skipped ": "skipped: pictures that could not be read and were left out.",
-    " ext.": "ext.: an extension, the published run did not support this model here.",
-    f" {DOUBTFUL}": f"{DOUBTFUL}: checks of the attack warn (oodbench-table --attack-report).",
-    FAILED: "failed: the last attempt ended with an error, see its error.json.",
-    ABSENT: f"{ABSENT}: no value.",
-}
+NO_NAMES: Mapping[Path, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -53,50 +47,127 @@ class WideTable:
 def wide_table(
     results: Sequence[RunResult], failures: Sequence[RunFailure], derived: Derived
 ) -> WideTable:
+    """The whole of `wide_view` as text."""
+    view = wide_view(results, failures, derived)
+    frame = pd.DataFrame(view.texts(), columns=view.headings, dtype=str)
+    cells = chain.from_iterable(row.cells for row in view.rows)
+    shown = frozenset((cell.run.directory, cell.metric) for cell in cells if cell.run is not None)
+    return WideTable(frame, shown, view.warning, view.caption)
+
+
+def wide_view(
+    results: Sequence[RunResult],
+    failures: Sequence[RunFailure],
+    derived: Derived,
+    asked: Asked | None = None,
+    other_names: Mapping[Path, Sequence[str]] = NO_NAMES,
+) -> View:
     """One row per model with the runs that did what ships under its names, then all others.
 
     A run with a difference has a row `model (difference)` below; `oodbench.reports.tables.rows`
     says which of several runs a cell shows. A failure shows in a row that has a result; the others
     are counted below the table.
+
+    Args:
+        results, failures: of all runs.
+        derived: scores that need a second run.
+        asked: patterns, metric and what rows go by; the rest is for others. None: the whole table.
+        other_names: see `placed`.
+
+    Raises:
+        ConfigError: no run is asked for, or none has the metric.
     """
-    chosen = chosen_runs(results)
-    failed = {(row_of(failure), failure.benchmark) for failure in failures} - chosen.keys()
-    rows = sorted({row for row, _ in chosen}, key=_rank)
+    asked = asked or Asked()
+    found = chosen_of(placed(results, asked.by, other_names))
+    chosen = {at: run for at, run in found.items() if asked.has(run.model, run.benchmark)}
+    failures = [one for one in failures if asked.has(one.model, one.benchmark)]
+    _refuse_nothing(asked, results, chosen.values())
+    failed = {(place_of(failure, asked.by), failure.benchmark) for failure in failures}
+    failed -= chosen.keys()
     columns = [
         (column, _one_metric(column, chosen.values(), derived))
-        for column in table_columns(results, failures)
+        for column in _columns(results, failures, chosen.values(), derived, asked)
     ]
-    table = []
-    for row in rows:
-        cells = {MODEL: f"{row.model} ({row.difference})" if row.difference else row.model}
-        for column, metric in columns:
-            place = (row, column.benchmark)
-            cells[_heading(column, metric)] = (
-                _cell(column, chosen[place], derived, named=metric is None)
-                if place in chosen
-                else (FAILED if place in failed else ABSENT)
+    places = sorted({place for place, _ in chosen}, key=Place.rank)
+    rows = [
+        ViewRow(
+            place.labels(asked.by),
+            [_cell(column, metric, place, chosen, failed, derived) for column, metric in columns],
+        )
+        for place in places
+    ]
+    unseen = sum(place not in set(places) for place, _ in failed)
+    shown = [] if asked.metric is None else [f"The score is {asked.metric}."]
+    sentences = [*shown, *caption_sentences(columns), *trained_on_sentence(chosen.values())]
+    texts = (cell.text for row in rows for cell in row.cells)
+    n_found = sum(asked.has(run.model, run.benchmark) for run in results)
+    n_shown = len({run.directory for run in chosen.values()})
+    return View(
+        label_headings(asked.by),
+        [
+            ViewColumn(
+                _heading(column, metric), column.title, column.benchmark, column.lower_is_better
             )
-        table.append(cells)
-    headings = [_heading(column, metric) for column, metric in columns]
-    frame = pd.DataFrame(table, columns=[MODEL, *headings], dtype=str)
-    demo = any(result.demo for result in chosen.values())
-    unseen = sum(row not in rows for row, _ in failed)
-    sentences = [*caption_sentences(columns), *trained_on_sentence(chosen.values())]
-    caption = _caption(frame, sentences, left_out=len(results) - len(chosen), n_failed=unseen)
-    shown = frozenset(
-        (run.directory, _shown(column, run, derived))
-        for column, _ in columns
-        for run in chosen.values()
-        if run.benchmark == column.benchmark
+            for column, metric in columns
+        ],
+        rows,
+        DEMO_WARNING if any(run.demo for run in chosen.values()) else "",
+        caption(texts, sentences, left_out=n_found - n_shown, n_failed=unseen),
     )
-    return WideTable(frame, shown, DEMO_WARNING if demo else "", caption)
 
 
-def _rank(row: Row) -> tuple[bool, int, str, str]:
-    model, difference = row
-    order = published_models()
-    place = order.index(model) if model in order else len(order)
-    return (difference != "", place, model, difference)
+def _columns(
+    results: Sequence[RunResult],
+    failures: Sequence[RunFailure],
+    chosen: Iterable[RunResult],
+    derived: Derived,
+    asked: Asked,
+) -> list[Column]:
+    """Those of the table, of a choice only those that have runs; of a metric, with it alone."""
+    every = table_columns(results, failures)
+    if asked.metric is not None:
+        return _with_metric(asked.metric, every, list(chosen), derived)
+    if (asked.models, asked.benchmarks) == ("*", "*"):
+        return list(every)
+    measured = {run.benchmark for run in chosen}
+    return [column for column in every if column.benchmark in measured]
+
+
+def _with_metric(
+    metric: str, columns: Iterable[Column], chosen: Sequence[RunResult], derived: Derived
+) -> list[Column]:
+    """The columns that have the score, showing nothing else.
+
+    Raises:
+        ConfigError: none has it.
+    """
+    having = [(run.benchmark, _scores(run, derived).get(metric)) for run in chosen]
+    lower = {name: score.higher_is_better is False for name, score in having if score is not None}
+    if not lower:
+        names = sorted({name for run in chosen for name in _scores(run, derived)})
+        raise ConfigError(f"--metric {metric}: no run has it; there are: {', '.join(names)}")
+    return [
+        replace(
+            column,
+            metrics={metric: metric},
+            captions={metric: ""},
+            lower_is_better=lower[column.benchmark],
+        )
+        for column in columns
+        if column.benchmark in lower
+    ]
+
+
+def _refuse_nothing(
+    asked: Asked, results: Sequence[RunResult], chosen: Iterable[RunResult]
+) -> None:
+    if results and not list(chosen):
+        models = ", ".join(sorted({run.model for run in results}))
+        benchmarks = ", ".join(sorted({run.benchmark for run in results}))
+        raise ConfigError(
+            f"--models {asked.models} --benchmarks {asked.benchmarks}: no finished run is of these;"
+            f" models: {models}; benchmarks: {benchmarks}"
+        )
 
 
 def _one_metric(column: Column, results: Iterable[RunResult], derived: Derived) -> str | None:
@@ -130,20 +201,21 @@ def _shown(column: Column, result: RunResult, derived: Derived) -> str:
     return known[0] if known else _usual(column)
 
 
-def _cell(column: Column, result: RunResult, derived: Derived, *, named: bool) -> str:
-    metric = _shown(column, result, derived)
-    text = cell_text(result, metric, _scores(result, derived).get(metric))
-    if named and len(column.metrics) > 1 and not text.startswith(ABSENT):
-        return f"{column.metrics[metric]} {text}"
-    return text
-
-
-def _caption(frame: pd.DataFrame, sentences: Sequence[str], *, left_out: int, n_failed: int) -> str:
-    cells = frame.drop(columns=MODEL).to_numpy().ravel().tolist()
-    marks = [meaning for mark, meaning in _MARKS.items() if any(mark in cell for cell in cells)]
-    older = f"Older or less complete runs, in results.csv only: {left_out}." if left_out else ""
-    failed = (
-        f"Failed, without a row here: {n_failed} (oodbench-table --failed)." if n_failed else ""
-    )
-    parts = ["Percent, with 95 % intervals.", *sentences, *marks, older, failed]
-    return " ".join(filter(None, parts))
+def _cell(
+    column: Column,
+    metric: str | None,
+    place: Place,
+    chosen: Mapping[tuple[Place, str], RunResult],
+    failed: set[tuple[Place, str]],
+    derived: Derived,
+) -> Cell:
+    at = (place, column.benchmark)
+    if at not in chosen:
+        return Cell(FAILED if at in failed else ABSENT)
+    run = chosen[at]
+    own = _shown(column, run, derived)
+    score = _scores(run, derived).get(own)
+    text = cell_text(run, own, score)
+    if metric is None and len(column.metrics) > 1 and not text.startswith(ABSENT):
+        text = f"{column.metrics[own]} {text}"
+    return Cell(text, run, own, score)

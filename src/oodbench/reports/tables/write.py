@@ -1,28 +1,43 @@
 """Write the tables of all runs on disk."""
 
 import os
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from oodbench.core.columns import aligned
 from oodbench.core.errors import DataError
 from oodbench.core.files import write_text
 from oodbench.reports.attacks.text import report_text
-from oodbench.reports.derived import derive
+from oodbench.reports.derived import Derived, derive
 from oodbench.reports.tables.escaping import for_csv, for_markdown
 from oodbench.reports.tables.failed import failed_text
+from oodbench.reports.tables.formats.markdown import markdown_of
 from oodbench.reports.tables.long import long_table
 from oodbench.reports.tables.wide import WideTable, wide_table
 from oodbench.runs.naming.other_names import other_names
 from oodbench.runs.paths import tables_directory
-from oodbench.runs.results import no_runs, read_results
+from oodbench.runs.results import RunFailure, RunResult, no_runs, read_results
 from oodbench.runs.scoring import rescore
 from oodbench.runs.stored_protocol import stored_protocol
 from oodbench.runs.unsound import mark_unsound
+
+
+@dataclass(frozen=True)
+class Stored:
+    """All that tables are made of.
+
+    Attributes:
+        results, failures: of all runs.
+        derived: scores that need a second run.
+        other_names: further preprocessings that a run stands for, by its folder.
+        problems: one line for every file of a run that could not be used.
+    """
+
+    results: Sequence[RunResult]
+    failures: Sequence[RunFailure]
+    derived: Derived
+    other_names: Mapping[Path, Sequence[str]]
+    problems: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -42,8 +57,8 @@ class Written:
     failed: str = ""
 
 
-def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
-    """Rewrite `<output_root>/tables/`; the same runs give the same bytes.
+def read_stored(output_root: Path, normaliser: Path | None = None) -> Stored:
+    """All runs below the output root.
 
     Args:
         output_root: holds `runs/`.
@@ -53,14 +68,31 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
         DataError: there is no run, or the normaliser file is damaged.
     """
     stored = read_results(output_root)
-    results, failures = stored.results, stored.failures
-    if not results and not failures:
+    if not stored.results and not stored.failures:
         raise no_runs(output_root, stored.problems)
     problems = list(stored.problems)
-    derived = derive(results, normaliser, problems=problems)
-    wide = wide_table(results, failures, derived)
-    names = {result.directory: other_names(result.paths) for result in results}
-    long = long_table(results, failures, derived, wide.shown, names)
+    derived = derive(stored.results, normaliser, problems=problems)
+    names = {result.directory: other_names(result.paths) for result in stored.results}
+    return Stored(stored.results, stored.failures, derived, names, problems)
+
+
+def write_tables(
+    output_root: Path, normaliser: Path | None = None, stored: Stored | None = None
+) -> Written:
+    """Rewrite `<output_root>/tables/`; the same runs give the same bytes.
+
+    Args:
+        output_root, normaliser: see `read_stored`.
+        stored: what that has read; None: it is read now.
+
+    Raises:
+        DataError: there is no run, or the normaliser file is damaged.
+    """
+    stored = stored or read_stored(output_root, normaliser)
+    wide = wide_table(stored.results, stored.failures, stored.derived)
+    long = long_table(
+        stored.results, stored.failures, stored.derived, wide.shown, stored.other_names
+    )
     text = markdown(wide)
     contents = {
         "results.csv": for_csv(long).to_csv(index=False),
@@ -70,8 +102,8 @@ def write_tables(output_root: Path, normaliser: Path | None = None) -> Written:
     for name, content in contents.items():
         write_text(tables_directory(output_root) / name, content)
     files = tuple(tables_directory(output_root) / name for name in contents)
-    failed = failed_text(failures)
-    return Written(text if results else failed, files, problems, failed)
+    failed = failed_text(stored.failures)
+    return Written(text if stored.results else failed, files, stored.problems, failed)
 
 
 def write_attack_report(output_root: Path) -> Written:
@@ -125,9 +157,5 @@ def rescore_all(output_root: Path, allowed: Collection[str] = ()) -> list[str]:
 def markdown(table: WideTable) -> str:
     """The table in Markdown, its columns aligned so that it reads well as plain text too."""
     rows = [list(table.frame.columns), *table.frame.to_numpy().tolist()]
-    cells = pd.DataFrame(rows).map(lambda cell: for_markdown(str(cell)))
-    bordered = [["", *row, ""] for row in cells.to_numpy().tolist()]
-    lines = [line.strip() for line in aligned(bordered, between=" | ")]
-    rule = re.sub(r"\\\||[^|]", lambda found: "-" * len(found[0]), lines[0])
-    body = "\n".join([lines[0], rule, *lines[1:]])
-    return "\n\n".join(filter(None, [table.warning, body, table.caption])) + "\n"
+    cells = [[for_markdown(str(cell)) for cell in row] for row in rows]
+    return markdown_of(cells, table.warning, table.caption)
