@@ -8,16 +8,15 @@ from oodbench.core.errors import ConfigError
 from oodbench.metrics.groups import UNKNOWN
 from oodbench.metrics.paired import difference
 from oodbench.metrics.score import TO_POINTS, Score
-from oodbench.reports.tables.asked import PUBLISHED_VALUES
+from oodbench.reports.tables.asked import PUBLISHED_VALUES, listed
 from oodbench.reports.tables.best import paired_flags
-from oodbench.reports.tables.captions import PERCENT
 from oodbench.reports.tables.cells import ABSENT, DECIMALS, comparison, marks
 from oodbench.reports.tables.view import Cell, Difference, View, ViewRow
 
 _OF_PUBLISHED = "Differences from published values, in points, with 95 % intervals of our scores."
 _OF_MODEL = (
-    "Differences from {model}, in points, with 95 % intervals: paired over pictures where the score "
-    "is a share of right pictures, else as of independent runs (~)."
+    "Differences from {model}, in points, with 95 % intervals: paired over pictures where the "
+    "score is a share of right pictures, else as of independent runs (~)."
 )
 
 
@@ -48,7 +47,7 @@ def set_against(view: View, against: str, problems: list[str]) -> View:
         view,
         columns=[view.columns[place] for place in kept],
         rows=[ViewRow(labels, [cells[place] for place in kept]) for labels, cells in rows],
-        caption=view.caption.replace(PERCENT, said, 1),
+        said=[said, *view.said[1:]],
     )
 
 
@@ -58,10 +57,10 @@ def _refusal(view: View, against: str) -> str:
             "--against published: no run shown here did what a published one did; "
             "oodbench-check says what each was compared with"
         )
-    models = sorted({cell.run.model for row in view.rows for cell in row.cells if cell.run})
+    models = {run.model for run in view.runs}
     if against in models:
         return f"--against {against}: no other model has a run of the same benchmark"
-    return f"--against {against}: no run shown here is of it; models: {', '.join(models)}"
+    return f"--against {against}: no run shown here is of it; models: {listed(models)}"
 
 
 def _of_published(view: View) -> list[ViewRow]:

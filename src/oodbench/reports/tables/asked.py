@@ -1,6 +1,6 @@
 """What is asked of a table: which cells it shows, and how."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 
@@ -44,3 +44,13 @@ class Asked:
             for field in fields(self)
             if getattr(self, field.name) != getattr(usual, field.name)
         ]
+
+
+_MOST_LISTED = 20
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message, each once and sorted; the first ones where there are many."""
+    found = sorted(set(names))
+    left = len(found) - _MOST_LISTED
+    return ", ".join(found[:_MOST_LISTED]) + (f" and {left} more" if left > 0 else "")

@@ -14,8 +14,8 @@ from oodbench.reports.tables.view import Cell, View, ViewRow
 from oodbench.runs.results import RunResult
 
 SENTENCE = (
-    "Bold: the best of a column, among runs under the same attack, and all that cannot be told from "
-    "it at 95 %."
+    "Bold: the best of a column, among runs under the same attack, and all that cannot be told "
+    "from it at 95 %."
 )
 
 
@@ -45,7 +45,7 @@ def with_best(view: View, problems: list[str]) -> View:
         )
         for row, (labels, cells) in enumerate(view.rows)
     ]
-    return replace(view, rows=rows, caption=f"{view.caption} {SENTENCE}")
+    return replace(view, rows=rows, remarks=[*view.remarks, SENTENCE])
 
 
 Numbered = tuple[int, Cell]

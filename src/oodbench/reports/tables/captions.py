@@ -23,22 +23,14 @@ _MARKS = {
 PERCENT = "Percent, with 95 % intervals."
 
 
-def caption(
-    cells: Iterable[str],
-    sentences: Sequence[str],
-    *,
-    left_out: int,
-    n_failed: int,
-    first: str = PERCENT,
-) -> str:
+def caption(cells: Iterable[str], sentences: Sequence[str], *, left_out: int, n_failed: int) -> str:
     """The sentences, what the marks in the cells mean, and what the table does not show.
 
     Args:
         cells: their texts.
-        sentences: on the columns and models.
+        sentences: on numbers, columns and models.
         left_out: runs that are older or less complete than those shown.
         n_failed: runs that failed and have no cell.
-        first: how numbers are shown.
     """
     distinct = set(cells)
     marks = [meaning for mark, meaning in _MARKS.items() if any(mark in cell for cell in distinct)]
@@ -46,4 +38,4 @@ def caption(
     failed = (
         f"Failed, without a row here: {n_failed} (oodbench-table --failed)." if n_failed else ""
     )
-    return " ".join(filter(None, [first, *sentences, *marks, older, failed]))
+    return " ".join(filter(None, [*sentences, *marks, older, failed]))

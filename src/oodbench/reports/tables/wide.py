@@ -12,11 +12,10 @@ import pandas as pd
 from oodbench.core.errors import ConfigError
 from oodbench.metrics.score import Score
 from oodbench.reports.derived import Derived
-from oodbench.reports.tables.asked import Asked
-from oodbench.reports.tables.captions import DEMO_WARNING, caption
+from oodbench.reports.tables.asked import Asked, listed
+from oodbench.reports.tables.captions import DEMO_WARNING, PERCENT
 from oodbench.reports.tables.cells import ABSENT, FAILED, cell_text
-from oodbench.reports.tables.columns import Column, caption_sentences, table_columns
-from oodbench.reports.tables.more_data import trained_on_sentence
+from oodbench.reports.tables.columns import Column, table_columns
 from oodbench.reports.tables.placing import Place, label_headings, place_of, placed
 from oodbench.reports.tables.rows import chosen_of
 from oodbench.reports.tables.view import Cell, View, ViewColumn, ViewRow
@@ -84,35 +83,27 @@ def wide_view(
     _refuse_nothing(asked, results, chosen.values())
     failed = {(place_of(failure, asked.by), failure.benchmark) for failure in failures}
     failed -= chosen.keys()
-    columns = [
-        (column, _one_metric(column, chosen.values(), derived))
-        for column in _columns(results, failures, chosen.values(), derived, asked)
-    ]
+    columns = []
+    for column in _columns(results, failures, chosen.values(), derived, asked):
+        metric = _one_metric(column, chosen.values(), derived)
+        columns.append(ViewColumn(_heading(column, metric), column, metric))
     places = sorted({place for place, _ in chosen}, key=Place.rank)
     rows = [
         ViewRow(
             place.labels(asked.by),
-            [_cell(column, metric, place, chosen, failed, derived) for column, metric in columns],
+            [_cell(column, place, chosen, failed, derived) for column in columns],
         )
         for place in places
     ]
-    unseen = sum(place not in set(places) for place, _ in failed)
-    shown = [] if asked.metric is None else [f"The score is {asked.metric}."]
-    sentences = [*shown, *caption_sentences(columns), *trained_on_sentence(chosen.values())]
-    texts = (cell.text for row in rows for cell in row.cells)
+    known = set(places)
     n_found = sum(asked.has(run.model, run.benchmark) for run in results)
-    n_shown = len({run.directory for run in chosen.values()})
     return View(
         label_headings(asked.by),
-        [
-            ViewColumn(
-                _heading(column, metric), column.title, column.benchmark, column.lower_is_better
-            )
-            for column, metric in columns
-        ],
+        columns,
         rows,
-        DEMO_WARNING if any(run.demo for run in chosen.values()) else "",
-        caption(texts, sentences, left_out=n_found - n_shown, n_failed=unseen),
+        said=[PERCENT, *([] if asked.metric is None else [f"The score is {asked.metric}."])],
+        left_out=n_found - len({run.directory for run in chosen.values()}),
+        n_failed=sum(place not in known for place, _ in failed),
     )
 
 
@@ -144,8 +135,8 @@ def _with_metric(
     having = [(run.benchmark, _scores(run, derived).get(metric)) for run in chosen]
     lower = {name: score.higher_is_better is False for name, score in having if score is not None}
     if not lower:
-        names = sorted({name for run in chosen for name in _scores(run, derived)})
-        raise ConfigError(f"--metric {metric}: no run has it; there are: {', '.join(names)}")
+        names = listed(name for run in chosen for name in _scores(run, derived))
+        raise ConfigError(f"--metric {metric}: no run has it; there are: {names}")
     return [
         replace(
             column,
@@ -162,8 +153,9 @@ def _refuse_nothing(
     asked: Asked, results: Sequence[RunResult], chosen: Iterable[RunResult]
 ) -> None:
     if results and not list(chosen):
-        models = ", ".join(sorted({run.model for run in results}))
-        benchmarks = ", ".join(sorted({run.benchmark for run in results}))
+        models, benchmarks = (
+            listed(getattr(run, name) for run in results) for name in ("model", "benchmark")
+        )
         raise ConfigError(
             f"--models {asked.models} --benchmarks {asked.benchmarks}: no finished run is of these;"
             f" models: {models}; benchmarks: {benchmarks}"
@@ -202,20 +194,20 @@ def _shown(column: Column, result: RunResult, derived: Derived) -> str:
 
 
 def _cell(
-    column: Column,
-    metric: str | None,
+    shown: ViewColumn,
     place: Place,
     chosen: Mapping[tuple[Place, str], RunResult],
     failed: set[tuple[Place, str]],
     derived: Derived,
 ) -> Cell:
+    column = shown.column
     at = (place, column.benchmark)
     if at not in chosen:
         return Cell(FAILED if at in failed else ABSENT)
     run = chosen[at]
-    own = _shown(column, run, derived)
-    score = _scores(run, derived).get(own)
-    text = cell_text(run, own, score)
-    if metric is None and len(column.metrics) > 1 and not text.startswith(ABSENT):
-        text = f"{column.metrics[own]} {text}"
-    return Cell(text, run, own, score)
+    metric = _shown(column, run, derived)
+    score = _scores(run, derived).get(metric)
+    text = cell_text(run, metric, score)
+    if shown.metric is None and len(column.metrics) > 1 and not text.startswith(ABSENT):
+        text = f"{column.metrics[metric]} {text}"
+    return Cell(text, run, metric, score)

@@ -1,5 +1,6 @@
 r"""A table in LaTeX, for the packages booktabs and textcomp: to be read in with \input."""
 
+import re
 from collections.abc import Iterable
 
 from oodbench.core.errors import visible
@@ -22,9 +23,6 @@ _MARKS = {
     '"': r"\textquotedbl{}",
     "'": r"\textquotesingle{}",
     "`": r"\textasciigrave{}",
-    "-": "{-}",
-    "[": "{[}",
-    "]": "{]}",
     "–": "--",
     "—": "---",
     "−": "$-$",
@@ -32,7 +30,10 @@ _MARKS = {
     "±": r"$\pm$",
     "…": r"\dots{}",
 }
-"""Characters that LaTeX takes for its own, or joins with the next one."""
+"""Characters that LaTeX takes for its own, and those of other encodings that it has."""
+
+_NOT_JOINED = re.compile("([-,])(?=\\1)")
+"""A hyphen or comma before another one, which fonts would join; `visible` leaves no NUL."""
 
 
 def text_of(view: View) -> str:
@@ -63,9 +64,15 @@ def text_of(view: View) -> str:
 
 def for_latex(text: str) -> str:
     """The text so that LaTeX shows it as it is, on one line."""
-    return "".join(
-        _MARKS.get(mark, mark if _is_usual(mark) else _named(mark)) for mark in visible(text)
-    )
+    escaped = "".join(_escaped(mark) for mark in _NOT_JOINED.sub(r"\1\0", visible(text)))
+    # What follows the end of a row must not begin like one of its arguments.
+    return f"{{}}{escaped}" if text.startswith(("[", "*")) else escaped
+
+
+def _escaped(mark: str) -> str:
+    if mark == "\0":
+        return "{}"
+    return _MARKS.get(mark, mark if _is_usual(mark) else _named(mark))
 
 
 def _is_usual(mark: str) -> bool:
