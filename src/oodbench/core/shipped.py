@@ -32,6 +32,7 @@ def shipped_benchmark(name: str) -> dict[str, Any] | None:
     return None if content is None else content.get("benchmark", content)
 
 
+@cache
 def shipped_column(name: str) -> ColumnConfig | None:
     """How a shipped benchmark appears in the table; None where there is none of that name."""
     node = shipped_benchmark(name)

@@ -1,7 +1,6 @@
 """A table of differences: from published values, or from a model."""
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 from oodbench.core.errors import ConfigError
@@ -64,17 +63,21 @@ def _refusal(view: View, against: str) -> str:
 
 
 def _of_published(view: View) -> list[ViewRow]:
-    def found(cell: Cell) -> Difference | None:
-        run, score = cell.run, cell.score
-        value = None if run is None else comparison(run, cell.metric)
-        if value is None or not value.comparable or score is None or math.isnan(score.value):
-            return None
-        reference = value.value
-        return Difference(
-            reference, score.value - reference, score.low - reference, score.high - reference
-        )
+    return [
+        ViewRow(labels, [_shown(cell, _from_published(cell)) for cell in cells])
+        for labels, cells in view.rows
+    ]
 
-    return [ViewRow(labels, [_shown(cell, found) for cell in cells]) for labels, cells in view.rows]
+
+def _from_published(cell: Cell) -> Difference | None:
+    run, score = cell.run, cell.score
+    value = None if run is None else comparison(run, cell.metric)
+    if value is None or not value.comparable or score is None or math.isnan(score.value):
+        return None
+    reference = value.value
+    return Difference(
+        reference, score.value - reference, score.low - reference, score.high - reference
+    )
 
 
 def _of_model(view: View, model: str, problems: list[str]) -> list[ViewRow]:
@@ -86,10 +89,7 @@ def _of_model(view: View, model: str, problems: list[str]) -> list[ViewRow]:
         partner = theirs.get(_others(row, name))
         if name != model and partner is not None:
             pairs = zip(row.cells, partner.cells, strict=True)
-            cells = [
-                _shown(cell, lambda one, other=other: _between(one, other, problems))
-                for cell, other in pairs
-            ]
+            cells = [_shown(cell, _between(cell, other, problems)) for cell, other in pairs]
             rows.append(ViewRow(row.labels, cells))
     return rows
 
@@ -127,8 +127,7 @@ def _independent(score: Score, reference: Score) -> Difference:
     return Difference(reference.value, value, value - below, value + above, paired=False)
 
 
-def _shown(cell: Cell, found: Callable[[Cell], Difference | None]) -> Cell:
-    moved = found(cell)
+def _shown(cell: Cell, moved: Difference | None) -> Cell:
     if moved is None or cell.score is None or cell.run is None:
         return replace(cell, text=ABSENT)
     scale, decimals = TO_POINTS[cell.score.unit], DECIMALS[cell.score.unit]

@@ -10,12 +10,12 @@ _MARKDOWN = {"\\": r"\\", "|": r"\|", "`": r"\`", "*": r"\*", "<": "&lt;", "](":
 
 def for_csv(table: pd.DataFrame) -> pd.DataFrame:
     """The table with an apostrophe before text that a spreadsheet would compute."""
-    escaped = {}
+    escaped = table.copy(deep=False)
     for name, column in table.items():
         formulas = {cell: f"'{cell}" for cell in column.unique() if _is_formula(cell)}
         if formulas:
-            escaped[name] = column.map(lambda cell, known=formulas: known.get(cell, cell))
-    return table.assign(**escaped)
+            escaped[name] = [formulas.get(cell, cell) for cell in column]
+    return escaped
 
 
 def for_markdown(text: str) -> str:

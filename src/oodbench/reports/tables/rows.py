@@ -114,6 +114,8 @@ def _name_others(entries: Sequence[_Entry], part: str) -> None:
     Args:
         part: "model", or "" for all that is not the model.
     """
+    if len(entries) == 1:
+        return
     usual = _part(max((entry.result for entry in entries), key=merit), part)
     for entry in entries:
         if (own := _part(entry.result, part)) != usual:
