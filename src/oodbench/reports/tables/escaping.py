@@ -2,10 +2,13 @@
 
 import pandas as pd
 
+from oodbench.core.errors import visible
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings that spreadsheets take for a formula (OWASP, CSV injection)."""
 
-_MARKDOWN = {"\\": r"\\", "|": r"\|", "`": r"\`", "*": r"\*", "<": "&lt;", "](": r"]\(", "\n": " "}
+_MARKDOWN = {"\\": r"\\", "|": r"\|", "`": r"\`", "*": r"\*", "<": "&lt;", "](": r"]\("}
+_SPACES = str.maketrans("\n\r\t", "   ")
 
 
 def for_csv(table: pd.DataFrame) -> pd.DataFrame:
@@ -20,9 +23,10 @@ def for_csv(table: pd.DataFrame) -> pd.DataFrame:
 
 def for_markdown(text: str) -> str:
     """The text so that Markdown shows it as it is, in one cell."""
+    text = text.translate(_SPACES)
     for found, instead in _MARKDOWN.items():
         text = text.replace(found, instead)
-    return text
+    return text if text.isprintable() else visible(text)
 
 
 def _is_formula(cell: object) -> bool:
