@@ -4,24 +4,11 @@ from pathlib import Path
 
 import pytest
 from run_factory import failure, run_result, score
+from views import view_of
 
 from oodbench.core.errors import ConfigError
-from oodbench.reports.tables.asked import Asked
-from oodbench.reports.tables.show import asked_view
 from oodbench.reports.tables.view import View
-from oodbench.reports.tables.write import Stored
-from oodbench.runs.results import RunFailure, RunResult
-
-
-def view_of(
-    results: list[RunResult],
-    *,
-    failures: tuple[RunFailure, ...] = (),
-    names: dict[Path, list[str]] | None = None,
-    **asked: object,
-) -> View:
-    stored = Stored(results, failures, {}, names or {}, ())
-    return asked_view(stored, Asked(**asked), [])  # type: ignore[arg-type]
+from oodbench.runs.results import RunResult
 
 
 def table(view: View) -> list[list[str]]:

@@ -66,6 +66,8 @@ def _competing(cells: Sequence[Numbered]) -> list[list[Numbered]]:
 
 
 def _best_of(group: Sequence[Numbered], problems: list[str]) -> list[int]:
+    if len(group) == 1:
+        return [group[0][0]]
     scores = {row: cell.score for row, cell in group if cell.score is not None}
     higher = next(iter(scores.values())).higher_is_better is True
     flags = paired_flags([cell for _, cell in group], problems)

@@ -1,6 +1,6 @@
 from html.parser import HTMLParser
 
-from odd_names import ODD, odd_view
+from views import ODD, odd_view
 
 from oodbench.core.errors import visible
 from oodbench.reports.tables.formats.html import text_of

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from odd_names import odd_view
+from views import odd_view
 
 from oodbench.reports.tables.formats.latex import for_latex, text_of
 

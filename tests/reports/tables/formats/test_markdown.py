@@ -1,6 +1,6 @@
 import re
 
-from odd_names import ODD, odd_view
+from views import ODD, odd_view
 
 from oodbench.reports.tables.formats.markdown import text_of
 

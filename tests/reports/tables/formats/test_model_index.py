@@ -2,18 +2,10 @@
 
 import yaml
 from huggingface_hub import ModelCard
-from odd_names import ODD, odd_view
 from run_factory import run_result, score
+from views import ODD, odd_view, view_of
 
-from oodbench.reports.tables.asked import Asked
 from oodbench.reports.tables.formats.model_index import text_of
-from oodbench.reports.tables.show import asked_view
-from oodbench.reports.tables.view import View
-from oodbench.reports.tables.write import Stored
-
-
-def view_of(*runs: object) -> View:
-    return asked_view(Stored(runs, [], {}, {}, ()), Asked(), [])  # type: ignore[arg-type]
 
 
 def test_the_hub_reads_the_results() -> None:
@@ -23,7 +15,7 @@ def test_the_hub_reads_the_results() -> None:
         run_result("ant", key="b", difference=["preprocessing=timm"]),
         run_result("ant", "imagenet_c", {"mce": score(64.2, unit="percent")}, demo=True),
     ]
-    card = ModelCard(text_of(view_of(*runs)) + "# ant\n")
+    card = ModelCard(text_of(view_of(runs)) + "# ant\n")
     found = card.data.eval_results
     assert found is not None
     assert card.data.model_name == "ant"
@@ -50,4 +42,4 @@ def test_names_stay_text() -> None:
 
 def test_cells_without_a_value_are_left_out() -> None:
     run = run_result("ant", scores={"top1": score(float("nan"))})
-    assert yaml.safe_load(text_of(view_of(run)).strip("-\n")) == {"model-index": []}
+    assert yaml.safe_load(text_of(view_of([run])).strip("-\n")) == {"model-index": []}

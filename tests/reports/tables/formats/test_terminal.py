@@ -1,10 +1,8 @@
-from odd_names import odd_view
 from run_factory import run_result, score
+from views import odd_view, view_of
 
-from oodbench.reports.tables.asked import Asked
 from oodbench.reports.tables.formats.terminal import text_of
-from oodbench.reports.tables.show import asked_view, shown_text
-from oodbench.reports.tables.write import Stored
+from oodbench.reports.tables.show import shown_text
 
 
 def test_a_block_a_row_and_broken_captions() -> None:
@@ -13,7 +11,7 @@ def test_a_block_a_row_and_broken_captions() -> None:
         run_result("ant", "imagenet_c", {"mce": score(64.2, unit="percent")}),
         run_result("bee", scores={"top1": score(0.1, 0.0, 0.2)}),
     ]
-    view = asked_view(Stored(runs, [], {}, {}, ()), Asked(best=True), [])
+    view = view_of(runs, best=True)
     lines = text_of(view, 40).splitlines()
     assert lines[:2] == ["DEMO DATA: these numbers are not", "comparable with published ones."]
     assert lines[3:6] == ["ant", "  IN    50.0 [40.0, 60.0] demo 10 *", "  IN-C  64.2 *"]

@@ -6,14 +6,11 @@ from io import StringIO
 
 import pandas as pd
 import pytest
-from odd_names import ODD, odd_view
 from run_factory import run_result, score
+from views import ODD, odd_view, view_of
 
-from oodbench.reports.tables.asked import Asked
 from oodbench.reports.tables.formats.csv import text_of as as_csv
 from oodbench.reports.tables.formats.json import text_of as as_json
-from oodbench.reports.tables.show import asked_view
-from oodbench.reports.tables.write import Stored
 
 
 def test_csv_has_one_row_a_cell_and_no_formulas() -> None:
@@ -43,7 +40,7 @@ def test_differences_and_labels_are_fields() -> None:
         run_result("bee", scores={"top1": score(0.7, 0.6, 0.8)}),
         run_result("bee", "imagenet_a", {"top1": score(math.nan)}),
     ]
-    view = asked_view(Stored(runs, [], {}, {}, ()), Asked(against="ant", by="preprocessing"), [])
+    view = view_of(runs, against="ant", by="preprocessing")
     (cell,) = json.loads(as_json(view))["cells"]
     assert (cell["model"], cell["preprocessing"]) == ("bee", "published")
     assert cell["reference"] == 0.5

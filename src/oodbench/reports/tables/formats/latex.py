@@ -48,7 +48,7 @@ def text_of(view: View) -> str:
     lines = [
         "% Needs \\usepackage{booktabs}, and \\usepackage[T1]{fontenc}.",
         "\\begin{table}",
-        "\\centering",
+        "\\centering\\footnotesize\\setlength{\\tabcolsep}{4pt}",
         f"\\caption{{{warning}{for_latex(view.caption)}}}",
         f"\\begin{{tabular}}{{{columns}}}",
         "\\toprule",
