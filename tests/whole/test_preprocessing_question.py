@@ -1,5 +1,6 @@
 """How much does the preprocessing move the numbers? Asked from the shell, on real pictures."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -42,3 +43,11 @@ def test_a_sweep_and_one_command_give_the_answer(tmp_path: Path) -> None:
     assert found is not None
     expected = [min(ranges.values()), max(ranges.values()), sum(ranges.values()) / 2]
     assert [float(number) for number in found.groups()] == pytest.approx(expected, abs=0.051)
+    most = max(ranges, key=lambda model: ranges[model])
+    assert f"the most for {most} × imagenet, " in done.stdout or len(set(ranges.values())) == 1
+
+    asked = ["--spread", "preprocessing", "--format", "json", "--models", f"*{MODELS[1]}"]
+    content = json.loads(call(lambda: table(), asked, folder=tmp_path).stdout)
+    (cell,) = content["cells"]
+    assert cell["range"] == pytest.approx(ranges[MODELS[1]])
+    assert f"moves the score by {ranges[MODELS[1]]:.1f} points" in content["answer"]
