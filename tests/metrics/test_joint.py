@@ -36,8 +36,44 @@ def test_pictures_are_matched_by_name_and_not_by_position() -> None:
     assert (score.low, score.high) == pytest.approx((0.4, 1))
 
 
+def names_of(prefix: str, n: int) -> list[str]:
+    return [f"{prefix}{number}" for number in range(n)]
+
+
+def test_parts_of_other_pictures_are_strata() -> None:
+    """Two independent means: the variance of their sum is the sum of their variances."""
+    generator = np.random.default_rng(2)
+    first, second = generator.random(600) < 0.3, generator.normal(size=400)
+    terms = [
+        Term(2, pd.Series(first, index=names_of("a", 600))),
+        Term(1, pd.Series(second, index=names_of("b", 400))),
+    ]
+    score = weighted_sum(terms, unit="fraction")
+    assert score.value == pytest.approx(2 * first.mean() + second.mean())
+    error = np.sqrt(4 * first.var() / 600 + second.var() / 400)
+    expected = (score.value - 1.96 * error, score.value + 1.96 * error)
+    assert (score.low, score.high) == pytest.approx(expected, abs=0.15 * error)
+    assert score.n == 1000
+    assert score.note == "its parts show different pictures"
+
+
+def test_a_picture_that_one_part_lacks_changes_little() -> None:
+    """Of twins that cancel, so that pictures still have to be drawn together."""
+    flags = np.random.default_rng(0).random(300) < 0.4
+    names = names_of("p", 300)
+    terms = [
+        Term(1, pd.Series(flags, index=names)),
+        Term(1, pd.Series(~flags[1:], index=names[1:])),
+    ]
+    score = weighted_sum(terms, unit="fraction", note="seen")
+    assert score.high - score.low < 0.01
+    assert score.low <= score.value <= score.high
+    assert score.n == 300
+    assert score.note == "seen; its parts show different pictures"
+
+
 @pytest.mark.parametrize("names", ["ab", "abcd", "abx"])
-def test_other_pictures_leave_a_value_without_interval(names: str) -> None:
+def test_pictures_that_are_alone_leave_a_value_without_interval(names: str) -> None:
     other = pd.Series(np.ones(len(names)), index=list(names))
     score = weighted_sum([Term(1, series([1, 0, 0], "abc")), Term(1, other)], unit="fraction")
     assert score.value == pytest.approx(1 + 1 / 3)

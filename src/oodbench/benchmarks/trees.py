@@ -138,7 +138,7 @@ class ImageNetC:
 
     headline = "mce"
     clean_benchmark = "imagenet"
-    second_run = SecondRun(("relative_mce",), benchmark=clean_benchmark)
+    second_run = SecondRun(("relative_mce",), benchmark=clean_benchmark, version=2)
 
     def __init__(self, *, root: str, n_expected: int) -> None:
         self.root = Path(root)
@@ -195,7 +195,7 @@ class ImageNetP:
     headline = "flip_probability"
     item = "clip"
     normalising_model = "alexnet"
-    second_run = SecondRun(("mfr", "mt5d"), model=normalising_model, or_file=True)
+    second_run = SecondRun(("mfr", "mt5d"), model=normalising_model, or_file=True, version=2)
 
     def __init__(self, *, root: str, n_expected: int, validation: Sequence[str] = ()) -> None:
         self.root = Path(root)

@@ -41,7 +41,7 @@ class Watermarked(FolderBenchmark):
     """
 
     clean_benchmark = "imagenet"
-    second_run = SecondRun(("top1_drop",), benchmark=clean_benchmark)
+    second_run = SecondRun(("top1_drop",), benchmark=clean_benchmark, version=2)
 
     def splits(self) -> Sequence[Split]:
         """The one split, once the font is there.

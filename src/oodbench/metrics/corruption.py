@@ -104,7 +104,7 @@ def relative_mce(errors: Errors, clean_error: pd.Series) -> Score:
     Args:
         errors: the cells; NaN while one of the 75 is missing.
         clean_error: bool `(n,)`, True where wrong on ImageNet, indexed as the cells are. With
-            other pictures than theirs there is a value but no interval.
+            other pictures than theirs, clean and corrupted ones are resampled apart.
 
     Raises:
         ValueError: a cell or `clean_error` names a picture twice.

@@ -1,6 +1,6 @@
 """95 % intervals: Wilson for rates, the percentile bootstrap for everything else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import nan, sqrt
 from typing import NamedTuple
 
@@ -114,6 +114,31 @@ def bootstrap_together(
 def bootstrap_mean(values: NDArray[np.float64]) -> Interval:
     """Percentile bootstrap interval of the mean of `values`, float64 `(n,)`; see `bootstrap`."""
     return bootstrap(lambda draw: float(values[draw].mean()), len(values))
+
+
+def bootstrap_strata(strata: Sequence[NDArray[np.float64]]) -> Interval:
+    """Percentile bootstrap interval of a sum over units of several kinds, each of a fixed number.
+
+    Each stratum is resampled by itself (Davison and Hinkley 1997, section 3.2). A unit that is
+    alone in its stratum has nothing to be exchanged with, and stays.
+
+    Args:
+        strata: by stratum, what each of its units adds to the sum, float64 `(n,)`.
+
+    Returns:
+        The 2.5 and 97.5 percentiles over 1,000 resamples; (NaN, NaN) where more than one unit in a
+        hundred is alone.
+    """
+    n_alone = sum(len(values) for values in strata if len(values) < 2)
+    if 100 * n_alone > sum(map(len, strata)):
+        return NO_INTERVAL
+    generator = np.random.default_rng(_SEED)
+    sums = np.zeros(DRAWS)
+    for values in strata:
+        for draw in range(DRAWS):
+            sums[draw] += values[generator.integers(len(values), size=len(values))].sum()
+    low, high = np.percentile(sums, [2.5, 97.5])
+    return Interval(float(low), float(high))
 
 
 def _draws(n: int) -> Iterator[NDArray[np.int64]]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isnan
 from posixpath import splitext
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodbench.metrics.intervals import NO_INTERVAL, bootstrap_mean
+from oodbench.metrics.intervals import bootstrap_mean, bootstrap_strata
 from oodbench.metrics.score import Score, Unit
 
 
@@ -31,7 +32,8 @@ def weighted_sum(terms: Sequence[Term], *, unit: Unit, note: str = "") -> Score:
 
     The sum is linear in the values, so where all terms show the same pictures it is the mean of
     one number per picture, and its bootstrap over pictures resamples all terms jointly. Where they
-    do not, there is no such interval: it is NaN and the note says so.
+    do not, pictures that the same terms show are a stratum, see `bootstrap_strata`, and the note
+    says so, or that there is no interval.
 
     Args:
         terms: at least one, none empty.
@@ -49,12 +51,31 @@ def weighted_sum(terms: Sequence[Term], *, unit: Unit, note: str = "") -> Score:
             raise ValueError(f"expected one value a picture, found several for {twice}")
     value = float(sum(term.weight * term.values.to_numpy().mean() for term in terms))
     per_picture = _per_picture(terms)
-    if per_picture is None:
-        pictures = {name for term in terms for name in term.values.index}
-        reason = "no interval: its parts show different pictures"
-        note = f"{note}; {reason}" if note else reason
-        return Score(value, *NO_INTERVAL, len(pictures), unit, False, note)
-    return Score(value, *bootstrap_mean(per_picture), len(per_picture), unit, False, note)
+    if per_picture is not None:
+        return Score(value, *bootstrap_mean(per_picture), len(per_picture), unit, False, note)
+    strata = _strata(terms)
+    interval = bootstrap_strata(strata)
+    said = "no interval: its" if isnan(interval.low) else "its"
+    notes = filter(None, [note, f"{said} parts show different pictures"])
+    return Score(value, *interval, sum(map(len, strata)), unit, False, "; ".join(notes))
+
+
+def _strata(terms: Sequence[Term]) -> list[NDArray[np.float64]]:
+    """What each picture adds to the sum, by the terms that show it."""
+    places: dict[object, int] = {}
+    for term in terms:
+        for name in term.values.index:
+            places.setdefault(name, len(places))
+    adds = np.zeros(len(places))
+    shown = np.zeros(len(places), np.uint64)
+    marks = np.random.default_rng(0).integers(2**63, size=len(terms), dtype=np.uint64)
+    for term, mark in zip(terms, marks, strict=True):
+        at = np.fromiter((places[name] for name in term.values.index), np.intp, len(term.values))
+        adds[at] += term.weight * term.values.to_numpy() / len(at)
+        shown[at] ^= mark
+    _, kinds = np.unique(shown, return_inverse=True)
+    order = np.argsort(kinds, kind="stable")
+    return np.split(adds[order], np.flatnonzero(np.diff(kinds[order])) + 1)
 
 
 def source_names(images: Iterable[str]) -> list[str]:
