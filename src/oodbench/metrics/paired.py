@@ -111,9 +111,10 @@ def mcnemar(only_first: int, only_second: int) -> float:
         raise ValueError(f"expected counts, found {only_first} and {only_second}")
     if only_first == only_second:
         return 1.0
-    from scipy.stats import binomtest  # half a second, which only comparisons pay
+    from scipy.special import bdtr  # a tenth of a second, which only comparisons pay
 
-    return float(binomtest(only_first, only_first + only_second, 0.5).pvalue)
+    # Both tails alike: the distribution is symmetric. scipy.stats.binomtest is 20 times slower.
+    return float(min(1.0, 2 * bdtr(min(only_first, only_second), only_first + only_second, 0.5)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
