@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from oodbench.reports.figures.effective_robustness import effective_robustness
 from oodbench.reports.figures.figure import Figure
+from oodbench.reports.figures.marks import shown_runs
 from oodbench.runs.results import RunResult
 
 
@@ -12,4 +14,5 @@ def all_figures(results: Sequence[RunResult]) -> list[Figure]:
     Args:
         results: finished runs. Only their results and summaries are read, never their records.
     """
-    return []
+    shown = shown_runs(results)
+    return [*effective_robustness(shown)]
