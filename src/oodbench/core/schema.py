@@ -140,7 +140,7 @@ class ColumnMetric:
 
 @dataclass
 class ColumnConfig:
-    """How a benchmark appears in tables and figures. Nothing here changes a number or the run key."""
+    """How a benchmark appears in tables and figures: none of it changes a number or the run key."""
 
     title: str = ""
     """Of the column; "": the benchmark's name."""

@@ -50,9 +50,8 @@ class Baseline:
     Attributes:
         model: as its source names it.
         source: timm or imagenet-testbed.
-        group: of training, as the source says: of imagenet-testbed standard, robust_intv, more_data,
-            …; of timm what it was pretrained on. ""
-            where it says nothing.
+        group: of training, as the source says: of imagenet-testbed standard, robust_intv and
+            others; of timm what it was pretrained on. "" where it says nothing.
         top1: accuracies by column of the source's table, fractions.
     """
 
