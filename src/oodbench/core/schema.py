@@ -151,8 +151,9 @@ class ColumnConfig:
     headline."""
     lower_is_better: bool = False
     """Whether a lower value is the better one."""
-    parts: str = ""
-    """Score of the benchmark's parts, such as corruptions, that figures show; "": none."""
+    parts: dict[str, str] = field(default_factory=dict)
+    """Scores of the benchmark's parts, such as corruptions, and what figures call them; the first
+    that a run has is shown. Empty: none."""
     standard: str = ""
     """Benchmark of the same classes without the shift, which figures of effective robustness set
     accuracy against; "": no such figure."""

@@ -14,6 +14,7 @@ from oodbench.metrics.diagnostics.effective_robustness import LogitLine, fit_on_
 from oodbench.metrics.score import Score
 from oodbench.reference import Baseline, baselines
 from oodbench.reports.comparisons.spread import headline_of
+from oodbench.reports.figures.dots import Dot, draw_dots, draw_mark, name_rows
 from oodbench.reports.figures.figure import Figure
 from oodbench.reports.figures.labels import Label, place_labels
 from oodbench.reports.figures.marks import (
@@ -210,7 +211,7 @@ def _draw(
     left, right = drawing.subplots(1, 2, width_ratios=(1.25, 1))
     left.set_box_aspect(1)
     left.set_anchor("N")
-    _residuals(right, ranked, line)
+    _residuals(right, ranked)
     _scatter(left, points, others, keys, line)
     return drawing
 
@@ -251,18 +252,7 @@ def _scatter(
             float(np.clip(value, low, high))
             for value, (low, high) in zip(place, limits, strict=True)
         )
-        (mark,) = axes.plot(
-            [x],
-            [y],
-            marker="o",
-            linestyle="none",
-            markersize=4.5,
-            markeredgewidth=1.0,
-            color=colour(0),
-            markerfacecolor=colour(0) if point.whole else "none",
-            clip_on=False,
-            zorder=4,
-        )
+        (mark,) = draw_mark(axes, x, y, colour=colour(0), marker="o", whole=point.whole, size=4.5)
         say(mark, point.words)
         labels.append((abs(residuals.get(point.name, 0.0)), Label(x, y, short(point.name))))
     labels.sort(key=lambda pair: -pair[0])
@@ -310,27 +300,16 @@ def _ranked(points: Sequence[_Point], line: LogitLine | None) -> list[tuple[_Poi
     return sorted(found, key=lambda pair: -pair[1])[:_MOST_ROWS]
 
 
-def _residuals(axes: "Axes", ranked: Sequence[tuple[_Point, float]], line: LogitLine) -> None:
+def _residuals(axes: "Axes", ranked: Sequence[tuple[_Point, float]]) -> None:
+    dots = []
     for row, (point, residual) in enumerate(ranked):
         expected = residual - 100 * point.shifted.value
         low, high = (100 * end + expected for end in (point.shifted.low, point.shifted.high))
-        if not math.isnan(low):
-            axes.plot([low, high], [row, row], color=colour(0), linewidth=0.8, zorder=2)
-        (mark,) = axes.plot(
-            [residual],
-            [row],
-            marker="o",
-            linestyle="none",
-            color=colour(0),
-            markeredgewidth=1.0,
-            markerfacecolor=colour(0) if point.whole else "none",
-            zorder=3,
-        )
-        say(mark, f"{point.words}; {residual:+.1f} points [{low:+.1f}, {high:+.1f}]")
+        words = f"{point.words}; {residual:+.1f} points [{low:+.1f}, {high:+.1f}]"
+        dots.append(Dot(row, residual, low, high, point.whole, words))
+    name_rows(axes, [point.name for point, _ in ranked])
+    draw_dots(axes, dots)
     axes.axvline(0, color=INK, linewidth=0.8, zorder=1)
-    axes.set_yticks(range(len(ranked)), [short(point.name) for point, _ in ranked])
-    axes.set_ylim(len(ranked) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
     axes.set_xlabel("Effective robustness (points)")
     axes.grid(axis="x")
 
