@@ -100,8 +100,8 @@ def _reliability(runs: Mapping[str, RunResult], bins: Mapping[str, Reliability])
         ),
         description=(
             f"Reliability diagrams of {len(bins)} model{'s' if len(bins) > 1 else ''}. The "
-            f"expected calibration error goes from {100 * errors[0][0]:.1f} points ({errors[0][1]}) to "
-            f"{100 * errors[-1][0]:.1f} points ({errors[-1][1]})."
+            f"expected calibration error goes from {100 * errors[0][0]:.1f} points "
+            f"({errors[0][1]}) to {100 * errors[-1][0]:.1f} points ({errors[-1][1]})."
         ),
         table=table,
         draw=partial(_draw_reliability, runs, bins),
@@ -138,7 +138,7 @@ def _draw_panel(axes: "Axes", name: str, one: Reliability, run: RunResult) -> No
         low, high = wilson(correct, n)
         x.append(100 * mean)
         y.append(100 * correct / n)
-        axes.plot([x[-1]] * 2, [100 * low, 100 * high], color=colour(0), linewidth=0.7)
+        axes.plot([x[-1]] * 2, [100 * low, 100 * high], color=colour(0), alpha=MUTED, linewidth=0.6)
         (mark,) = axes.plot(
             x[-1:],
             y[-1:],

@@ -146,6 +146,8 @@ def _caption(
         )
     elif no_fit:
         said += f" No line is fitted: {no_fit}."
+    if (left := len(_ranked(points, line)) - _MOST_ROWS) > 0:
+        said += f" {left} more models are in the numbers alone."
     said += " 0 and 100 % have no logit: they stand at the edge and in no fit."
     return said + note(run for point in points for run in point.runs[1:])
 
@@ -202,7 +204,7 @@ def _draw(
     keys: tuple[str, str],
     line: LogitLine | None,
 ) -> "Drawing":
-    ranked = _ranked(points, line)
+    ranked = _ranked(points, line)[:_MOST_ROWS]
     if line is None or not ranked:
         drawing = new_drawing(ONE_COLUMN, ONE_COLUMN)
         _scatter(drawing.add_subplot(), points, others, keys, line)
@@ -297,7 +299,7 @@ def _ranked(points: Sequence[_Point], line: LogitLine | None) -> list[tuple[_Poi
         for point in points
         if 0 < point.standard.value < 1
     ]
-    return sorted(found, key=lambda pair: -pair[1])[:_MOST_ROWS]
+    return sorted(found, key=lambda pair: -pair[1])
 
 
 def _residuals(axes: "Axes", ranked: Sequence[tuple[_Point, float]]) -> None:

@@ -195,7 +195,7 @@ def _draw_models(
     values = np.full((len(names), len(names)), math.nan)
     for row in table.itertuples():
         places = sorted((names.index(row.model), names.index(row.other)), reverse=True)
-        values[places[0], places[1]] = row.kappa
+        values[places[0], places[1]] = round(row.kappa, 2) + 0.0  # of -0.0 it makes 0.0
     shown = values[1:, :-1]
     drawing = new_drawing(44 + 4.4 * len(names), 36 + 4.2 * len(names))
     axes = drawing.add_subplot()

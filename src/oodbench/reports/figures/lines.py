@@ -57,11 +57,10 @@ def draw_curves(axes: "Axes", curves: Sequence[Curve], *, steps: bool = False) -
         shape = marker(place)
         (line,) = axes.plot(curve.x, curve.y, color=own, alpha=alpha, drawstyle=style)
         say(line, f"{curve.name}: {curve.words}")
-        if len(curve.second):
+        if len(curve.second) and (outer or not many):
             axes.plot(
                 curve.x,
                 curve.second,
-                *(),
                 color=own,
                 alpha=alpha,
                 linestyle=(0, (3, 2)),

@@ -38,6 +38,11 @@ def short(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
+def metric_words(metric: str) -> str:
+    """The name of a score in a drawing."""
+    return metric.replace("_", " ").replace("top1", "top-1").replace("top5", "top-5")
+
+
 def file_name(text: str) -> str:
     """Lower-case letters, digits and underscores of a text, for the names of figures."""
     return "".join(mark if mark.isascii() and mark.isalnum() else "_" for mark in text.lower())

@@ -85,7 +85,7 @@ def draw_matrix(
                 ha="center",
                 va="center",
                 fontsize=size,
-                color=_DARK if _luminance(face) > 0.4 else _LIGHT,
+                color=_DARK if _luminance(face) > 0.2 else _LIGHT,
             )
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(rows - 0.5, -0.5)

@@ -88,7 +88,8 @@ def _draw(runs: Mapping[str, RunResult], table: pd.DataFrame) -> "Drawing":
     across = min(len(runs), _FEW if len(runs) <= _FEW else _MANY)
     down = math.ceil(len(runs) / across)
     width = TWO_COLUMNS if across > 2 else 50.0 + 45.0 * across
-    drawing = new_drawing(width, 14 + down * (5 + 2.7 * len(corruptions)))
+    height = 18 + down * (5 + 2.7 * len(corruptions))
+    drawing = new_drawing(width, height)
     panels = drawing.subplots(down, across, squeeze=False, sharey=True, sharex=True)
     cells = table.set_index(["model", "corruption", "severity"])["error (%)"]
     for panel, (name, run) in zip(panels.flat, runs.items(), strict=False):
@@ -109,7 +110,13 @@ def _draw(runs: Mapping[str, RunResult], table: pd.DataFrame) -> "Drawing":
         panel.set_title(short(name) + "*" * bool(marks(run)), fontsize=7 if numbers else 5.5)
     _name(panels, corruptions, levels, len(runs))
     bar = drawing.colorbar(
-        Scale(0, 100).mappable(), ax=list(panels.flat), location="bottom", aspect=40, shrink=0.5
+        Scale(0, 100).mappable(),
+        ax=list(panels.flat),
+        location="bottom",
+        fraction=3 / height,
+        pad=3 / height,
+        shrink=0.5,
+        aspect=30,
     )
     bar.set_label("Top-1 error (%)")
     bar.outline.set_visible(False)  # type: ignore[operator]
@@ -121,5 +128,6 @@ def _name(panels: "np.ndarray", corruptions: Sequence[str], levels: Sequence[int
         panel.set_visible(number < n)
     for panel in panels[:, 0]:
         panel.set_yticks(range(len(corruptions)), corruptions, fontsize=6)
-    for panel in panels[-1]:
+    for number, panel in enumerate(panels.flat):
         panel.set_xticks(range(len(levels)), [str(level) for level in levels], fontsize=6)
+        panel.tick_params(labelbottom=number + panels.shape[1] >= n)

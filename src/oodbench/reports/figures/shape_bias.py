@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,14 +44,6 @@ _SHAPES = ("^", "v", "s")
 
 Counts = Mapping[str, CueCounts]
 """By category, and under `ALL` their sum."""
-
-
-@dataclass(frozen=True)
-class _Observer:
-    """A run, a person or a network."""
-
-    name: str
-    counts: Counts
 
 
 def shape_bias(
@@ -193,61 +185,93 @@ def _row(observer: str, kind: str, category: str, one: CueCounts, said: str) -> 
 
 
 def _draw(runs: Mapping[str, RunResult], counts: Mapping[str, Counts]) -> "Drawing":
-    rows = [ALL, *geirhos_categories()]
     few = len(runs) <= _MOST_COLOURS
-    drawing = new_drawing(0.62 * TWO_COLUMNS, 102 + 3.4 * ((len(runs) + 1) // 2 if few else 1))
-    axes = drawing.add_subplot()
-    name_rows(axes, rows)
-    axes.get_yticklabels()[0].set_fontweight("bold")
-    axes.axhline(0.5, color=INK, linewidth=0.6)
-    _draw_others(axes, rows)
-    for number, (name, own) in enumerate(counts.items()):
-        dots = _dots(name, own, rows, runs[name], number if few else 0, few, len(runs))
-        draw_dots(axes, dots, size=4.0 if few else 3.0)
-    axes.set_xlim(-2, 102)
-    axes.set_xlabel("← texture     Shape bias (%)     shape →")
-    axes.grid(axis="x")
-    names = [(name, not marks(run)) for name, run in runs.items()]
-    if not few:
-        names = [(f"{len(runs)} models", not any(marks(run) for run in runs.values()))]
+    names = list(runs) if few else [f"{len(runs)} models"]
+    n_above, n_below = len(counts) + 1 + len(networks()), len(geirhos_categories())
+    drawing = new_drawing(
+        0.65 * TWO_COLUMNS, 20 + 3.7 * (n_above + n_below) + 3.4 * ((len(names) + 5) // 2)
+    )
+    above, below = drawing.subplots(2, 1, sharex=True, height_ratios=(n_above, n_below))
+    _draw_all(above, runs, counts, few=few)
+    _draw_categories(below, runs, counts, few=few)
+    below.set_xlim(-1, 101)
+    below.set_xlabel("← texture     Shape bias (%)     shape →")
+    whole = [not marks(run) for run in runs.values()]
     grey = [mark_of(name, INK, shape) for name, shape in zip(networks(), _SHAPES, strict=False)]
     for one in grey:
         one.set_alpha(MUTED)
-    legend_below(drawing, names, [mark_of("ten people", INK, "D"), *grey], columns=2)
+    people_mark = mark_of("ten people, and their range", INK, "D")
+    legend_below(
+        drawing,
+        list(zip(names, whole if few else [all(whole)], strict=True)),
+        [people_mark, *grey],
+    )
     return drawing
 
 
-def _dots(
+def _draw_all(
+    axes: "Axes", runs: Mapping[str, RunResult], counts: Mapping[str, Counts], *, few: bool
+) -> None:
+    """A row for each observer over all categories, the highest shape bias at the top."""
+    kinds = {
+        name: (colour(k if few else 0), marker(k if few else 0)) for k, name in enumerate(runs)
+    }
+    rows = [(name, own[ALL], kinds[name]) for name, own in counts.items()]
+    rows.append(("ten people", pooled(people())[ALL], (INK, "D")))
+    rows += [
+        (name, own[ALL], (INK, shape))
+        for (name, own), shape in zip(networks().items(), _SHAPES, strict=False)
+    ]
+    rows.sort(key=lambda row: -(row[1].shape_bias if row[1].shape_bias is not None else -1))
+    name_rows(axes, [name for name, _, _ in rows])
+    draw_dots(
+        axes,
+        [
+            _dot(name, ALL, row, one, kind, runs.get(name))
+            for row, (name, one, kind) in enumerate(rows)
+            if one.shape_bias is not None
+        ],
+    )
+    axes.set_title("All categories", loc="left")
+    axes.grid(axis="x")
+    axes.tick_params(labelbottom=False)
+
+
+def _draw_categories(
+    axes: "Axes", runs: Mapping[str, RunResult], counts: Mapping[str, Counts], *, few: bool
+) -> None:
+    rows = list(geirhos_categories())
+    name_rows(axes, rows)
+    _draw_others(axes, rows)
+    for number, (name, own) in enumerate(counts.items()):
+        kind = (colour(number), marker(number)) if few else (colour(0), marker(0))
+        dots = [
+            _dot(name, category, rows.index(category), one, kind, runs[name])
+            for category, one in own.items()
+            if category != ALL and one.shape_bias is not None
+        ]
+        without = [replace(dot, low=math.nan) for dot in dots]
+        draw_dots(axes, without, size=4.0 if few else 2.5)
+    axes.set_title("By shape category", loc="left")
+    axes.grid(axis="x")
+
+
+def _dot(
     name: str,
-    own: Counts,
-    rows: Sequence[str],
-    run: RunResult,
-    number: int,
-    few: bool,
-    n_runs: int,
-) -> list[Dot]:
-    found = []
-    for row, category in enumerate(rows):
-        one = own.get(category)
-        if one is None or one.shape_bias is None:
-            continue
-        decisions = one.shape + one.texture
-        low, high = wilson(one.shape, decisions)
-        alone = category == ALL and few
-        found.append(
-            Dot(
-                row + (0.16 * (number - (n_runs - 1) / 2) if alone else 0),
-                100 * one.shape_bias,
-                100 * low if alone else math.nan,
-                100 * high,
-                not marks(run),
-                f"{name}, {category}: {100 * one.shape_bias:.1f} % [{100 * low:.1f}, "
-                f"{100 * high:.1f}] of {decisions} decisions{said_marks(run)}",
-                colour(number),
-                marker(number),
-            )
-        )
-    return found
+    category: str,
+    row: int,
+    one: CueCounts,
+    kind: tuple[str, str],
+    run: RunResult | None,
+) -> Dot:
+    """Of an observer that decided for a cue; `run` is None of people and classic networks."""
+    decisions = one.shape + one.texture
+    low, high = (100 * end for end in wilson(one.shape, decisions))
+    value = 100 * one.shape / decisions
+    said = "" if run is None else said_marks(run)
+    words = f"{name}, {category}: {value:.1f} % [{low:.1f}, {high:.1f}] of {decisions} decisions"
+    whole = run is None or not marks(run)
+    return Dot(row, value, low, high, whole, f"{words}{said}", *kind)
 
 
 def _draw_others(axes: "Axes", rows: Sequence[str]) -> None:

@@ -14,7 +14,15 @@ from oodbench.reports.comparisons.words import VARIED, cell_of
 from oodbench.reports.figures.dots import Dot, draw_dots, name_rows
 from oodbench.reports.figures.figure import Figure
 from oodbench.reports.figures.legends import legend_below
-from oodbench.reports.figures.marks import file_name, marks, note, said_marks, short, title_of
+from oodbench.reports.figures.marks import (
+    file_name,
+    marks,
+    metric_words,
+    note,
+    said_marks,
+    short,
+    title_of,
+)
 from oodbench.reports.figures.style import FAINT, INK, TWO_COLUMNS, colour, marker, new_drawing
 from oodbench.runs.results import RunResult
 
@@ -58,17 +66,17 @@ def _figure(field: str, groups: Sequence[Group]) -> Figure:
         section="Choices that move the numbers",
         title=f"{title_of(run)} by {field}",
         caption=(
-            f"{run.headline.replace('_', ' ')} of each model with each {field}, with 95 % "
+            f"{_upper(metric_words(run.headline))} of each model with each {field}, with 95 % "
             "intervals, which hold for each run by itself: differences on the same pictures are "
             "told apart with far fewer (oodbench-compare). At the right: the range, in points."
             + note(one for _, runs in groups for one in runs)
         ),
         description=(
-            f"Dots on a line for {len(groups)} model{'s' if len(groups) > 1 else ''}, one a "
-            f"{field}. The highest score of a model minus its lowest: {ends}."
+            f"Dots on a line for {len(groups)} model{'s' if len(groups) > 1 else ''}, a dot for "
+            f"each {field}. The highest score of a model minus its lowest: {ends}."
         ),
         table=table,
-        draw=partial(_draw, field, groups, f"{run.headline.replace('_', ' ')} ({unit})"),
+        draw=partial(_draw, field, groups, f"{metric_words(run.headline)} ({unit})"),
     )
 
 
@@ -132,8 +140,13 @@ def _draw(field: str, groups: Sequence[Group], label: str) -> "Drawing":
         axes.text(
             1.01, row, f"{_range(runs):.1f}", transform=axes.get_yaxis_transform(), va="center"
         )
-    axes.set_xlabel(f"{label[0].upper()}{label[1:]}")
+    axes.text(1.01, -0.75, "range", transform=axes.get_yaxis_transform(), va="center")
+    axes.set_xlabel(_upper(label))
     axes.grid(axis="x")
     if few:
         legend_below(drawing, [(short(way), True) for way in ways])
     return drawing
+
+
+def _upper(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}"

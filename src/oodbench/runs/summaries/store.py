@@ -1,5 +1,6 @@
 """summary.json beside a run's result: written when it is scored, made once where it is missing."""
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -91,7 +92,8 @@ def _made(result: RunResult) -> Summary:
 
 def _grounds(result: RunResult) -> str:
     content = result_content(result)
-    return checksum({name: content[name] for name in _GROUNDS})
+    text = json.dumps({name: content[name] for name in _GROUNDS})
+    return checksum(json.loads(text, parse_int=float))  # a score of 0 is read back as 0.0
 
 
 def _n_items(result: RunResult) -> int:
