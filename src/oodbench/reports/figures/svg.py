@@ -115,16 +115,18 @@ def _rename(root: ET.Element, name: str) -> None:
     """Ids that something refers to begin with the figure's name; the others are taken away."""
     used: dict[str, str] = {}
     for element in root.iter():
-        found = [element.get(_HREF, "")[1:], *_REFERENCE.findall(" ".join(element.attrib.values()))]
-        for one in filter(None, found):
+        found = _REFERENCE.findall(" ".join(element.attrib.values()))
+        if element.get(_HREF, "").startswith("#"):
+            found.append(element.attrib[_HREF][1:])
+        for one in found:
             used.setdefault(one, f"{name}-{len(used)}")
     for element in root.iter():
         if new := used.get(element.attrib.pop("id", "")):
             element.set("id", new)
+        if element.get(_HREF, "").startswith("#"):
+            element.set(_HREF, f"#{used[element.attrib[_HREF][1:]]}")
         for attribute, value in element.attrib.items():
-            if attribute == _HREF:
-                element.set(_HREF, f"#{used[value[1:]]}")
-            elif "url(#" in value:
+            if "url(#" in value:
                 element.set(
                     attribute, _REFERENCE.sub(lambda found: f"url(#{used[found[1]]})", value)
                 )
