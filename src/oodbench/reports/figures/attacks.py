@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from oodbench.core.errors import visible
 from oodbench.reports.comparisons.spread import headline_of
 from oodbench.reports.figures.figure import Figure
 from oodbench.reports.figures.lines import Curve, draw_curves
@@ -102,7 +103,7 @@ def _checks(runs: Iterable[RunResult]) -> str:
     for run in runs:
         n_runs += 1
         for check in run.attack_warnings:
-            warned.setdefault(check, []).append(run.model)
+            warned.setdefault(check, []).append(visible(run.model))
     if not warned:
         return "No check of the attack warns."
     said = []
@@ -129,7 +130,7 @@ def _of_radii(
                 [100 * share for share in radius.accuracy],
                 -_area(radius.eps, radius.accuracy),
                 not marks(run),
-                f"{run.attack}{said_marks(run)}",
+                f"{visible(run.attack)}{said_marks(run)}",
             )
             found.setdefault(radius.norm, []).append(curve)
         elif run.attack_traits is not None and run.attack_traits.bounded:
@@ -153,12 +154,12 @@ def _joined(points: Mapping[float, RunResult]) -> Curve:
         x, y = [0.0, *x], [clean.value, *y]
     said = said_marks(next((run for run in runs if marks(run)), runs[0]))
     return Curve(
-        runs[0].model,
+        visible(runs[0].model),
         x,
         [100 * share for share in y],
         -_area(x, y),
         not any(marks(run) for run in runs),
-        f"{runs[0].attack}, {len(runs)} radii{said}",
+        f"{visible(runs[0].attack)}, {len(runs)} radii{said}",
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from oodbench.core.errors import visible
 from oodbench.metrics.score import TO_POINTS, UNIT_SUFFIX
 from oodbench.reports.comparisons.spread import headline_of, points_of, varied_groups
 from oodbench.reports.comparisons.spread_text import way_of
@@ -45,7 +46,7 @@ def spread(results: Sequence[RunResult]) -> list[Figure]:
     for field in VARIED:
         by_benchmark: dict[str, list[Group]] = {}
         for runs in varied_groups(results, field):
-            cell = cell_of(runs).replace(f" × {runs[0].benchmark}", "")
+            cell = visible(cell_of(runs).replace(f" × {runs[0].benchmark}", ""))
             by_benchmark.setdefault(runs[0].benchmark, []).append((cell, runs))
         found += [_figure(field, groups) for groups in by_benchmark.values()]
     return found
@@ -90,7 +91,7 @@ def _rows(field: str, group: Group) -> list[dict[str, object]]:
         rows.append(
             {
                 "model": cell,
-                field: way_of(run, field),
+                field: _way(run, field),
                 "points": points_of(run),
                 "low": factor * score.low,
                 "high": factor * score.high,
@@ -108,7 +109,7 @@ def _range(runs: Sequence[RunResult]) -> float:
 
 
 def _draw(field: str, groups: Sequence[Group], label: str) -> "Drawing":
-    ways = list(dict.fromkeys(sorted(way_of(run, field) for _, runs in groups for run in runs)))
+    ways = list(dict.fromkeys(sorted(_way(run, field) for _, runs in groups for run in runs)))
     few = len(ways) <= _MOST_COLOURS
     drawing = new_drawing(
         0.75 * TWO_COLUMNS, 18 + 4.4 * len(groups) + (3.4 * math.ceil(len(ways) / 2) if few else 0)
@@ -120,7 +121,7 @@ def _draw(field: str, groups: Sequence[Group], label: str) -> "Drawing":
         axes.plot([min(points), max(points)], [row] * 2, color=INK, alpha=2 * FAINT, linewidth=3)
         dots = []
         for run in runs:
-            number = ways.index(way_of(run, field)) if few else 0
+            number = ways.index(_way(run, field)) if few else 0
             score = headline_of(run)
             assert score is not None
             factor = TO_POINTS[score.unit]
@@ -131,7 +132,7 @@ def _draw(field: str, groups: Sequence[Group], label: str) -> "Drawing":
                     factor * score.low if few else math.nan,
                     factor * score.high,
                     not marks(run),
-                    f"{cell}, {way_of(run, field)}: {points_of(run):.2f}{said_marks(run)}",
+                    f"{cell}, {_way(run, field)}: {points_of(run):.2f}{said_marks(run)}",
                     colour(number),
                     marker(number),
                 )
@@ -146,6 +147,10 @@ def _draw(field: str, groups: Sequence[Group], label: str) -> "Drawing":
     if few:
         legend_below(drawing, [(short(way), True) for way in ways])
     return drawing
+
+
+def _way(run: RunResult, field: str) -> str:
+    return visible(way_of(run, field))
 
 
 def _upper(words: str) -> str:

@@ -1,5 +1,6 @@
 """How all figures of a report look: sizes, colours, lines and letters that journals take."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -100,7 +101,9 @@ def styled(name: str) -> Iterator[None]:
         raise OutputError(
             f"figures need the package matplotlib: {install_extra('report')}"
         ) from None
-    with matplotlib.rc_context():
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        # Of letters that the font has not: they stay in SVG, and a name may hold any.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({**_SETTINGS, "svg.hashsalt": name})
         yield

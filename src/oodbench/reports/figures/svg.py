@@ -72,9 +72,13 @@ def _tree(figure: Figure) -> ET.Element:
 
 
 def _written(drawing: "Drawing") -> bytes:
+    from matplotlib.text import Text
+
     for artist in drawing.findobj():
         if gid := artist.get_gid():
             artist.set_gid(printable(str(gid)).translate(_CONTROL))
+        if isinstance(artist, Text):
+            artist.set_text(printable(artist.get_text()).translate(_CONTROL))
     buffer = BytesIO()
     drawing.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return buffer.getvalue().replace(SEPARATOR.encode(), _STAND_IN.encode())
