@@ -91,5 +91,5 @@ def cue_decisions(records: pd.DataFrame) -> CueDecisions:
     )
 
 
-def _digits(numbers: NDArray[np.int64]) -> str:
+def _digits(numbers: NDArray[np.integer]) -> str:
     return "".join(_DIGITS[number] for number in numbers)

@@ -245,8 +245,8 @@ def _scatter(
     if ends[0] < ends[1]:
         axes.plot(ends, ends, color=INK, alpha=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
     if line is not None:
-        x = np.array([low_x, high_x])
-        axes.plot(x, line.intercept + line.slope * x, color=INK, linewidth=1.0)
+        ends = np.array([low_x, high_x])
+        axes.plot(ends, line.intercept + line.slope * ends, color=INK, linewidth=1.0)
     residuals = {point.name: residual for point, residual in _ranked(points, line)}
     labels: list[tuple[float, Label]] = []
     for point, place in zip(points, own, strict=True):

@@ -64,7 +64,7 @@ def error_consistency(
 
 
 @cache
-def people() -> dict[str, Right]:
+def people() -> Mapping[str, Right]:
     """Which stimuli with a conflict each of the ten people called by their shape."""
     found: dict[str, dict[str, bool]] = {}
     for stimulus, answers in cue_conflict_people().items():
@@ -153,11 +153,11 @@ def _draw_people(runs: Mapping[str, RunResult], table: pd.DataFrame) -> "Drawing
     axes.axvline(0, color=INK, alpha=MUTED, linewidth=0.6)
     for row, (name, run) in enumerate(runs.items()):
         own = table[table["model"] == name]
-        for one in own.itertuples():
+        for one in own.to_dict("records"):
             (mark,) = axes.plot(
-                [one.kappa], [row], ".", color=colour(0), alpha=MUTED, markersize=3, linestyle=""
+                [one["kappa"]], [row], ".", color=colour(0), alpha=MUTED, markersize=3, linestyle=""
             )
-            say(mark, f"{name} and {one.person}: {one.kappa:.2f}")
+            say(mark, f"{name} and {one['person']}: {one['kappa']:.2f}")
         mean = float(own["kappa"].mean())
         (mark,) = draw_mark(axes, mean, row, colour=colour(0), marker="o", whole=not marks(run))
         say(mark, f"{name}: mean {mean:.2f}{said_marks(run)}")
@@ -193,9 +193,9 @@ def _draw_models(
     runs: Mapping[str, RunResult], names: Sequence[str], table: pd.DataFrame
 ) -> "Drawing":
     values = np.full((len(names), len(names)), math.nan)
-    for row in table.itertuples():
-        places = sorted((names.index(row.model), names.index(row.other)), reverse=True)
-        values[places[0], places[1]] = round(row.kappa, 2) + 0.0  # of -0.0 it makes 0.0
+    for row in table.to_dict("records"):
+        places = sorted((names.index(row["model"]), names.index(row["other"])), reverse=True)
+        values[places[0], places[1]] = round(row["kappa"], 2) + 0.0  # of -0.0 it makes 0.0
     shown = values[1:, :-1]
     drawing = new_drawing(44 + 4.4 * len(names), 36 + 4.2 * len(names))
     axes = drawing.add_subplot()

@@ -1,7 +1,7 @@
 """Cells in colours, with their numbers where there is place."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -94,10 +94,10 @@ def draw_matrix(
         spine.set_visible(False)
 
 
-def _luminance(colour: Sequence[float]) -> float:
+def _luminance(colour: Iterable[float]) -> float:
     """Relative luminance, 0 to 1 (WCAG 2)."""
     linear = [
         value / 12.92 if value <= 0.03928 else ((value + 0.055) / 1.055) ** 2.4
-        for value in colour[:3]
+        for value in list(colour)[:3]
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from oodbench.metrics.score import TO_POINTS, UNIT_SUFFIX
 from oodbench.reports.figures.dots import Dot, draw_dots, name_rows
@@ -118,17 +119,17 @@ def _draw_dots(runs: Mapping[str, RunResult], table: pd.DataFrame, label: str) -
             axes,
             [
                 Dot(
-                    names.index(row.part) + (number - (len(runs) - 1) / 2) * step,
-                    row.value,
-                    row.low,
-                    row.high,
+                    names.index(row["part"]) + (number - (len(runs) - 1) / 2) * step,
+                    row["value"],
+                    row["low"],
+                    row["high"],
                     not marks(run),
-                    f"{name}, {row.part}: {row.value:.1f} [{row.low:.1f}, {row.high:.1f}]"
-                    f"{said_marks(run)}",
+                    f"{name}, {row['part']}: {row['value']:.1f} [{row['low']:.1f}, "
+                    f"{row['high']:.1f}]{said_marks(run)}",
                     colour(number),
                     marker(number),
                 )
-                for row in rows.itertuples()
+                for row in rows.to_dict("records")
             ],
             size=3.0,
         )
@@ -157,14 +158,14 @@ def _draw_matrix(runs: Mapping[str, RunResult], table: pd.DataFrame, label: str)
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
     bar = drawing.colorbar(scale_of(values).mappable(), ax=axes, aspect=30, pad=0.01)
     bar.set_label(f"{label[0].upper()}{label[1:]}")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return drawing
 
 
 def _words(
     runs: Mapping[str, RunResult],
     names: Sequence[str],
-    values: "np.ndarray",  # type: ignore[type-arg]
+    values: NDArray[np.float64],
 ) -> list[str]:
     return [
         f"{name}, {part}: {value:.1f}{said_marks(run)}"

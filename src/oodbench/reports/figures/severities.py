@@ -4,10 +4,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from oodbench.reports.figures.figure import Figure
 from oodbench.reports.figures.marks import file_name, marks, note, said_marks, short, title_of
@@ -119,11 +120,11 @@ def _draw(runs: Mapping[str, RunResult], table: pd.DataFrame) -> "Drawing":
         aspect=30,
     )
     bar.set_label("Top-1 error (%)")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return drawing
 
 
-def _name(panels: "np.ndarray", corruptions: Sequence[str], levels: Sequence[int], n: int) -> None:  # type: ignore[type-arg]
+def _name(panels: NDArray[Any], corruptions: Sequence[str], levels: Sequence[int], n: int) -> None:
     for number, panel in enumerate(panels.flat):
         panel.set_visible(number < n)
     for panel in panels[:, 0]:

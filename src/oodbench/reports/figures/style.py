@@ -1,7 +1,7 @@
 """How all figures of a report look: sizes, colours, lines and letters that journals take."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ _MM = 25.4
 _POINTS = 7.0
 """Size of letters, as journals ask for: 5 to 7 points."""
 
-_SETTINGS: Mapping[str, Any] = {
+_SETTINGS: Any = {
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.labelsize": _POINTS,
@@ -105,7 +105,8 @@ def styled(name: str) -> Iterator[None]:
         # Of letters that the font has not: they stay in SVG, and a name may hold any.
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({**_SETTINGS, "svg.hashsalt": name})
+        matplotlib.rcParams.update(_SETTINGS)
+        matplotlib.rcParams["svg.hashsalt"] = name
         yield
 
 

@@ -1,5 +1,8 @@
 """The records of a run, split by split -> its summary."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -70,5 +73,5 @@ def _distances(records: pd.DataFrame, norm: str) -> tuple[NDArray[np.float32], F
     return records[norm].to_numpy().astype(np.float32), ~strictly_accurate(records), wrong
 
 
-def _joined(parts: list[tuple[NDArray[np.generic], ...]]) -> tuple[NDArray[np.generic], ...]:
+def _joined(parts: Sequence[tuple[NDArray[Any], ...]]) -> tuple[NDArray[Any], ...]:
     return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
