@@ -24,7 +24,7 @@ from documents import LANGUAGES, MARKS, PAGES, ROOT, Block, all_blocks, anchors,
 from hydra._internal.utils import get_args_parser
 from toys import Cli
 
-from oodbench.cli import check, compare, data, models, plan, probe, table
+from oodbench.cli import check, compare, data, models, plan, probe, status, submit, table
 from oodbench.core.schema import validate
 from oodbench.data.demo.plan import demo_data_sets
 from oodbench.data.demo.sources import sources_folder
@@ -136,6 +136,11 @@ def check_models(arguments: Sequence[str]) -> None:
         assert (ROOT / "conf" / "model" / f"{name}.yaml").is_file()
 
 
+def check_submit(arguments: Sequence[str]) -> None:
+    given = submit.argument_parser().parse_args(list(arguments))
+    assert Launch(given.overrides, multirun=True).jobs
+
+
 def check_make(arguments: Sequence[str]) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert set(arguments) <= set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE))
@@ -164,6 +169,8 @@ CHECKS: dict[str, Callable[[Sequence[str]], None]] = {
     "oodbench-models": check_models,
     "oodbench-plan": check_plan,
     "oodbench-probe": check_probe,
+    "oodbench-status": partial(check_options, status.argument_parser),
+    "oodbench-submit": check_submit,
     "oodbench-table": partial(check_options, table.argument_parser),
     "make": check_make,
     "pip": check_pip,

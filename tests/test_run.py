@@ -109,7 +109,12 @@ def test_killed_and_continued_has_the_bytes_of_an_undisturbed_run(toy: Path, cli
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_was_computed_and_says_so(toy: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)]
+)
+def test_a_signal_keeps_what_was_computed_and_says_so(
+    toy: Path, number: signal.Signals, code: int
+) -> None:
     (toy / "toy_network.py").write_text(
         (toy / "toy_network.py").read_text()
         + "\n\nclass Slow(Toy):\n    def forward(self, x):\n        import time\n"
@@ -130,9 +135,9 @@ def test_ctrl_c_keeps_what_was_computed_and_says_so(toy: Path) -> None:
     while time.monotonic() < deadline and not list((toy / "outputs").rglob("all-*.parquet")):
         time.sleep(0.02)
     time.sleep(0.4)  # into the second chunk
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
     said = "\ninterrupted: what was computed is kept, the same command goes on from there\n"
     assert said in errors
     assert "Traceback" not in errors

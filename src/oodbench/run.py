@@ -6,6 +6,7 @@ oodbench -m 'model=resnet50,moco_v2' 'benchmark=glob(imagenet_v2*)'
 
 import logging
 import os
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -17,19 +18,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from oodbench.core.command import quiet_pipe
-from oodbench.core.errors import OodbenchError, failure_line, is_mendable
+from oodbench.core.errors import cause_of, failure_line, is_mendable
 from oodbench.core.schema import RunConfig, shipped, validate
 from oodbench.engines.store import remove_scratch
 from oodbench.models.facts import bare_name_notice
 from oodbench.reports.text import describe, headline
 from oodbench.runs.done import is_done, more_than_asked
-from oodbench.runs.naming.difference import difference
 from oodbench.runs.naming.other_names import add_name
 from oodbench.runs.naming.own_evaluation import say_once
-from oodbench.runs.paths import RunPaths
 from oodbench.runs.plan import Plan, make_plan, unidentified_paths
-from oodbench.runs.results import RunFailure, RunResult, write_failure
+from oodbench.runs.results import RunResult
 from oodbench.sweeps.composing import CONFIG_PATH
+from oodbench.sweeps.failures import is_stopped, keep_failure, stop_others
 from oodbench.sweeps.launching import prepare_launch
 from oodbench.sweeps.outcomes import (
     AT_THE_END,
@@ -38,6 +38,7 @@ from oodbench.sweeps.outcomes import (
     outcomes,
     write_outcome,
 )
+from oodbench.sweeps.standing.record import JobRecord
 
 log = logging.getLogger("oodbench")
 
@@ -48,10 +49,11 @@ SUMMARY = (
 INTERRUPTED = "interrupted: what was computed is kept, the same command goes on from there"
 
 
-def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
+def run_cell(plan: Plan, record: JobRecord, *, swept: bool = False) -> Outcome:
     """Evaluate one model on one benchmark, or find that it is done already.
 
     Args:
+        record: hears when something is computed.
         swept: whether it is one of several jobs: of a run that is done, one line is enough.
     """
     if (result := is_done(plan)) is not None:
@@ -65,6 +67,7 @@ def run_cell(plan: Plan, *, swept: bool = False) -> Outcome:
         return Outcome("skipped", plan.cell, describe(result))
     if (line := say_once(plan.run)) is not None:
         log.warning("%s", line)
+    record.begin(plan)
     from oodbench.evaluation.execute import execute
 
     result = execute(plan)
@@ -91,27 +94,38 @@ def task(config: DictConfig) -> None:
     hydra_config = HydraConfig.get()
     swept = hydra_config.mode == RunMode.MULTIRUN
     folder = Path(hydra_config.runtime.output_dir)
+    launch = folder.parent
     run: RunConfig | None = None
     plan: Plan | None = None
+    overrides = list(hydra_config.overrides.task)
+    record = JobRecord(Path(config.output_root), overrides)
     try:
         run = validate(config)
         cell = Plan.cell_of(run)
+        if swept and is_stopped(launch, run):
+            log.info("%s: left, for another job has failed and on_failure=stop", cell)
+            write_outcome(folder, Outcome("left", cell))
+            return
         _say_which_weights(run)
         plan = make_plan(run)
-        outcome = run_cell(plan, swept=swept)
+        outcome = run_cell(plan, record, swept=swept)
     except Exception as error:
         traceback = not is_mendable(error)
         outcome = Outcome(
             "failed",
             cell,
             failure_line(error),
-            overrides=list(hydra_config.overrides.task),
+            overrides=overrides,
             log=str(folder / f"{hydra_config.job.name}.log") if traceback else "",
+            cause=cause_of(error),
         )
         if run is not None:
-            _keep_failure(run, plan.paths if plan else unidentified_paths(run), outcome.message)
+            paths = plan.paths if plan else unidentified_paths(run)
+            keep_failure(run, paths, error, outcome.message)
+            stop_others(launch, run)
         log.error(*("%s: %s", cell, outcome.message), exc_info=traceback, extra={AT_THE_END: swept})
     write_outcome(folder, outcome)
+    record.end(outcome, plan)
     if outcome.message and outcome.state != "failed":
         print(outcome.message, flush=True)
 
@@ -123,34 +137,8 @@ def _say_which_weights(run: RunConfig) -> None:
         log.warning("%s", notice)
 
 
-def _keep_failure(run: RunConfig, paths: RunPaths, message: str) -> None:
-    """Leave error.json where the table finds it; a full disk must not hide the reason."""
-    failure = RunFailure(
-        key=paths.directory.name,
-        model=run.model.name,
-        benchmark=run.benchmark.name,
-        preprocessing=str(run.preprocessing["name"]),
-        attack=str(run.attack["name"]),
-        difference=_difference(run),
-        error=message,
-        column=run.benchmark.column,
-    )
-    try:
-        write_failure(paths, failure)
-    except OSError as error:
-        log.warning("error.json could not be written: %s", error)
-
-
-def _difference(run: RunConfig) -> list[str]:
-    """What was done otherwise; unknown where the config itself is what failed."""
-    try:
-        return difference(run)
-    except OodbenchError:
-        return ["config"]
-
-
 def main() -> None:
-    """Exit codes: 0 all well, 1 a job failed, 2 a sweep matched nothing, 130 Ctrl-C."""
+    """Exit codes: 0 all well, 1 a job failed, 2 no job, 130 Ctrl-C, 143 SIGTERM."""
     # Before torch is imported: or threads that wait for each other take cores from the decoders.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     prepare_launch("oodbench", SUMMARY, "config", RunConfig)
@@ -159,14 +147,14 @@ def main() -> None:
     try:
         with quiet_pipe():
             launch()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(f"\n{INTERRUPTED}", file=sys.stderr)
         if RememberLaunch.directory is not None:
             _list_failures(outcomes(RememberLaunch.directory))
         with suppress(OSError):
             sys.stdout.flush()
         remove_scratch()
-        os._exit(130)
+        os._exit(128 + getattr(interrupt, "number", signal.SIGINT))
     if RememberLaunch.directory is not None:
         with quiet_pipe():
             code = _report(outcomes(RememberLaunch.directory), time.monotonic() - started)
@@ -180,7 +168,8 @@ def _report(ended: list[Outcome], seconds: float) -> int:
     failed = [outcome for outcome in ended if outcome.state == "failed"]
     if RememberLaunch.multirun:
         states = {
-            state: sum(o.state == state for o in ended) for state in ("done", "skipped", "waiting")
+            state: sum(o.state == state for o in ended)
+            for state in ("done", "skipped", "waiting", "left")
         }
         counts = ", ".join(f"{n} {state}" for state, n in states.items() if n)
         jobs = f"{len(ended)} job{'' if len(ended) == 1 else 's'}"

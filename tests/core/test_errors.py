@@ -1,4 +1,15 @@
-from oodbench.core.errors import DataError, failure_line, first_line, one_line, visible
+import pytest
+
+from oodbench.core.errors import (
+    DataError,
+    DiskError,
+    MemoryShortage,
+    cause_of,
+    failure_line,
+    first_line,
+    one_line,
+    visible,
+)
 
 
 def test_everything_on_one_line() -> None:
@@ -24,3 +35,19 @@ def test_a_failure_names_its_class_unless_the_message_was_written_for_users() ->
 
 def test_control_characters_are_shown() -> None:
     assert visible("a\nb\x1b[31m\udcff\tä") == r"a\nb\x1b[31m\udcff\tä"
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (MemoryShortage("engine.device=cuda:0: out of memory"), "memory"),
+        (MemoryError(), "memory"),
+        (DiskError("x: Input/output error, after 7 attempts"), "disk"),
+        (DataError("x: missing"), "mistake"),
+        (PermissionError(13, "Permission denied", "outputs"), "mistake"),
+        (OSError(5, "Input/output error", "data"), "fault"),
+        (ZeroDivisionError(), "fault"),
+    ],
+)
+def test_why_a_run_failed(error: BaseException, cause: str) -> None:
+    assert cause_of(error) == cause

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from oodbench.core.interrupts import Interrupts
+from oodbench.core.interrupts import Interrupts, Stopped
 
 
 def interrupt() -> None:
@@ -15,7 +15,6 @@ def interrupt() -> None:
 
 def whole(interrupts: Interrupts, done: list[str]) -> None:
     with interrupts.held():
-        interrupt()
         interrupt()
         done.append("whole")
     done.append("never")
@@ -64,3 +63,50 @@ def test_nothing_is_changed_in_other_threads_and_for_other_handlers() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_one_waits_for_nothing() -> None:
+    done: list[str] = []
+
+    def twice(interrupts: Interrupts) -> None:
+        with interrupts.held():
+            interrupt()
+            done.append("first")
+            interrupt()
+            done.append("never")
+
+    with Interrupts() as interrupts:
+        with pytest.raises(KeyboardInterrupt):
+            twice(interrupts)
+        assert interrupts.at_once
+    assert done == ["first"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_signals_of_a_batch_system_wait_too(number: signal.Signals) -> None:
+    done: list[str] = []
+
+    def ended(interrupts: Interrupts) -> None:
+        with interrupts.held():
+            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), number)
+            done.append("whole")
+        done.append("never")
+
+    with Interrupts() as interrupts, pytest.raises(Stopped, match=number.name) as stopped:
+        ended(interrupts)
+    assert done == ["whole"]
+    assert stopped.value.number == number
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_the_handler_of_a_launcher_is_called_after_it() -> None:
+    done: list[str] = []
+    before = signal.signal(signal.SIGUSR2, lambda *_: done.append("queued again"))
+    try:
+        with Interrupts() as interrupts, interrupts.held():
+            os.kill(os.getpid(), signal.SIGUSR2)
+            done.append("whole")
+        assert done == ["whole", "queued again"]
+    finally:
+        signal.signal(signal.SIGUSR2, before)

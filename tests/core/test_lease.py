@@ -20,10 +20,10 @@ from oodbench.core.lease import (
     LIMIT,
     Leases,
     Owner,
-    _me,
     discard,
     holder,
     is_older_than_limit,
+    this_process,
     wait_until_free,
 )
 
@@ -59,9 +59,9 @@ ELSEWHERE = Owner("node7", 4321, "another boot", "99")
 def test_one_has_it_until_it_gives_it_back(leases: Leases, path: Path) -> None:
     assert leases.take(path) is None
     assert leases.holds(path)
-    assert holder(path) == _me()
+    assert holder(path) == this_process()
     with Leases() as others:
-        assert others.take(path) == _me()
+        assert others.take(path) == this_process()
         assert not others.holds(path)
         others.give_back(path)  # what is not its own stays
         assert leases.holds(path)
@@ -87,13 +87,13 @@ def test_an_owner_says_where_it_is() -> None:
 
 
 def test_that_of_a_dead_process_of_this_machine_is_free(leases: Leases, path: Path) -> None:
-    held_by(path, replace(_me(), pid=ended_process()))
+    held_by(path, replace(this_process(), pid=ended_process()))
     assert holder(path) is None
     assert leases.take(path) is None
 
 
 def test_so_is_that_of_an_earlier_process_with_the_number(leases: Leases, path: Path) -> None:
-    held_by(path, replace(_me(), started="1"))
+    held_by(path, replace(this_process(), started="1"))
     assert leases.take(path) is None
 
 
@@ -101,14 +101,14 @@ def test_and_that_of_a_process_that_nobody_has_waited_for(leases: Leases, path: 
     """Killed, but its parent has not looked: the kernel keeps its number."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         started = lease._status(process.pid)[lease._STARTED]
-        held_by(path, replace(_me(), pid=process.pid, started=started))
+        held_by(path, replace(this_process(), pid=process.pid, started=started))
         assert holder(path) is not None
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert holder(path) is None
 
 
-@pytest.mark.parametrize("owner", [ELSEWHERE, _me()])
+@pytest.mark.parametrize("owner", [ELSEWHERE, this_process()])
 def test_one_without_heartbeat_is_free(leases: Leases, path: Path, owner: Owner) -> None:
     held_by(path, owner, age=LIMIT - 10)
     assert leases.take(path) == owner
@@ -172,7 +172,7 @@ def test_one_that_is_taken_at_the_same_moment_is_not_discarded(
     leases: Leases, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process removes the dead one and takes it between a look and the removal."""
-    held_by(path, replace(_me(), pid=ended_process()))
+    held_by(path, replace(this_process(), pid=ended_process()))
     between(path, monkeypatch, lambda: leases.take(path))
     discard(path)
     assert leases.holds(path)
@@ -200,7 +200,7 @@ def test_of_two_that_find_it_free_one_gets_it(
     held_by(path, ELSEWHERE, age=LIMIT + 10)
     between(path, monkeypatch, lambda: leases.take(path))
     with Leases() as late:
-        assert late.take(path) == _me()
+        assert late.take(path) == this_process()
         assert leases.holds(path)
         assert not late.holds(path)
     assert leases.holds(path)
@@ -244,7 +244,7 @@ def test_a_succession_that_was_killed_stops_nobody(leases: Leases, path: Path) -
     succession = path.with_name(path.name + lease.SUFFIX)
     held_by(succession, ELSEWHERE)
     assert leases.take(path) == ELSEWHERE
-    held_by(succession, replace(_me(), pid=ended_process()))
+    held_by(succession, replace(this_process(), pid=ended_process()))
     assert leases.take(path) is None
     assert list(path.parent.iterdir()) == [path]
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,9 @@ def here(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Start a run and press Ctrl-C at its `at`-th batch, while that is computed or added."""
 
-    def start(plan: Plan, *, at: int, place: str = "adding") -> None:
+    def start(
+        plan: Plan, *, at: int, place: str = "adding", number: signal.Signals = signal.SIGINT
+    ) -> None:
         owner, name = PLACES[place]
         original, calls = getattr(owner, name), 0
 
@@ -45,7 +48,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             nonlocal calls
             calls += 1
             if calls == at:
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), number)
             return original(*arguments)
 
         with monkeypatch.context() as patch:
@@ -75,6 +78,20 @@ def kept(plan: Plan, number: int = 0) -> ChunkInfo:
     found = read_info(plan.paths.records / f"all-{number:05d}.parquet")
     assert found is not None
     return found
+
+
+def test_what_a_launcher_does_to_queue_a_job_again_keeps_them_too(
+    here: Path, interrupted: Callable[..., None]
+) -> None:
+    """submitit's handler raises SystemExit in the middle of anything."""
+    plan = planned("output_root=stopped")
+    before = signal.signal(signal.SIGUSR2, lambda *_: sys.exit(-1))
+    try:
+        with pytest.raises(SystemExit):
+            interrupted(plan, at=4, number=signal.SIGUSR2)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert kept(plan).n_items == 16
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -17,7 +17,7 @@ from toys import WNIDS, command
 
 from oodbench.core import lease
 from oodbench.core.errors import DataError
-from oodbench.core.lease import LIMIT, Owner, _me
+from oodbench.core.lease import LIMIT, Owner, this_process
 from oodbench.evaluation import assemble
 from oodbench.evaluation import execute as execute_module
 from oodbench.evaluation.execute import execute
@@ -157,7 +157,7 @@ def test_a_chunk_that_another_process_has_written_meanwhile_is_not_computed_agai
     assert session["items"] == 50
 
 
-@pytest.mark.parametrize("owner", [replace(_me(), started="1"), ELSEWHERE])
+@pytest.mark.parametrize("owner", [replace(this_process(), started="1"), ELSEWHERE])
 def test_the_chunk_of_a_process_that_is_gone_is_taken_over(here: Path, owner: Owner) -> None:
     """Dead on this machine, or elsewhere without a heartbeat for long."""
     plan = plan_of()
@@ -357,10 +357,10 @@ def test_what_a_killed_process_left_is_removed(here: Path) -> None:
     plan = plan_of("limit=20")
     records = plan.paths.records
     records.mkdir(parents=True)
-    held(records / "all-00000.parquet", replace(_me(), started="1"))
-    held(records / "all-00004.parquet", replace(_me(), started="1"))
+    held(records / "all-00000.parquet", replace(this_process(), started="1"))
+    held(records / "all-00004.parquet", replace(this_process(), started="1"))
     held(records / "all-00005.parquet", ELSEWHERE)
-    held(records / ".all-00000.parquet.lease", replace(_me(), started="1"))
+    held(records / ".all-00000.parquet.lease", replace(this_process(), started="1"))
     for number in (0, 4, 5):
         (records / f".all-{number:05d}.parquet.ab.part").touch()
     (records / ".mine.part").touch()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from in_process import go_there, planned
-from validation_trees import REPAIR, known, write_tree
+from validation_trees import known, write_tree
 
 from oodbench.core.errors import DataError
 from oodbench.evaluation.execute import execute
@@ -34,7 +34,8 @@ def test_a_run_on_wrong_labels_does_not_begin(shifted: Path) -> None:
         execute(planned("benchmark=imagenet"))
     said = str(refused.value)
     assert said.startswith("data/imagenet/val: labels are shifted by one")
-    assert said.endswith(f"{REPAIR} data, or set data.check=off")
+    mend = "oodbench-data prepare imagenet --from data/imagenet/val --to data --move"
+    assert said.endswith(f": {mend}, or set data.check=off")
     assert "\n" not in said
 
 

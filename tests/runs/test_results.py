@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from oodbench.core.checksum import write_checked
 from oodbench.core.errors import DataError
 from oodbench.core.schema import ColumnConfig, ColumnMetric
 from oodbench.metrics.score import Score
@@ -60,7 +61,13 @@ RESULT = RunResult(
     dataset_fingerprint="ff",
     config={"benchmark": {"protocol": {"root": "data"}}, "seed": 0},
     attack_traits=None,
-    column=ColumnConfig("IN-C", 3, {"mce": ColumnMetric(caption="mCE")}, lower_is_better=True),
+    column=ColumnConfig(
+        "IN-C",
+        3,
+        {"mce": ColumnMetric(caption="mCE")},
+        lower_is_better=True,
+        parts={"ce": "corruption error relative to AlexNet's"},
+    ),
     official=True,
 )
 FAILURE = RunFailure("k", "m", "imagenet", "published", "none", ["seed=1"], "why")
@@ -99,6 +106,12 @@ def test_the_file_is_strict_json_without_place_and_time(tmp_path: Path) -> None:
     assert not {"directory", "modified"} & set(stored)
     assert stored["scores"][""]["mce"]["value"] is None
     assert stored["scores"]["fog/3"]["error"]["value"] == 1 / 3
+
+
+def test_a_failure_of_schema_2_said_nothing_of_the_attempt(tmp_path: Path) -> None:
+    content = {name: value for name, value in asdict(FAILURE).items() if name != "attempt"}
+    write_checked(tmp_path / "error.json", {"schema": 2, **content})
+    assert read_failure(tmp_path / "error.json") == FAILURE
 
 
 def stored(**changed: Any) -> dict[str, Any]:

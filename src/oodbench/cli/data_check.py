@@ -11,6 +11,7 @@ from pathlib import Path
 from oodbench.benchmarks.inspection.configs import shipped_config
 from oodbench.benchmarks.inspection.finding import Inspection
 from oodbench.benchmarks.inspection.inspect import Depth, inspect
+from oodbench.benchmarks.inspection.shortening import shortened
 from oodbench.benchmarks.inspection.wording import counted
 from oodbench.cli.arguments import add_data_root, add_json, print_json
 from oodbench.core.errors import visible
@@ -83,7 +84,7 @@ def text_of(found: Inspection) -> str:
     marks += ["demo data"] if found.demo else []
     marks += ["all decoded"] if found.deep else []
     lines = [f"{found.benchmark}: {', '.join(marks)}"]
-    lines += [f"  {visible(str(problem))}" for problem in found.problems[:_MOST_LINES]]
+    lines += [f"  {visible(str(problem))}" for problem in shortened(found.problems, _MOST_LINES)]
     if (more := len(found.problems) - _MOST_LINES) > 0:
         lines.append(f"  {counted(more, 'problem')} more: --json FILE has all")
     return "\n".join(lines)

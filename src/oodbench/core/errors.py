@@ -27,8 +27,16 @@ class ConfigError(OodbenchError):
     """A config key or value is wrong."""
 
 
+class MemoryShortage(ConfigError):
+    """The machine or a card has no room for what was asked."""
+
+
 class DataError(OodbenchError):
     """A data set or one of its files is missing, incomplete or unreadable."""
+
+
+class DiskError(OodbenchError):
+    """A disk does not answer: nothing is known of its files, so none of them is left out for it."""
 
 
 class WeightsError(OodbenchError):
@@ -77,6 +85,15 @@ def is_mendable(error: BaseException) -> bool:
     if isinstance(error, OodbenchError):
         return True
     return isinstance(error, OSError) and error.errno in _OF_FILES and error.filename is not None
+
+
+def cause_of(error: BaseException) -> str:
+    """Why a run failed: `memory`, `disk`, `mistake` (the user can mend it) or `fault`."""
+    if isinstance(error, MemoryShortage | MemoryError):
+        return "memory"
+    if isinstance(error, DiskError):
+        return "disk"
+    return "mistake" if is_mendable(error) else "fault"
 
 
 def failure_line(error: BaseException) -> str:

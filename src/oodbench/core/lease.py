@@ -56,9 +56,14 @@ class Owner:
         return f"process {self.pid or '?'} on {self.host}"
 
     @property
+    def is_here(self) -> bool:
+        """Whether its number means something here, so that it can be told whether it runs."""
+        return bool(self.machine) and self.machine == _machine()
+
+    @property
     def is_dead(self) -> bool:
         """Whether it is known to have ended; False where that cannot be told."""
-        if not self.machine or self.machine != _machine():
+        if not self.is_here:
             return False
         try:
             os.kill(self.pid, 0)
@@ -152,7 +157,7 @@ class Leases:
         except FileExistsError:
             return False
         self._keep(path, descriptor)
-        os.write(descriptor, json.dumps({**asdict(_me()), "token": uuid4().hex}).encode())
+        os.write(descriptor, json.dumps({**asdict(this_process()), "token": uuid4().hex}).encode())
         self._start()
         return True
 
@@ -204,6 +209,13 @@ def holder(path: Path) -> Owner | None:
         return None
     owner = _owner(seen.text)
     return None if owner.is_dead or _is_stale(path, seen) else owner
+
+
+def this_process() -> Owner:
+    """The process that asks, as an owner."""
+    status = _status(os.getpid())
+    started = status[_STARTED] if status else ""
+    return Owner(platform.node(), os.getpid(), _machine() if started else "", started)
 
 
 def discard(path: Path) -> None:
@@ -287,12 +299,6 @@ def _now(folder: Path) -> float:
     """The time by the clock of the folder's file system, by which heartbeats are dated too."""
     with tempfile.TemporaryFile(dir=folder) as probe:
         return os.fstat(probe.fileno()).st_mtime
-
-
-def _me() -> Owner:
-    status = _status(os.getpid())
-    started = status[_STARTED] if status else ""
-    return Owner(platform.node(), os.getpid(), _machine() if started else "", started)
 
 
 @cache

@@ -23,6 +23,7 @@ DEFAULT_FAMILY = "default"
 FAMILIES = (DEFAULT_FAMILY, "tf_efficientnet")
 VERIFY = ("times", "contents", "sizes")
 CHECK = ("labels", "off")
+ON_FAILURE = ("continue", "stop")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 _FRACTION = re.compile(r"(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)")
 LAYOUTS = ("plain", "positional", "moco_v2", "timm", "transformers", "open_clip", "onnx")
@@ -334,6 +335,9 @@ class RunConfig:
     every split (5000); with both the smaller one counts. See `oodbench.core.budget`."""
     output_root: str = "outputs"
     """Folder of runs, tables and logs."""
+    on_failure: str = "continue"
+    """Whether the other jobs of a sweep go on when one fails (`continue`), or those that have not
+    begun are left (`stop`)."""
 
 
 def register_schema() -> None:
@@ -431,6 +435,7 @@ _RANGES = {
 
 
 def _check_values(run: RunConfig) -> None:
+    one_of("on_failure", run.on_failure, ON_FAILURE)
     one_of("data.on_error", run.data.on_error, ("stop", "skip"))
     one_of("data.deep_pictures", run.data.deep_pictures, ("clip", "scale"))
     one_of("data.verify", run.data.verify, VERIFY)

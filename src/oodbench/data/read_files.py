@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from oodbench.data.containers.opened import member_state, read_member
+from oodbench.data.patience import patiently
 
 
 class FileState(NamedTuple):
@@ -65,9 +66,10 @@ def read_file(path: Path) -> bytes:
 
     Raises:
         OSError: it cannot be read.
+        DiskError: its disk does not answer.
         DataError: it is in a container, and damaged.
     """
-    state, content = _read(path)
+    state, content = patiently(lambda: _read(path), path)
     if _reading.get() is not None:
         name_read(ReadFile(path, state, hashlib.sha256(content).digest()))
     return content

@@ -5,16 +5,18 @@ from contextlib import contextmanager
 
 import torch
 
-from oodbench.core.errors import ConfigError, one_line
+from oodbench.core.errors import MemoryShortage, one_line
 from oodbench.models.device_memory import free_text, is_out_of_memory
 
 _MOST = 250
 """Characters of the library's own message: what was asked for comes first there."""
 
 
-def no_room(device: torch.device, error: BaseException, what: str = "out of memory") -> ConfigError:
+def no_room(
+    device: torch.device, error: BaseException, what: str = "out of memory"
+) -> MemoryShortage:
     """What is free on a device, and what was asked for."""
-    return ConfigError(
+    return MemoryShortage(
         f"engine.device={device}: {what}: {free_text(device)} ({one_line(error, _MOST)}): free "
         "memory that other processes hold, or use another engine.device"
     )
@@ -25,7 +27,7 @@ def memory_in_one_line(device: str) -> Iterator[None]:
     """Around all that takes memory of a device.
 
     Raises:
-        ConfigError: memory ran out where no smaller batch would have helped, such as for the
+        MemoryShortage: memory ran out where no smaller batch would have helped, such as for the
             weights on a card that another process has filled.
     """
     try:

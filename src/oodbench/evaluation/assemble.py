@@ -132,6 +132,6 @@ def _attack(plan: Plan) -> Attack:
 
 def _built(model: ModelConfig, weights: Weights, device: str) -> Classifier:
     """A model with its weights on the run's device."""
-    classifier = build_classifier(model, weights_files=weights.files).to(device)
+    classifier = build_classifier(model, weights_files=weights.files, device=device).to(device)
     classifier.check_outputs(model.input_size)
     return classifier

@@ -57,10 +57,10 @@ class Setting:
 def evaluate(claims: Claims, setting: Setting, progress: Progress) -> None:
     """Compute and write the chunks that this process can claim, one after the other.
 
-    On Ctrl-C the first items of a chunk are kept.
+    On Ctrl-C, and when a batch system ends the process, the first items of a chunk are kept.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C.
+        KeyboardInterrupt: Ctrl-C, or a signal, see `oodbench.core.interrupts`.
         DataError: an item cannot be read and may not be left out.
         OutputError: the logits of a picture are no answer.
     """
@@ -77,8 +77,8 @@ def evaluate(claims: Claims, setting: Setting, progress: Progress) -> None:
             for batch, computed in compute(batches, setting):
                 with interrupts.held():
                     rows.add(batch, computed)
-        except KeyboardInterrupt:
-            if interrupts.held_back:
+        except (KeyboardInterrupt, SystemExit):
+            if interrupts.held_back and not interrupts.at_once:
                 with interrupts.held():
                     _keep(rows)
             raise

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from oodbench.core.building import build
+from oodbench.core.building import bound_arguments, build
 from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.core.ids import frozen
 from oodbench.core.schema import ModelConfig
@@ -17,11 +18,16 @@ from oodbench.models.weights import missing_head
 
 _OWN_NETWORKS = "oodbench.models."
 _FUNCTION = "oodbench.models.networks.function_network"
+_DEVICE = "device"
+"""Argument of our own networks that take one."""
+
 _READ_BY_THE_LIBRARY = ("timm", "transformers", "open_clip", "onnx")
 """Layouts whose file is read by the network's constructor, as `weights_file`."""
 
 
-def build_classifier(model: ModelConfig, *, weights_files: Sequence[Path]) -> Classifier:
+def build_classifier(
+    model: ModelConfig, *, weights_files: Sequence[Path], device: str = "cpu"
+) -> Classifier:
     """Construct the network, check its size, load its weights, add the normalisation.
 
     PyTorch's global random numbers are left as they were.
@@ -29,6 +35,7 @@ def build_classifier(model: ModelConfig, *, weights_files: Sequence[Path]) -> Cl
     Args:
         model: the `model` node of the config.
         weights_files: those of `oodbench.models.weights.Weights`.
+        device: that what a network needs once, such as features of texts, is computed on.
 
     Returns:
         On the CPU, in evaluation mode, float32.
@@ -42,7 +49,7 @@ def build_classifier(model: ModelConfig, *, weights_files: Sequence[Path]) -> Cl
     _refuse_idle_entry(model, weights_files)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(model.weights.random_seed or 0)
-        network = _construct(model, weights_files)
+        network = _construct(model, weights_files, device)
     _check_parameters(model, network)
     if weights_files and not _library_reads(model, weights_files):
         _load(model, network, weights_files)
@@ -62,8 +69,10 @@ def count_parameters(network: nn.Module) -> float:
     return sum(parameter.numel() for parameter in network.parameters()) / 1e6
 
 
-def _construct(model: ModelConfig, weights_files: Sequence[Path]) -> nn.Module:
+def _construct(model: ModelConfig, weights_files: Sequence[Path], device: str) -> nn.Module:
     node = dict(model.network)
+    if _is_ours(node) and _DEVICE in bound_arguments(node, "model.network"):
+        node[_DEVICE] = device
     if _library_reads(model, weights_files):
         node["weights_file"] = str(weights_files[0])
     network = build(node, "model.network")
@@ -100,13 +109,17 @@ def _refuse_idle_entry(model: ModelConfig, files: Sequence[Path]) -> None:
 
 def _allow_no_file(model: ModelConfig) -> None:
     """Only a network of the user's may bring its own weights; ours would be random unseen."""
-    target = str(frozen(model.network).get("_target_", ""))
-    own = target.startswith(_OWN_NETWORKS) and target != _FUNCTION
-    if own and model.weights.random_seed is None:
+    if _is_ours(model.network) and model.weights.random_seed is None:
         raise WeightsError(
             f"model {model.name} has no weights: set model.weights.file=PATH, or "
             "model.weights.random_seed=0 for random ones"
         )
+
+
+def _is_ours(node: dict[str, Any]) -> bool:
+    """Whether oodbench knows the network, other than a function of the user's."""
+    target = str(frozen(node).get("_target_", ""))
+    return target.startswith(_OWN_NETWORKS) and target != _FUNCTION
 
 
 def _check_parameters(model: ModelConfig, network: nn.Module) -> None:

@@ -4,7 +4,6 @@ Read from `config.json` and `preprocessor_config.json`, of a folder or of a repo
 Imports neither torch nor transformers.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from oodbench.core.errors import ConfigError, WeightsError
 from oodbench.models import class_lists
 from oodbench.models.hub import hub_file
 from oodbench.models.shards import INDEX
+from oodbench.models.zero_shot.tokenizers import tokenizer_folder, tokenizer_hash
 
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
@@ -27,11 +27,6 @@ _RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
 _LABELS = ("id2label", "label2id", "num_labels")
 _IRRELEVANT = (*_LABELS, "transformers_version", "torch_dtype", "dtype", "_name_or_path")
 """Keys of config.json that do not change any number."""
-
-
-_OF_TOKENIZERS = frozenset(
-    {"tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "spiece.model"}
-)
 
 
 class Repository:
@@ -81,7 +76,7 @@ def transformers_fact(repository: str, field: str, download: bool = True) -> Any
             network takes BGR), classes (a class list), config (its architecture, JSON), hub
             (the repository, None for a folder), file (the folder's weights, None on the hub);
             of models of pictures and texts resize_mode (shortest or squash), tokenizer (where it
-            is), tokenizer_hash (of a folder).
+            is), tokenizer_hash (of its files).
         download: whether a file that is not in the Hugging Face cache may be fetched.
 
     Raises:
@@ -241,20 +236,8 @@ def _tokenizer(repository: Repository) -> str:
     return repository.name
 
 
-def _tokenizer_hash(repository: Repository) -> str | None:
-    """Of a folder's tokenizer, so that the run key notices another one; None on the hub."""
-    if repository.folder is None:
-        return None
-    files = [file for file in sorted(repository.folder.iterdir()) if file.name in _OF_TOKENIZERS]
-    if not files:  # transformers would take one that knows no word
-        raise ConfigError(
-            f"{repository.name}: no tokenizer, such as tokenizer.json: save it there with "
-            "save_pretrained(FOLDER)"
-        )
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.name}\0".encode() + file.read_bytes())
-    return f"sha256:{digest.hexdigest()}"
+def _tokenizer_hash(repository: Repository) -> str:
+    return tokenizer_hash(tokenizer_folder(repository.name, download=repository.download))
 
 
 _FIELDS = {

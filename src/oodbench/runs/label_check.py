@@ -4,11 +4,8 @@ import hashlib
 from pathlib import Path
 
 from oodbench.benchmarks.base import Split
-from oodbench.benchmarks.inspection.inspect import (
-    label_problem,
-    mend_command,
-    of_own_files,
-)
+from oodbench.benchmarks.inspection.inspect import label_problem, of_own_files
+from oodbench.benchmarks.inspection.mending import mending
 from oodbench.core.cache import cache_directory, keep, kept
 from oodbench.core.errors import DataError
 from oodbench.core.schema import CHECK
@@ -36,8 +33,9 @@ def refuse_wrong_labels(plan: Plan) -> None:
         return
     for split in of_own_files(plan.splits):
         if said := _wrong(split, data_set):
-            mend = mend_command(benchmark.name, data_set, Path(plan.run.data.root))
-            raise DataError(f"{split.root}: {said}: {mend}, or set data.check=off")
+            root = Path(benchmark.root)
+            mend = mending(benchmark.name, root, data_set, Path(plan.run.data.root))
+            raise DataError(f"{split.root}: {said}: {mend.sort}, or set data.check=off")
 
 
 def _wrong(split: Split, data_set: DataSet) -> str:

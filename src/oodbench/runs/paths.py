@@ -82,6 +82,11 @@ def pictures_directory(output_root: Path) -> Path:
     return output_root / "pictures"
 
 
+def sweeps_directory(output_root: Path) -> Path:
+    """Folder of what sweeps are to compute, and of what their jobs say of themselves."""
+    return output_root / "sweeps"
+
+
 def tables_directory(output_root: Path) -> Path:
     """Folder of the tables made from all runs."""
     return output_root / "tables"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from oodbench.core.errors import DataError, one_line, printable
 from oodbench.core.files import atomic_path
+from oodbench.data.patience import patiently
 from oodbench.runs.positions import wrong_positions
 from oodbench.runs.seal import has_seal, sealed
 
@@ -78,6 +79,7 @@ def write_chunk(
 
     Raises:
         DataError: the file that is there is damaged, or the rows are not those of the chunk.
+        DiskError: its disk does not answer.
     """
     arrays = {name: _arrow(values) for name, values in columns.items()}
     tables = [pa.table(arrays)] if arrays else []
@@ -91,8 +93,12 @@ def write_chunk(
         _check(path, info, table, info.split or "", info.first, info.key)
     content = BytesIO()
     pq.write_table(table, content, compression="zstd", write_page_checksum=True)
+    patiently(lambda: _write(path, sealed(content.getvalue())), path)
+
+
+def _write(path: Path, content: bytes) -> None:
     with atomic_path(path) as part:
-        part.write_bytes(sealed(content.getvalue()))
+        part.write_bytes(content)
 
 
 def read_info(path: Path) -> ChunkInfo | None:

@@ -18,10 +18,13 @@ from oodbench.metrics.score import TO_POINTS, Score
 from oodbench.runs.paths import RunPaths, all_runs, nested_roots, runs_directory
 
 SCHEMA = 2
-"""Of result.json and error.json, which did not say theirs before 2; goes up when a field changes.
+"""Of result.json, which did not say its own before 2; goes up when a field changes.
 
 1: `difference` is text, and `attack_traits`, `column` and `official` are not there.
 """
+
+FAILURE_SCHEMA = 3
+"""Of error.json, likewise. 2: `attempt` is not there."""
 
 FOUND = ("directory", "modified")
 """Fields of a result that say where and when its file was found, and are not in it."""
@@ -111,6 +114,8 @@ class RunFailure:
 
     Attributes:
         error: one line.
+        attempt: what failed: `cause` (see `oodbench.core.errors.cause_of`), `type`, `traceback`,
+            `host`, `time` and the run's `config`; empty where nothing was attempted.
     """
 
     key: str
@@ -121,6 +126,10 @@ class RunFailure:
     difference: list[str]
     error: str
     column: ColumnConfig = field(default_factory=ColumnConfig)
+    attempt: dict[str, Any] = field(default_factory=dict)
+
+
+_SCHEMAS: dict[type, int] = {RunResult: SCHEMA, RunFailure: FAILURE_SCHEMA}
 
 
 @dataclass(frozen=True)
@@ -145,7 +154,7 @@ def write_result(path: Path, result: RunResult) -> None:
 
 def write_failure(paths: RunPaths, failure: RunFailure) -> None:
     """Write error.json atomically, with its checksum."""
-    write_checked(paths.error, {"schema": SCHEMA, **asdict(failure)})
+    write_checked(paths.error, {"schema": FAILURE_SCHEMA, **without_nan(asdict(failure))})
 
 
 def result_content(result: RunResult) -> dict[str, Any]:
@@ -246,9 +255,10 @@ def _content(path: Path, kind: type) -> dict[str, Any] | None:
     if not isinstance(content, dict):
         raise _unusable(path, f"it holds no {kind.__name__}")
     schema = content.get("schema", 1)
-    if schema not in range(1, SCHEMA + 1):
+    if schema not in range(1, _SCHEMAS[kind] + 1):
         raise DataError(
-            f"{path}: not used: schema {schema}, and this oodbench reads up to {SCHEMA}; "
+            f"{path}: not used: schema {schema}, and this oodbench reads up to "
+            f"{_SCHEMAS[kind]}; "
             "update oodbench"
         )
     if not agrees(content):

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,10 @@ class SweepLoader(_Loader):
             checked: DictConfig = pickle.loads(self._checked.pop(job))
             return checked
         config = super().load_sweep_config(master_config, sweep_overrides)
-        self._checked[job] = pickle.dumps(config)
+        # Hydra loads the modules of its plugins anew, so that nodes of launchers may not be had
+        # by the names of their classes. Their jobs are composed twice.
+        with suppress(pickle.PicklingError):
+            self._checked[job] = pickle.dumps(config)
         return config
 
     def __getstate__(self) -> dict[str, Any]:
@@ -197,6 +201,19 @@ def given_config_dir(arguments: Sequence[str]) -> Path | None:
     """What a command line gives as `--config-dir`, None where nothing."""
     known, _ = hydra_utils.get_args_parser().parse_known_args(arguments)
     return None if known.config_dir is None else Path(known.config_dir)
+
+
+def expanded_jobs(master: DictConfig, config_dir: Path | None) -> list[list[str]]:
+    """Overrides of every job of a sweep that Hydra has composed.
+
+    Args:
+        master: its config, Hydra's own node in it.
+        config_dir: `--config-dir`.
+
+    Raises:
+        ConfigError: another sweeper than the basic one decides on its jobs while it runs.
+    """
+    return _expanded(_loader(config_dir), master)
 
 
 def _loader(config_dir: Path | None) -> _Loader:

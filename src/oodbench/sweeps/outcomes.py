@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -11,18 +12,28 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from oodbench.core.errors import ConfigError
 from oodbench.core.files import read_json, write_json
+from oodbench.sweeps.jobs import expanded_jobs, given_config_dir
+from oodbench.sweeps.standing.definition import keep_sweep, sweep_of
 
 OUTCOME = "outcome.json"
+PART_OF_A_SWEEP = "OODBENCH_PART_OF_A_SWEEP"
+"""Environment variable of a process that computes a part of a sweep that is kept already."""
+
+_IS_SWEEP = "hydra.mode=MULTIRUN"
+"""What Hydra makes of `-m`."""
+
 AT_THE_END = "at_the_end"
 """Attribute of a log record that a sweep says at its end."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one job ended: done, skipped, waiting (for other shards) or failed.
+    """How one job ended: done, skipped, waiting (for other shards), left or failed.
 
     Attributes:
+        cause: of a failure, see `oodbench.core.errors.cause_of`.
         overrides: of the command line that repeats the job.
         log: path of a log file with more than the message says, "" where there is no more.
     """
@@ -32,6 +43,7 @@ class Outcome:
     message: str = ""
     overrides: list[str] = field(default_factory=list)
     log: str = ""
+    cause: str = ""
 
     def failure(self) -> str:
         """Why it failed, with the overrides; one line."""
@@ -61,8 +73,22 @@ class RememberLaunch(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """A sweep starts."""
         _say_what_is_ignored(config)
+        _keep_jobs(config)
         RememberLaunch.directory = Path(config.hydra.sweep.dir)
         RememberLaunch.multirun = True
+
+
+def _keep_jobs(config: DictConfig) -> None:
+    """Write down which jobs there are, where they are known beforehand: for `oodbench-status`."""
+    if PART_OF_A_SWEEP in os.environ:
+        return
+    config_dir = given_config_dir(sys.argv[1:])
+    overrides = config.hydra.overrides
+    hydra = [text for text in overrides.hydra if text != _IS_SWEEP]
+    with suppress(ConfigError, OSError):
+        found = expanded_jobs(config, config_dir)
+        sweep = sweep_of(list(overrides.task), found, hydra=hydra, config_dir=config_dir)
+        keep_sweep(Path(config.output_root), sweep)
 
 
 def ignored_configs(folder: Path) -> list[Path]:

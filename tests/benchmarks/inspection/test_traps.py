@@ -1,5 +1,6 @@
 """Every usual way in which a tree is wrong, built, and the sentence that says so."""
 
+import os
 import shutil
 import subprocess
 import zipfile
@@ -15,6 +16,7 @@ from validation_trees import NAMES, REPAIR, N, known, picture, write_tree
 from oodbench.benchmarks.inspection.configs import shipped_config
 from oodbench.benchmarks.inspection.finding import Inspection
 from oodbench.benchmarks.inspection.inspect import Depth, inspect
+from oodbench.cli.data import main
 from oodbench.data.clips import write_clip
 from oodbench.data.manifest import DEMO_MARK
 from oodbench.reference import class_lists, imagenet_wnids
@@ -61,9 +63,12 @@ def test_a_flat_folder(root: Path) -> None:
     for folder in val.iterdir():
         if folder.is_dir():
             folder.rmdir()
-    assert sentences(looked_at(root)) == [
+    (problem,) = looked_at(root).problems
+    assert problem.said == (
         f"{N} pictures without class folders, of which every label would be the same"
-    ]
+    )
+    main(problem.mend.split()[1:])
+    assert sentences(looked_at(root))[0] == f"{N} files instead of 50,000"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +111,12 @@ def test_a_tree_that_is_sorted_wrongly(
     found = looked_at(tmp_path)
     (wrong,) = [problem for problem in found.problems if problem.said.startswith(said)]
     assert wrong.place == str(tmp_path / "imagenet" / "val")
-    assert wrong.mend == f"{REPAIR} {tmp_path}"
+    val = tmp_path / "imagenet" / "val"
+    assert wrong.mend == f"oodbench-data prepare imagenet --from {val} --to {tmp_path} --move"
+    main(wrong.mend.split()[1:])
+    left = sentences(looked_at(tmp_path))
+    assert not [said for said in left if "folder of" in said or "order" in said]
+    assert left[0] == f"{N} files instead of 50,000"
 
 
 def test_empty_truncated_and_strange_files(root: Path) -> None:
@@ -195,6 +205,55 @@ def test_a_class_with_too_few_pictures(tmp_path: Path, monkeypatch: pytest.Monke
     shutil.move(tmp_path / "imagenet-a" / wnids[0], tmp_path / "imagenet-a" / "n01440764")
     found = inspect(config, tmp_path, Depth())
     assert f"1 class folder of 200 missing: {wnids[0]}" in sentences(found)
+
+
+def one_of_several(val: Path) -> Path:
+    """A picture, not the first one, whose class has others."""
+    files = sorted(val.rglob("*.JPEG"), key=lambda file: file.name)
+    return next(file for file in files[1:] if len(list(file.parent.iterdir())) > 1)
+
+
+def test_a_copy_in_place_of_a_missing_picture(root: Path) -> None:
+    val = root / "imagenet" / "val"
+    first = next(val.rglob(NAMES[0]))
+    shutil.copy(first, first.with_suffix(".jpg"))
+    one_of_several(val).unlink()
+    found = sentences(looked_at(root))
+    assert found[0] == f"{N} files instead of 50,000"
+    folder, stem = first.parent.name, first.stem
+    said = f"1 picture there more than once: {folder}/{stem}.JPEG = {folder}/{stem}.jpg"
+    assert said in found
+
+
+def test_a_picture_of_another_name(root: Path) -> None:
+    file = next((root / "imagenet" / "val").rglob(NAMES[0]))
+    file.rename(file.with_name("copy.JPEG"))
+    assert (
+        "1 file of other names than in the archives, so that nothing says which class is right: "
+        f"{file.parent.name}/copy.JPEG"
+    ) in sentences(looked_at(root))
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink], ids=["hard", "symbolic"])
+def test_a_link_in_place_of_a_missing_picture(
+    root: Path, link: Callable[[Path, Path], None]
+) -> None:
+    val = root / "imagenet" / "val"
+    first, second = (next(val.rglob(name)) for name in NAMES[:2])
+    second.unlink()
+    link(first, second)
+    names = sorted(path.relative_to(val).as_posix() for path in (first, second))
+    said = f"1 file under several names, by links: {' = '.join(names)}"
+    assert said in sentences(looked_at(root))
+
+
+def test_a_tree_of_links_to_a_flat_folder(root: Path) -> None:
+    val, flat = root / "imagenet" / "val", root / "flat"
+    flat.mkdir()
+    for file in sorted(val.rglob("*.JPEG")):
+        file.rename(flat / file.name)
+        file.symlink_to(flat / file.name)
+    assert not [said for said in sentences(looked_at(root)) if "links" in said]
 
 
 def test_pictures_beside_the_class_folders(root: Path) -> None:

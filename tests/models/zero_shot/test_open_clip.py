@@ -10,7 +10,7 @@ import torch
 from configs import composed
 from PIL import Image
 from safetensors.torch import save_file
-from zero_shot_toys import CONFIG, STEPS, open_clip_folder
+from zero_shot_toys import CONFIG, STEPS, clip_folder, open_clip_folder
 
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, WeightsError
@@ -19,6 +19,7 @@ from oodbench.models.build import build_classifier
 from oodbench.models.weights import identified, wanted
 from oodbench.models.zero_shot import features, open_clip_facts
 from oodbench.models.zero_shot.open_clip_facts import open_clip_fact
+from oodbench.models.zero_shot.tokenizers import tokenizer_hash
 from oodbench.reference import text_lists
 
 open_clip = pytest.importorskip("open_clip")
@@ -48,9 +49,11 @@ def logits_of(run: RunConfig, images: torch.Tensor) -> torch.Tensor:
         return classifier(images)
 
 
-def their_logits(model: Any, templates: list[str], images: torch.Tensor) -> torch.Tensor:
+def their_logits(
+    model: Any, templates: list[str], images: torch.Tensor, tokenizer: Any = None
+) -> torch.Tensor:
     """By open_clip's own zero-shot classifier, on its own normalisation."""
-    tokenizer = open_clip.SimpleTokenizer(context_length=32)
+    tokenizer = tokenizer or open_clip.SimpleTokenizer(context_length=32)
     names = text_lists("class_names")["clip"]
     classes = open_clip.build_zero_shot_classifier(
         model, tokenizer, names, [t.replace("{c}", "{}") for t in templates]
@@ -60,6 +63,24 @@ def their_logits(model: Any, templates: list[str], images: torch.Tensor) -> torc
         features = model.encode_image((images - mean) / std, normalize=True)
         logits = model.logit_scale.exp() * features @ classes
         return logits if model.logit_bias is None else logits + model.logit_bias
+
+
+def test_a_tokenizer_of_transformers_is_in_the_config(tmp_path: Path) -> None:
+    """And so in the run key; the configs of other models are as they were."""
+    clip_folder(tmp_path / "words", "clip")
+    text = {**CONFIG["text_cfg"], "hf_tokenizer_name": str(tmp_path / "words")}
+    model = open_clip_folder(tmp_path / "tiny", text_cfg=text)
+    stored = json.loads(open_clip_fact(str(tmp_path / "tiny"), None, "config"))
+    assert stored.pop("tokenizer_hash") == tokenizer_hash(tmp_path / "words")
+    assert stored == {**CONFIG, "text_cfg": text}
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    expected = their_logits(
+        model,
+        text_lists("prompts")["plain"],
+        images,
+        open_clip.tokenizer.HFTokenizer(str(tmp_path / "words"), context_length=32),
+    )
+    assert torch.allclose(logits_of(config(tmp_path / "tiny"), images), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ import torch
 
 from oodbench.cli.doctor import main
 from oodbench.core.errors import DataError
+from oodbench.core.schema import WeightsConfig
+from oodbench.sweeps.catalogue import load_runs
 from oodbench.sweeps.machine import engines as engines_module
 from oodbench.sweeps.machine import hardware as hardware_module
 from oodbench.sweeps.machine import packages as packages_module
@@ -142,6 +144,23 @@ def test_weights_are_counted(home: Path) -> None:
     assert found["published models"].mend == "oodbench-models fetch --published"
     assert found["other models"].said.startswith("3 of ")
     assert "efficientnet_lite0" in found["other models"].said
+
+
+@pytest.mark.parametrize("model", ["moco_v2", "tf_efficientnet_l2_ns_475", "efficientnet_lite0"])
+def test_weights_are_looked_for_where_a_run_does(
+    home: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    asked = {}
+
+    def locate(name: str, weights: WeightsConfig, directory: Path, *, download: bool) -> list[str]:
+        asked[name] = (weights, directory, download)
+        return []
+
+    monkeypatch.setattr("oodbench.sweeps.machine.weights.locate", locate)
+    monkeypatch.setenv("OODBENCH_WEIGHTS", str(home / "elsewhere"))
+    list(weights())
+    (run,) = load_runs([model])
+    assert asked[model] == (run.model.weights, home / "elsewhere", False)
 
 
 def test_a_look_that_fails_is_a_finding() -> None:

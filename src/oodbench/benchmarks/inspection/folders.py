@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from oodbench.benchmarks.inspection.finding import Problem
+from oodbench.benchmarks.inspection.mending import Mending
 from oodbench.benchmarks.inspection.wording import counted, listed
 from oodbench.data.entries import OF_SYSTEMS, OWN, is_dead_link
 from oodbench.data.listing import CLIP_SUFFIXES, PICTURE_SUFFIXES
@@ -13,8 +14,10 @@ from oodbench.data.listing import CLIP_SUFFIXES, PICTURE_SUFFIXES
 _MOST_NAMED = 4
 
 
-def folder_problems(root: Path, images: Iterable[str], mend: str) -> Iterator[Problem]:
+def folder_problems(root: Path, images: Iterable[str], mend: Mending) -> Iterator[Problem]:
     """Empty files, files beside the pictures that are none, and pictures beside class folders.
+
+    One file under several names, by links, is told too: it stands in for others.
 
     Args:
         root: of the split.
@@ -24,10 +27,13 @@ def folder_problems(root: Path, images: Iterable[str], mend: str) -> Iterator[Pr
     known = set(images)
     folders = sorted({image.rpartition("/")[0] for image in known})
     empty, strangers = [], []
+    by_file: dict[tuple[int, int], list[str]] = {}
     for folder in folders:
         for name, entry in _entries(root, folder):
             if name in known:
-                empty += [name] if entry.stat().st_size == 0 else []
+                status = entry.stat()
+                empty += [name] if status.st_size == 0 else []
+                by_file.setdefault((status.st_dev, status.st_ino), []).append(name)
             elif folder and (not _belongs(entry.name) or is_dead_link(entry)):
                 strangers.append(name)
     above = sorted({folder.rpartition("/")[0] for folder in folders if folder})
@@ -37,11 +43,17 @@ def folder_problems(root: Path, images: Iterable[str], mend: str) -> Iterator[Pr
         for name, entry in _entries(root, folder)
         if name not in known and _is_picture(entry.name)
     ]
+    linked = [sorted(names) for names in by_file.values() if len(names) > 1]
     if empty:
-        yield Problem(str(root), f"{counted(len(empty), 'file')} of 0 bytes: {_named(empty)}", mend)
+        said = f"{counted(len(empty), 'file')} of 0 bytes: {_named(empty)}"
+        yield Problem(str(root), said, mend.anew)
+    if linked:
+        named = _named([" = ".join(names) for names in linked])
+        said = f"{counted(len(linked), 'file')} under several names, by links: {named}"
+        yield Problem(str(root), said, mend.anew)
     if lost:
         said = f"{counted(len(lost), 'picture')} beside the class folders, in none: {_named(lost)}"
-        yield Problem(str(root), said, mend)
+        yield Problem(str(root), said, mend.sort)
     if strangers:
         said = f"{counted(len(strangers), 'file')} that no benchmark reads: {_named(strangers)}"
         yield Problem(str(root), said, removal(root, strangers))

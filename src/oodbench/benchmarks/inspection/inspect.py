@@ -7,10 +7,12 @@ from pathlib import Path
 from oodbench.benchmarks.base import Benchmark, Item, Split
 from oodbench.benchmarks.inspection.counts import count_problems
 from oodbench.benchmarks.inspection.decoding import damaged_files
+from oodbench.benchmarks.inspection.file_names import name_problems
 from oodbench.benchmarks.inspection.finding import Inspection, Problem
 from oodbench.benchmarks.inspection.folders import folder_problems
 from oodbench.benchmarks.inspection.labels import wrong_labels
 from oodbench.benchmarks.inspection.layout import layout_problem
+from oodbench.benchmarks.inspection.mending import Mending, mending
 from oodbench.benchmarks.inspection.wording import counted, listed
 from oodbench.core.building import build
 from oodbench.core.errors import DataError
@@ -53,7 +55,7 @@ def inspect(config: BenchmarkConfig, data_root: Path, depth: Depth) -> Inspectio
     root = Path(config.root)
     data_set = data_sets().get(config.dataset or "")
     benchmark: Benchmark = build(config.protocol, "benchmark.protocol")
-    mend = mend_command(config.name, data_set, data_root)
+    mend = mending(config.name, root, data_set, data_root)
     if not root.exists() and not folder_exists(root):
         return Inspection(config.name, str(root), there=False, n_expected=_n_files(data_set))
     demo = any((place / DEMO_MARK).is_file() for place in (root, *root.parents[:2]))
@@ -62,7 +64,7 @@ def inspect(config: BenchmarkConfig, data_root: Path, depth: Depth) -> Inspectio
     except DataError as error:
         problem = layout_problem(root, error, mend)
         return Inspection(config.name, str(root), there=True, demo=demo, problems=[problem])
-    problems = [] if demo else [*_missing(root, splits, missing, mend)]
+    problems = [] if demo else [*_missing(root, splits, missing, mend.anew)]
     looker = _Looker(benchmark, data_set, depth, mend, demo)
     looked_at = of_own_files(splits)
     with Progress(_n_items(looked_at) * depth.decode, config.name, "file") as progress:
@@ -82,15 +84,6 @@ def inspect(config: BenchmarkConfig, data_root: Path, depth: Depth) -> Inspectio
     )
 
 
-def mend_command(name: str, data_set: DataSet | None, data_root: Path) -> str:
-    """The command that makes the data set anew, or where to read how."""
-    if data_set is None:
-        return "complete the data"
-    if data_set.arrange is None:
-        return f"see {data_set.page}"
-    return f"oodbench-data prepare {name} --from ARCHIVES --to {data_root}"
-
-
 @dataclass(frozen=True)
 class _Looker:
     """Looks at one split after the other; see `inspect`."""
@@ -98,7 +91,7 @@ class _Looker:
     benchmark: Benchmark
     data_set: DataSet | None
     depth: Depth
-    mend: str
+    mend: Mending
     demo: bool
 
     def problems(self, split: Split, advance: Callable[[int], None]) -> Iterator[Problem]:
@@ -106,13 +99,12 @@ class _Looker:
         place = str(_folder_of(split))
         if split.n_items != split.n_expected and not self.demo:
             said = f"{counted(split.n_items, 'file')} instead of {split.n_expected:,}"
-            yield Problem(place, said, self.mend)
+            yield Problem(place, said, self.mend.anew)
         if not self.depth.names:
             return
         items = list(split.list_items())
         if not self.demo:
-            for found in self._of_names(split, items):
-                yield Problem(place, found, self.mend)
+            yield from self._of_names(place, split, items)
         images = (item.image for item in items)
         yield from folder_problems(split.root, images, self.mend)
         if self.depth.decode:
@@ -123,12 +115,17 @@ class _Looker:
     def _checks(self) -> Checks:
         return Checks() if self.data_set is None else self.data_set.checks
 
-    def _of_names(self, split: Split, items: Sequence[Item]) -> Iterator[str]:
+    def _of_names(self, place: str, split: Split, items: Sequence[Item]) -> Iterator[Problem]:
         """Labels and counts, as far as the names of folders and files say them."""
         if said := label_problem(items, self.data_set):
-            yield said
+            yield Problem(place, said, self.mend.sort)
+        if self._checks.names is not None:
+            images = (item.image for item in items)
+            for said in name_problems(images, known_names()[self._checks.names]):
+                yield Problem(place, said, self.mend.anew)
         if self.data_set is not None and _is_whole(split, self.data_set):
-            yield from count_problems((item.image for item in items), self._checks)
+            for said in count_problems((item.image for item in items), self._checks):
+                yield Problem(place, said, self.mend.anew)
 
 
 def of_own_files(splits: Sequence[Split]) -> list[Split]:

@@ -81,7 +81,7 @@ class Staging:
         """Move all that is done to its place, and remove what is left of the making.
 
         A place that does not exist appears in one step; into one that does, each folder at the top
-        is moved whole.
+        is moved whole, and folders that are empty then are removed.
 
         Args:
             into: whether the place exists and is added to.
@@ -95,6 +95,7 @@ class Staging:
             target.mkdir(exist_ok=True)
             for archive in parts:
                 self._move(self.folder / archive, target)
+            _remove_empty_folders(target)
             remove_parts(target)
             write_receipt(target, {**read_receipt(target), **parts})
             os.sync()
@@ -144,6 +145,14 @@ def write_file(path: Path, content: bytes) -> None:
         file = path.open("xb")
     with file:
         file.write(content)
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    """At the top: those from which all files were moved."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            with suppress(OSError):  # not empty
+                path.rmdir()
 
 
 def remove_parts(folder: Path) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from oodbench.models.zero_shot.features import class_features
@@ -15,29 +14,30 @@ from oodbench.models.zero_shot.texts import Content, sentences
 def assembled(
     model: Any,
     images: Callable[[], nn.Module],
-    encode: Callable[[Sequence[str], str], Tensor],
+    encode: Callable[[Sequence[str]], Tensor],
     *,
     prompts: Content,
     class_names: Content,
     grounds: str,
     weights_file: str | None,
+    device: str,
 ) -> ZeroShotNetwork:
     """The image tower and the classes in the model's words, on the CPU.
 
     Args:
         model: both towers, with `logit_scale` and, where it has one, `logit_bias`.
         images: gives the image tower once texts are done.
-        encode: texts and the device that the model is on -> features `(n, D)`.
+        encode: texts -> features `(n, D)`, on the device.
         prompts, class_names: see `oodbench.models.zero_shot.texts`.
-        grounds, weights_file: see `oodbench.models.zero_shot.features.class_features`.
+        grounds, weights_file, device: see `oodbench.models.zero_shot.features.class_features`.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     model.eval().to(device)
     features = class_features(
         sentences(prompts, class_names),
-        lambda texts: encode(texts, device),
+        encode,
         grounds=grounds,
         weights_file=None if weights_file is None else Path(weights_file),
+        device=device,
     )
     model.to("cpu")
     bias = getattr(model, "logit_bias", None)

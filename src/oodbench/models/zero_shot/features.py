@@ -21,7 +21,7 @@ from oodbench.models.zero_shot.network import mean_direction, stacked
 log = logging.getLogger(__name__)
 
 Encode = Callable[[Sequence[str]], Tensor]
-"""Sentences -> features `(n, D)`, float32 on the CPU."""
+"""Sentences -> features `(n, D)`."""
 
 _BATCH = 256
 _NAME = "texts"
@@ -29,7 +29,12 @@ _LIBRARIES = ("torch", "open_clip_torch", "transformers", "tokenizers")
 
 
 def class_features(
-    sentences: Sequence[Sequence[str]], encode: Encode, *, grounds: str, weights_file: Path | None
+    sentences: Sequence[Sequence[str]],
+    encode: Encode,
+    *,
+    grounds: str,
+    weights_file: Path | None,
+    device: str,
 ) -> Tensor:
     """Directions of the classes `(D, 1000)`, float32.
 
@@ -38,8 +43,9 @@ def class_features(
         encode: the model's text tower, in evaluation mode.
         grounds: what else they depend on beside weights and sentences, such as the config.
         weights_file: of the model; None: random ones, of which nothing is kept.
+        device: that `encode` computes on.
     """
-    kept = None if weights_file is None else _place(sentences, grounds, weights_file)
+    kept = None if weights_file is None else _place(sentences, grounds, weights_file, device)
     if kept is not None and (found := _read(kept)) is not None:
         return found
     made = _computed(sentences, encode)
@@ -60,8 +66,10 @@ def _computed(sentences: Sequence[Sequence[str]], encode: Encode) -> Tensor:
     return stacked([mean_direction(part) for part in torch.split(features, counts)])
 
 
-def _place(sentences: Sequence[Sequence[str]], grounds: str, weights_file: Path) -> Path:
-    computed = [torch.cuda.is_available(), versions(_LIBRARIES)]
+def _place(
+    sentences: Sequence[Sequence[str]], grounds: str, weights_file: Path, device: str
+) -> Path:
+    computed = [torch.device(device).type, versions(_LIBRARIES)]
     document = [grounds, remembered_digest(weights_file, "sha256"), sentences, computed]
     digest = hashlib.sha256(json.dumps(document).encode()).hexdigest()
     return cache_directory() / "text-features" / f"{digest[:32]}.safetensors"

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from oodbench.core.errors import ConfigError, WeightsError, one_line
 from oodbench.core.extras import install_extra
 from oodbench.models.zero_shot.assemble import assembled
+from oodbench.models.zero_shot.open_clip_facts import TOKENIZER_HASH
 from oodbench.models.zero_shot.texts import Content
+from oodbench.models.zero_shot.tokenizers import tokenizer_folder
 
 
 def open_clip_network(
@@ -20,14 +22,17 @@ def open_clip_network(
     prompts: Content,
     class_names: Content,
     weights_file: str | None = None,
+    device: str = "cpu",
 ) -> nn.Module:
     """The image tower of a model of open_clip, and the classes in its words.
 
     Args:
-        config: `model_cfg` of open_clip as JSON.
+        config: `model_cfg` of open_clip as JSON, with `tokenizer_hash` beside its keys where its
+            tokenizer is one of transformers: another tokenizer makes other runs.
         prompts, class_names: see `oodbench.models.zero_shot.texts`.
         weights_file: of both towers, `.safetensors` or what torch.save wrote without code. Default:
             random weights.
+        device: that the texts' features are computed on.
 
     Raises:
         ConfigError: open_clip is not installed, or the model is of a kind that is not supported.
@@ -35,12 +40,13 @@ def open_clip_network(
     """
     open_clip = load_open_clip()
     parts: dict[str, Any] = json.loads(config)
+    parts.pop(TOKENIZER_HASH, None)
     model = _model(open_clip, deepcopy(parts))
     if weights_file is not None:
         _load(open_clip, model, weights_file)
     tokenize = _tokenizer(open_clip, parts["text_cfg"])
 
-    def encode(texts: Sequence[str], device: str) -> Tensor:
+    def encode(texts: Sequence[str]) -> Tensor:
         found: Tensor = model.encode_text(tokenize(list(texts)).to(device))
         return found
 
@@ -52,6 +58,7 @@ def open_clip_network(
         class_names=class_names,
         grounds=config,
         weights_file=weights_file,
+        device=device,
     )
 
 
@@ -100,9 +107,13 @@ def _tokenizer(open_clip: Any, text: dict[str, Any]) -> Any:
     name = text.get("hf_tokenizer_name")
     if not name:
         return open_clip.SimpleTokenizer(context_length=length, **options)
+    folder = tokenizer_folder(name, download=False)  # fetched when its hash was taken
     try:
-        return open_clip.HFTokenizer(
-            name, context_length=length, tokenizer_mode=text.get("tokenizer_mode"), **options
+        return open_clip.tokenizer.HFTokenizer(
+            str(folder),
+            context_length=length,
+            tokenizer_mode=text.get("tokenizer_mode"),
+            **options,
         )
     except Exception as error:  # of transformers and of the hub
         raise ConfigError(

@@ -10,32 +10,46 @@ from typing import Any
 from oodbench.core.cache import cache_directory, cached_json
 from oodbench.core.errors import ConfigError
 from oodbench.core.extras import install_extra
+from oodbench.models.zero_shot.tokenizers import tokenizer_folder, tokenizer_hash
 
 CONFIG_FILE = "open_clip_config.json"
 """Beside the weights in repositories of the hub."""
+
+TOKENIZER_HASH = "tokenizer_hash"
 
 Facts = dict[str, Any]
 
 _FOLDER = "open_clip-facts-1"
 
 
-def open_clip_fact(arch: str, pretrained: str | None, field: str) -> Any:
+def open_clip_fact(arch: str, pretrained: str | None, field: str, download: bool = True) -> Any:
     """How open_clip builds and evaluates a model.
 
     Args:
         arch: open_clip's name, or a folder that holds `open_clip_config.json`.
         pretrained: open_clip's tag of the weights; None: those of a file of the user's, or random.
-        field: name (for folders and tables), config (JSON of `model_cfg`), input_size (pixels),
-            mean, std (three floats each), interpolation, resize_mode, hub (repository or None),
-            hub_file, url (or None).
+        field: name (for folders and tables), config (JSON of `model_cfg`, and of a tokenizer of
+            transformers its `tokenizer_hash`), input_size (pixels), mean, std (three floats each),
+            interpolation, resize_mode, hub (repository or None), hub_file, url (or None).
+        download: whether a tokenizer that is not in the Hugging Face cache may be fetched.
 
     Raises:
-        ConfigError: no such model or tag, an unknown field, or open_clip is not installed.
+        ConfigError: no such model or tag, an unknown field, a tokenizer that cannot be had, or
+            open_clip is not installed.
     """
     facts = _of_folder(Path(arch)) if Path(arch).is_dir() else _of_name(arch, pretrained)
     if field not in facts:
         raise ConfigError(f"open_clip_fact: unknown field {field}; available: {', '.join(facts)}")
-    return facts[field]
+    return _with_tokenizer(facts[field], download) if field == "config" else facts[field]
+
+
+def _with_tokenizer(config: str, download: bool) -> str:
+    parts: dict[str, Any] = json.loads(config)
+    name = parts["text_cfg"].get("hf_tokenizer_name")
+    if not name:
+        return config
+    found = tokenizer_hash(tokenizer_folder(name, download=download))
+    return json.dumps({**parts, TOKENIZER_HASH: found}, sort_keys=True)
 
 
 def _of_folder(folder: Path) -> Facts:

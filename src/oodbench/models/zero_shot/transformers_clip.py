@@ -10,6 +10,7 @@ from oodbench.core.errors import ConfigError, WeightsError, one_line
 from oodbench.models.huggingface import LibraryKind, library_model
 from oodbench.models.zero_shot.assemble import assembled
 from oodbench.models.zero_shot.texts import Content
+from oodbench.models.zero_shot.tokenizers import tokenizer_folder
 
 
 class ImageTower(nn.Module):
@@ -34,6 +35,7 @@ def transformers_clip_network(
     class_names: Content,
     tokenizer_hash: str | None = None,
     weights_file: str | None = None,
+    device: str = "cpu",
 ) -> nn.Module:
     """The image tower of CLIP or SigLIP, and the classes in its words. No code is run.
 
@@ -41,9 +43,10 @@ def transformers_clip_network(
         config: content of its `config.json`.
         tokenizer: folder or repository that has it.
         prompts, class_names: see `oodbench.models.zero_shot.texts`.
-        tokenizer_hash: of a folder's files; another tokenizer makes other runs.
+        tokenizer_hash: of its files; another tokenizer makes other runs.
         weights_file: `.safetensors` of both towers, one of its shards or their index. Default:
             random weights.
+        device: that the texts' features are computed on.
 
     Raises:
         ConfigError: transformers is not installed, has no such model, or the tokenizer cannot be
@@ -62,7 +65,7 @@ def transformers_clip_network(
         )
     tokenize = _tokenizer(tokenizer, model.config)
 
-    def encode(texts: Sequence[str], device: str) -> Tensor:
+    def encode(texts: Sequence[str]) -> Tensor:
         return _features(model.get_text_features(**tokenize(texts).to(device)))
 
     return assembled(
@@ -73,6 +76,7 @@ def transformers_clip_network(
         class_names=class_names,
         grounds=json.dumps([config, tokenizer, tokenizer_hash]),
         weights_file=weights_file,
+        device=device,
     )
 
 
@@ -81,7 +85,10 @@ def _tokenizer(where: str, config: Any) -> Any:
 
     make: Any = AutoTokenizer
     try:
-        tokenizer = make.from_pretrained(where)
+        # What is on the hub was fetched when its hash was taken.
+        tokenizer = make.from_pretrained(tokenizer_folder(where, download=False))
+    except ConfigError:
+        raise
     except Exception as error:  # of the hub, of the tokenizers and of transformers
         raise ConfigError(f"{where}: its tokenizer cannot be had: {one_line(error, 200)}") from None
     longest = config.text_config.max_position_embeddings

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from oodbench.data.listing import CLIP_SUFFIXES, PICTURE_SUFFIXES
 from oodbench.data.sets.facts import DataSet
@@ -12,7 +12,13 @@ PICTURES_AND_CLIPS = PICTURE_SUFFIXES | CLIP_SUFFIXES
 
 
 class Arrangement(Protocol):
-    """Made once for a data set, from its facts and from the archives that were found, by name."""
+    """Made once for a data set, from its facts and from the archives that were found, by name.
+
+    Attributes:
+        by_name: a file's own name says where it goes, so that files in wrong folders can be sorted.
+    """
+
+    by_name: ClassVar[bool]
 
     def __init__(self, data_set: DataSet, found: Mapping[str, Path]) -> None: ...
 

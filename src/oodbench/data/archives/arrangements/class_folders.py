@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from oodbench.data.archives.arrangements.base import PICTURES, has_suffix
 from oodbench.data.sets.facts import DataSet
@@ -10,6 +11,8 @@ from oodbench.reference import imagenet_wnids
 
 class ClassFolders:
     """`…/<wnid>/<file>` becomes `<wnid>/<file>`."""
+
+    by_name: ClassVar[bool] = False
 
     def __init__(self, data_set: DataSet, found: Mapping[str, Path]) -> None:
         self._wnids = frozenset(imagenet_wnids())

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from oodbench.core.errors import DataError
 from oodbench.data.archives.devkit import devkit_labels
@@ -21,6 +22,8 @@ class FlatValidation:
     Raises:
         DataError: it does not, or the devkit is damaged.
     """
+
+    by_name: ClassVar[bool] = True
 
     def __init__(self, data_set: DataSet, found: Mapping[str, Path]) -> None:
         self._labels = validation_labels()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from oodbench.core.errors import DataError
 from oodbench.data.archives.arrangements.base import PICTURES, has_suffix
@@ -11,6 +12,8 @@ from oodbench.reference import imagenet_wnids
 
 class IndexFolders:
     """`…/<number>/<file>` becomes `<wnid>/<file>`, by the number and not by the order of names."""
+
+    by_name: ClassVar[bool] = False
 
     def __init__(self, data_set: DataSet, found: Mapping[str, Path]) -> None:
         self._wnids = {str(index): wnid for index, wnid in enumerate(imagenet_wnids())}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from oodbench.data.archives.arrangements.base import PICTURES, has_suffix
 from oodbench.data.sets.facts import DataSet
@@ -10,6 +11,8 @@ from oodbench.reference import read_table
 
 class ListedFolders:
     """`…/<folder>/<file>` becomes `<folder>/<file>` where the data set's table has the folder."""
+
+    by_name: ClassVar[bool] = False
 
     def __init__(self, data_set: DataSet, found: Mapping[str, Path]) -> None:
         assert data_set.folders is not None

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from oodbench.data.archives.arrangements.base import has_suffix
 from oodbench.data.sets.facts import DataSet
@@ -13,6 +14,8 @@ _NAME = re.compile(r"([a-z]+)\d+-([a-z]+)\d+\.png")
 
 class Stimuli:
     """`…/<shape><i>-<texture><j>.png` goes into the folder of its shape."""
+
+    by_name: ClassVar[bool] = True
 
     def __init__(self, data_set: DataSet, found: Mapping[str, Path]) -> None:
         self._categories = frozenset(geirhos_categories())

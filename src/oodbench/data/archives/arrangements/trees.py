@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from oodbench.data.archives.arrangements.base import PICTURES_AND_CLIPS, has_suffix
 from oodbench.data.sets.facts import DataSet
@@ -14,6 +15,8 @@ _NAME = re.compile(r"\w+", re.ASCII)
 
 class Trees:
     """`…/<tree>[/<severity>]/<wnid>/<file>` becomes the same without what is in front."""
+
+    by_name: ClassVar[bool] = False
 
     def __init__(self, data_set: DataSet, found: Mapping[str, Path]) -> None:
         self._wnids = frozenset(imagenet_wnids())

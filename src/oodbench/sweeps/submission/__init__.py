@@ -1,0 +1,1 @@
+"""A sweep as a job array of SLURM, which nobody has to wait for."""
