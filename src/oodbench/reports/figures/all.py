@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from oodbench.reports.figures.attacks import attacks
+from oodbench.reports.figures.classes import classes
 from oodbench.reports.figures.confidence import confidence
 from oodbench.reports.figures.cost import cost
 from oodbench.reports.figures.effective_robustness import effective_robustness
@@ -40,6 +41,7 @@ def all_figures(results: Sequence[RunResult], problems: list[str] | None = None)
         *shape_bias(shown, made),
         *error_consistency(shown, made),
         *confidence(shown, made),
+        *classes(shown, made),
         *attacks(shown, made),
         *spread(results),
         *cost(shown),

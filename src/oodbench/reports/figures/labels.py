@@ -21,6 +21,9 @@ _PLACES = (
 )
 """Where a name may stand: points to the right and up of its mark, and how it is aligned."""
 
+_BEFORE = {"left": 0.0, "right": 1.0, "bottom": 0.0, "top": 1.0, "center": 0.5}
+"""Share of a name that stands before (below) its place, by alignment."""
+
 _LETTERS = 6.0
 """Their size, points."""
 
@@ -60,25 +63,39 @@ def place_labels(
     for label in labels:
         if written == most:
             return
-        for right, up, horizontal, vertical in _PLACES:
-            text = axes.annotate(
-                label.text,
-                (label.x, label.y),
-                xytext=(right, up),
-                textcoords="offset points",
-                ha=horizontal,
-                va=vertical,
-                fontsize=_LETTERS,
-                color=INK,
-            )
-            text.set_in_layout(False)
-            box = text.get_window_extent(renderer)
+        text = axes.annotate(
+            label.text,
+            (label.x, label.y),
+            xytext=(0, 0),
+            textcoords="offset points",
+            fontsize=_LETTERS,
+            color=INK,
+        )
+        text.set_in_layout(False)
+        size = text.get_window_extent(renderer)
+        for place in _PLACES:
+            box = _box(axes, label, place, size, scale)
             free = not any(box.overlaps(other) for other in taken)
             if free and _within(box, inside) and not _covers(box, behind):
+                text.set(position=place[:2], ha=place[2], va=place[3])
                 taken.append(box)
                 written += 1
                 break
+        else:
             text.remove()
+
+
+def _box(
+    axes: "Axes", label: Label, place: tuple[int, int, str, str], size: "Bbox", scale: float
+) -> "Bbox":
+    """Where a name would stand, in pixels."""
+    from matplotlib.transforms import Bbox
+
+    right, up, horizontal, vertical = place
+    x, y = axes.transData.transform((label.x, label.y))
+    x0 = x + right * scale - size.width * _BEFORE[horizontal]
+    y0 = y + up * scale - size.height * _BEFORE[vertical]
+    return Bbox.from_bounds(x0, y0, size.width, size.height)
 
 
 def _around(axes: "Axes", label: Label, half: float) -> "Bbox":
