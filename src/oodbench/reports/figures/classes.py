@@ -57,7 +57,7 @@ def _figure(runs: Mapping[str, RunResult], counts: Mapping[str, ClassCounts]) ->
         row for name, own in counts.items() for row in _rows(name, own, runs[name])
     )
     most = max(len(own.n) for own in counts.values())
-    worst = table.loc[table["accuracy (%)"].idxmin()]
+    worst = table.sort_values("accuracy (%)", kind="stable").iloc[0]
     return Figure(
         name=f"classes_{file_name(run.benchmark)}",
         section="Classes",
@@ -67,7 +67,8 @@ def _figure(runs: Mapping[str, RunResult], counts: Mapping[str, ClassCounts]) ->
             f"{_WORST} hardest classes of each model." + note(runs.values())
         ),
         description=(
-            f"Curves of the sorted accuracies of {most} classes, of {len(counts)} model{'s' if len(counts) > 1 else ''}. The hardest is "
+            f"Curves of the sorted accuracies of {most} classes, of "
+            f"{len(counts)} model{'s' if len(counts) > 1 else ''}. The hardest is "
             f"{worst['class']} with {worst['accuracy (%)']:.0f} % of {worst['n']} pictures "
             f"({worst['model']})."
         ),

@@ -16,7 +16,7 @@ from oodbench.reference import cue_conflict_people
 from oodbench.reports.figures.dots import draw_mark, name_rows
 from oodbench.reports.figures.figure import Figure
 from oodbench.reports.figures.marks import file_name, marks, note, said_marks, short, title_of
-from oodbench.reports.figures.matrix import draw_matrix, scale_of
+from oodbench.reports.figures.matrix import Scale, draw_matrix
 from oodbench.reports.figures.shape_bias import cues_of
 from oodbench.reports.figures.style import FAINT, INK, MUTED, ONE_COLUMN, colour, new_drawing, say
 from oodbench.runs.results import RunResult
@@ -200,7 +200,7 @@ def _draw_models(
     drawing = new_drawing(44 + 4.4 * len(names), 36 + 4.2 * len(names))
     axes = drawing.add_subplot()
     words = _words(names, values)
-    draw_matrix(axes, shown, words, scale_of(shown), numbers=".2f", size=5)
+    draw_matrix(axes, shown, words, Scale(0, 1), numbers=".2f", size=5)
     said = [short(name) + "*" * bool(marks(runs[name])) for name in names]
     axes.set_yticks(range(len(names) - 1), said[1:])
     axes.set_xticks(
