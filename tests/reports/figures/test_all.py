@@ -91,6 +91,7 @@ def test_marked_runs_are_said(tmp_path):
                 assert words in figure.caption, figure.name
 
 
+@pytest.mark.slow
 def test_many_models_are_drawn(tmp_path):
     models = [f"model_{k}" for k in range(8)]
     figures = {figure.name: figure for figure in all_figures(sweep(tmp_path, models))}
