@@ -16,7 +16,7 @@ from oodbench.reports.comparisons.spread import headline_of
 from oodbench.reports.figures.figure import Figure
 from oodbench.reports.figures.lines import Curve, draw_curves
 from oodbench.reports.figures.marks import file_name, marks, note, said_marks, short, title_of
-from oodbench.reports.figures.style import INK, MUTED, TWO_COLUMNS, colour, new_drawing, say
+from oodbench.reports.figures.style import INK, MUTED, TWO_COLUMNS, colour, new_drawing, say_each
 from oodbench.runs.results import RunResult
 from oodbench.runs.summaries.summary import Summary
 
@@ -113,7 +113,7 @@ def _draw_reliability(runs: Mapping[str, RunResult], bins: Mapping[str, Reliabil
     down = math.ceil(len(bins) / across)
     side = (TWO_COLUMNS - 12) / max(across, 2)
     drawing = new_drawing(12 + across * side, 11 + down * (side + (2 if across <= _FEW else 0)))
-    panels = drawing.subplots(down, across, squeeze=False, sharex=True, sharey=True)
+    panels = drawing.subplots(down, across, squeeze=False)
     for panel, (name, one) in zip(panels.flat, bins.items(), strict=False):
         _draw_panel(panel, name, one, runs[name])
         panel.set_title(
@@ -121,8 +121,7 @@ def _draw_reliability(runs: Mapping[str, RunResult], bins: Mapping[str, Reliabil
         )
     for number, panel in enumerate(panels.flat):
         panel.set_visible(number < len(bins))
-        if number + across >= len(bins):
-            panel.tick_params(labelbottom=True)
+        panel.tick_params(labelbottom=number + across >= len(bins), labelleft=number % across == 0)
     drawing.supxlabel("Confidence (%)", fontsize=7)
     drawing.supylabel("Accuracy (%)", fontsize=7)
     return drawing
@@ -130,28 +129,35 @@ def _draw_reliability(runs: Mapping[str, RunResult], bins: Mapping[str, Reliabil
 
 def _draw_panel(axes: "Axes", name: str, one: Reliability, run: RunResult) -> None:
     axes.plot([0, 100], [0, 100], color=INK, alpha=MUTED, linewidth=0.7, linestyle=(0, (4, 3)))
+    bins = [
+        (n, 100 * mean, correct)
+        for n, mean, correct in zip(one.n, one.confidence, one.correct, strict=True)
+        if mean is not None
+    ]
+    x = [mean for _, mean, _ in bins]
+    y = [100 * correct / n for n, _, correct in bins]
+    ends = [wilson(correct, n) for n, _, correct in bins]
+    axes.vlines(
+        x,
+        [100 * low for low, _ in ends],
+        [100 * high for _, high in ends],
+        color=colour(0),
+        alpha=MUTED,
+        linewidth=0.6,
+    )
     total = sum(one.n)
-    x, y = [], []
-    for n, mean, correct in zip(one.n, one.confidence, one.correct, strict=True):
-        if mean is None:
-            continue
-        low, high = wilson(correct, n)
-        x.append(100 * mean)
-        y.append(100 * correct / n)
-        axes.plot([x[-1]] * 2, [100 * low, 100 * high], color=colour(0), alpha=MUTED, linewidth=0.6)
-        (mark,) = axes.plot(
-            x[-1:],
-            y[-1:],
-            "o",
-            color=colour(0),
-            markersize=1.5 + 5.5 * math.sqrt(n / total),
-            markeredgewidth=0,
-            clip_on=False,
-        )
-        say(
-            mark,
-            f"{name}: confidence {x[-1]:.1f} %, accuracy {y[-1]:.1f} % of {n}{said_marks(run)}",
-        )
+    sides = [1.5 + 5.5 * math.sqrt(n / total) for n, _, _ in bins]
+    collection = axes.scatter(
+        x, y, s=[side**2 for side in sides], color=colour(0), linewidths=0, clip_on=False, zorder=3
+    )
+    say_each(
+        collection,
+        [
+            f"{name}: confidence {mean:.1f} %, accuracy {100 * correct / n:.1f} % of {n}"
+            f"{said_marks(run)}"
+            for n, mean, correct in bins
+        ],
+    )
     axes.plot(x, y, color=colour(0), linewidth=0.8, alpha=MUTED)
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 100)
