@@ -13,6 +13,7 @@ import pytest
 from processes import at_once
 
 from oodbench.core.cache import cached_json
+from oodbench.core.errors import is_mendable
 from oodbench.core.files import (
     atomic_path,
     locked,
@@ -248,3 +249,12 @@ def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         write_json(tmp_path / "a.json", {})
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_disk_that_is_full_while_a_file_is_written_is_said_with_its_name(tmp_path: Path) -> None:
+    """The system names no file where writing to an open one fails."""
+    with pytest.raises(OSError, match="No space left") as full, atomic_path(tmp_path / "a.json"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert full.value.filename == str(tmp_path / "a.json")
+    assert is_mendable(full.value)
+    assert list(tmp_path.iterdir()) == []

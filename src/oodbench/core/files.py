@@ -92,8 +92,10 @@ def _part_of(path: Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk is said without a name
         raise
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from oodbench.core.errors import ConfigError, one_line
 from oodbench.core.ids import frozen
 from oodbench.core.schema import EngineConfig
+from oodbench.engines.cards import own_card
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ def engine_target(engine: EngineConfig, *, attack: bool) -> Any:
 def resolve_device(device: str, key: str = "engine.device") -> str:
     """`auto` becomes cuda where PyTorch can use it, else cpu; other names are taken as they are.
 
+    Of several cards, `auto` is one that the fewest other processes use.
+
     Args:
         device: auto, cpu, cuda, cuda:1, …
         key: that names it, for messages.
@@ -55,6 +58,8 @@ def resolve_device(device: str, key: str = "engine.device") -> str:
     if device == "auto":
         if not usable:
             log.warning("%s=auto: the CPU computes: %s", key, _why_no_cuda())
+        if usable and torch.cuda.device_count() > 1:
+            return f"cuda:{own_card()}"
         return "cuda" if usable else "cpu"
     if device_type(device) == "cuda":
         _refuse_missing_card(device, torch.cuda.device_count() if usable else 0, key)

@@ -17,6 +17,8 @@ from oodbench.core.files import read_json, write_json
 from oodbench.sweeps.jobs import expanded_jobs, given_config_dir
 from oodbench.sweeps.standing.definition import keep_sweep, sweep_of
 
+log = logging.getLogger(__name__)
+
 OUTCOME = "outcome.json"
 PART_OF_A_SWEEP = "OODBENCH_PART_OF_A_SWEEP"
 """Environment variable of a process that computes a part of a sweep that is kept already."""
@@ -111,13 +113,23 @@ def _say_what_is_ignored(config: DictConfig) -> None:
                 )
 
 
+_unwritten: dict[Path, list[Outcome]] = {}
+"""By the folder of a launch: what this process could not write down, as on a full disk."""
+
+
 def write_outcome(directory: Path, outcome: Outcome) -> None:
     """Write a job's outcome to its log folder, whatever process it ran in."""
-    write_json(directory / OUTCOME, asdict(outcome))
+    try:
+        write_json(directory / OUTCOME, asdict(outcome))
+    except OSError as error:
+        log.warning("%s could not be written: %s", directory / OUTCOME, error)
+        for launch in (directory, directory.parent):
+            _unwritten.setdefault(launch.absolute(), []).append(outcome)
 
 
 def outcomes(directory: Path) -> list[Outcome]:
     """Outcomes of all jobs of a launch, in job order."""
     paths = [directory / OUTCOME, *directory.glob(f"*{os.sep}{OUTCOME}")]
     paths.sort(key=lambda path: (len(path.parent.name), path.parent.name))
-    return [Outcome(**content) for path in paths if isinstance(content := read_json(path), dict)]
+    found = [Outcome(**content) for path in paths if isinstance(content := read_json(path), dict)]
+    return [*found, *_unwritten.get(directory.absolute(), ())]

@@ -1,0 +1,79 @@
+"""Disks that are full, or cannot be written: a clear line, and the same command goes on later."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from toys import Cli
+
+from oodbench.cli.table import main as table
+
+RUN = ("model=toy", "preprocessing=timm", "benchmark.chunk_size=10", "engine=eager")
+
+Mount = Callable[[str], None]
+
+
+@pytest.fixture
+def small(toy: Path) -> Iterator[Mount]:
+    """Mount a small file system in memory at `small`, or mount it anew with other options."""
+    place = toy / "small"
+    place.mkdir()
+
+    def mount(options: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+
+    yield mount
+    subprocess.run(["umount", "-l", str(place)], capture_output=True, check=False)
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted((root / "runs").rglob("*"))
+        if path.is_file() and path.name not in ("run.json", ".run.json.lock")
+    }
+
+
+def fill(folder: Path, left: int) -> Path:
+    """Leave so many bytes free."""
+    file = folder / "filler"
+    free = subprocess.run(
+        ["df", "--output=avail", "-B1", str(folder)], capture_output=True, text=True, check=True
+    )
+    file.write_bytes(bytes(int(free.stdout.split()[1]) - left))
+    return file
+
+
+@pytest.mark.slow
+def test_a_full_disk(
+    toy: Path,
+    small: Mount,
+    cli: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    small("size=4m")
+    filler = fill(toy / "small", left=60_000)
+    done = cli(*RUN, "output_root=small/out")
+    assert done.returncode == 1
+    assert "No space left on device: make room, or use another folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    monkeypatch.chdir(toy)
+    filler.unlink()
+    table(["--output-root", "small/out"])
+    assert "toy" not in capsys.readouterr().out.replace("toy × imagenet", "")  # no number of it
+    assert cli(*RUN, "output_root=small/out").returncode == 0
+    assert cli(*RUN, "output_root=alone").returncode == 0
+    assert contents(toy / "small" / "out") == contents(toy / "alone")
+
+
+def test_an_output_folder_that_cannot_be_written(toy: Path, small: Mount, cli: Cli) -> None:
+    small("size=4m,ro")
+    done = cli(*RUN, "output_root=small/out", "hydra.run.dir=logs")
+    assert done.returncode == 1
+    assert "Read-only file system: use a folder that can be written" in done.stderr
+    assert "Traceback" not in done.stderr
