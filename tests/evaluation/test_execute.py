@@ -21,6 +21,7 @@ from oodbench.models import weights as weights_module
 from oodbench.runs import records
 from oodbench.runs.records import read_split
 from oodbench.runs.scoring import rescore
+from oodbench.runs.summaries.store import summaries
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_each_chunk_is_read_once_when_a_run_ends_and_once_when_it_is_scored_again(
     here: Path, reads: Counter[str], benchmark: str
 ) -> None:
-    """Pictures that cannot be read are counted in the same pass."""
+    """Pictures that cannot be read are counted in the same pass, in which the summary is made."""
     broken = here / "data" / "imagenet" / "val" / WNIDS[1] / f"{WNIDS[1]}_000.JPEG"
     Image.new("RGB", (90_000, 1)).save(broken, format="PNG")
     attack = ["attack.iterations=2"] if benchmark == "adversarial" else []
@@ -140,10 +141,13 @@ def test_each_chunk_is_read_once_when_a_run_ends_and_once_when_it_is_scored_agai
     once = dict.fromkeys(("all-00000.parquet", "all-00001.parquet", "all-00002.parquet"), 1)
     assert reads == once
     reads.clear()
-    before = (result.directory / "result.json").read_bytes()
+    assert summaries([result])[result.directory].n == 9
+    assert not reads
+    files = (result.paths.result, result.paths.summary)
+    before = [file.read_bytes() for file in files]
     rescore(result)
     assert reads == once
-    assert (result.directory / "result.json").read_bytes() == before
+    assert [file.read_bytes() for file in files] == before
 
 
 def test_unknown_weights_begin_anew_and_other_files_stay(here: Path) -> None:

@@ -61,7 +61,13 @@ RESULT = RunResult(
     dataset_fingerprint="ff",
     config={"benchmark": {"protocol": {"root": "data"}}, "seed": 0},
     attack_traits=None,
-    column=ColumnConfig("IN-C", 3, {"mce": ColumnMetric(caption="mCE")}, lower_is_better=True),
+    column=ColumnConfig(
+        "IN-C",
+        3,
+        {"mce": ColumnMetric(caption="mCE")},
+        lower_is_better=True,
+        parts={"ce": "corruption error relative to AlexNet's"},
+    ),
     official=True,
 )
 FAILURE = RunFailure("k", "m", "imagenet", "published", "none", ["seed=1"], "why")

@@ -24,6 +24,7 @@ from oodbench.runs.scoring import (
     split_counts,
     status_of,
 )
+from oodbench.runs.summaries.summary import Summary
 
 PROTOCOL: dict[str, Any] = {
     "_target_": "oodbench.benchmarks.folder.FolderBenchmark",
@@ -146,7 +147,7 @@ def test_only_the_first_items_count(folder: Path) -> None:
 
 
 def test_a_split_without_items_has_no_scores(tmp_path: Path) -> None:
-    assert scored(tmp_path, 0) == Scored({}, {"": 0}, 0, None)
+    assert scored(tmp_path, 0) == Scored({}, {"": 0}, 0, None, Summary(0))
 
 
 def test_a_split_without_records_is_refused(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ class ColumnMetric:
 
 @dataclass
 class ColumnConfig:
-    """How a benchmark appears in the table. Nothing here changes a number or the run key."""
+    """How a benchmark appears in tables and figures: none of it changes a number or the run key."""
 
     title: str = ""
     """Of the column; "": the benchmark's name."""
@@ -152,6 +152,17 @@ class ColumnConfig:
     headline."""
     lower_is_better: bool = False
     """Whether a lower value is the better one."""
+    parts: dict[str, str] = field(default_factory=dict)
+    """Scores of the benchmark's parts, such as corruptions, and what figures call them; the first
+    that a run has is shown. Empty: none."""
+    standard: str = ""
+    """Benchmark of the same classes without the shift, which figures of effective robustness set
+    accuracy against; "": no such figure."""
+    baselines: str = ""
+    """Column of the accuracies of public models (`oodbench.reference.baselines`) on the same
+    pictures; "": none."""
+    no_fit: str = ""
+    """Why figures of effective robustness show no fit; "": they do."""
 
 
 @dataclass
@@ -174,7 +185,7 @@ class BenchmarkConfig:
     chunk_size: int = 512
     """Items a Parquet file; what a kill can lose at most."""
     column: ColumnConfig = field(default_factory=ColumnConfig)
-    """How it appears in the table."""
+    """How it appears in tables and figures."""
     published_preprocessing: dict[str, PipelineConfig] = field(default_factory=dict)
     """What the published run did, by `model.family`; `default` for all that have none."""
     protocol: dict[str, Any] = field(default_factory=dict)

@@ -52,6 +52,8 @@ from oodbench.runs.scoring import score_records, split_counts, status_of
 from oodbench.runs.scoring_code import scoring_code
 from oodbench.runs.sessions import append_session
 from oodbench.runs.skipping import most_skipped, too_many_skipped
+from oodbench.runs.summaries.store import write_summary
+from oodbench.runs.summaries.summary import Summary
 from oodbench.runs.unknown import Unknown
 
 log = logging.getLogger(__name__)
@@ -148,10 +150,11 @@ def _settled(plan: Plan, words: Sequence[str]) -> RunResult | None:
         if not all(is_whole(chunk, info, skips=skips) for chunk, info in infos):
             return None
         notes = sorted({info.note for _, info in infos if info and info.note})
-        result = _result(plan, words, [*_deep_note(plan, infos), *notes])
+        result, summary = _result(plan, words, [*_deep_note(plan, infos), *notes])
         with locked(plan.paths.info):
             larger = covering(plan, stored_result(plan))
             if larger.counts == plan.counts:
+                write_summary(plan.paths, result, summary)
                 write_result(plan.paths.result, result)
                 return replace(result, directory=plan.paths.directory)
         plan = larger
@@ -170,7 +173,7 @@ def _begin_anew(plan: Plan, leases: Leases, unknown: Unknown) -> None:
             f"wait for it, or set {unknown.mend}"
         )
     chunks = [path for split in plan.splits for path in chunk_files(paths.records, split.name)]
-    for path in (paths.result, paths.info, paths.key_document, paths.error, *chunks):
+    for path in (paths.result, paths.summary, paths.info, paths.key_document, paths.error, *chunks):
         if path.is_file():
             path.unlink()
 
@@ -186,7 +189,9 @@ def _deep_note(plan: Plan, infos: Sequence[tuple[Chunk, ChunkInfo | None]]) -> l
     return [depth.note(count, scale=plan.run.data.deep_pictures == "scale")] if count else []
 
 
-def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> RunResult:
+def _result(
+    plan: Plan, words: Sequence[str], found_notes: Sequence[str]
+) -> tuple[RunResult, Summary]:
     run = plan.run
     traits = attack_traits(plan)
     published = run.benchmark.published(run.model.family)
@@ -208,7 +213,7 @@ def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> Run
     _refuse_too_many_skipped(plan, splits)
     official = [split.name for split in plan.splits if split.official]
     n_images, n_expected = totals(splits, official, len(plan.missing_splits))
-    return RunResult(
+    result = RunResult(
         key=plan.key,
         model=run.model.name,
         benchmark=run.benchmark.name,
@@ -235,6 +240,7 @@ def _result(plan: Plan, words: Sequence[str], found_notes: Sequence[str]) -> Run
         official=run.benchmark.is_official,
         trained_on=run.model.trained_on,
     )
+    return result, scored.summary
 
 
 def _left_out_note(count: int) -> list[str]:

@@ -78,6 +78,16 @@ def auroc_of_confidence(confidence: NDArray[np.floating], correct: NDArray[np.bo
     return _auroc(*ascending(confidence, correct))
 
 
+def bins_by_width(confidence: Floats, n_bins: int = N_BINS) -> NDArray[np.intp]:
+    """Number of each confidence's bin: k holds (k / n_bins, (k + 1) / n_bins], the first one 0 too.
+
+    Args:
+        confidence: float64 `(n,)` in [0, 1].
+        n_bins: at least 1.
+    """
+    return np.clip(np.ceil(confidence * n_bins).astype(np.intp) - 1, 0, n_bins - 1)
+
+
 def confidence(records: pd.DataFrame) -> dict[str, Score]:
     """How far the decision that the benchmark counts can be trusted.
 
@@ -145,7 +155,7 @@ def _of_distribution(records: pd.DataFrame, way: str) -> dict[str, Score]:
 
 
 def _by_width(confident: Floats, correct: Floats, n_bins: int = N_BINS) -> float:
-    bins = np.clip(np.ceil(confident * n_bins).astype(np.intp) - 1, 0, n_bins - 1)
+    bins = bins_by_width(confident, n_bins)
     gaps = np.bincount(bins, confident - correct, n_bins)
     return float(np.abs(gaps).sum() / len(confident))
 

@@ -44,6 +44,18 @@ def decision_column(records: pd.DataFrame) -> str:
     return "prediction"
 
 
+def confidence_column(records: pd.DataFrame) -> str | None:
+    """The column with the probability of what was decided for; None where there is none.
+
+    The records hold no probability of a decision among categories.
+    """
+    if decides_for_categories(records):
+        return None
+    decided = "prediction" if "attack_succeeded" in records else decision_column(records)
+    found = decided.replace("prediction", "confidence")
+    return found if found in records else None
+
+
 def decides_for_categories(records: pd.DataFrame) -> bool:
     """Whether labels and decisions are among Geirhos' 16 categories."""
     return "decision_max" in records

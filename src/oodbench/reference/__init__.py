@@ -43,6 +43,38 @@ class KnownNames:
     labels: Sequence[int]
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """What others measured of a public model.
+
+    Attributes:
+        model: as its source names it.
+        source: timm or imagenet-testbed.
+        group: of training, as the source says: of imagenet-testbed standard, robust_intv and
+            others; of timm what it was pretrained on. "" where it says nothing.
+        top1: accuracies by column of the source's table, fractions.
+    """
+
+    model: str
+    source: str
+    group: str
+    top1: dict[str, float]
+
+
+@dataclass(frozen=True)
+class NetworkDecisions:
+    """How often a network called the cue-conflict stimuli of a category by one of their cues.
+
+    Attributes:
+        shape, texture: how many of the stimuli with this shape it called by shape, by texture.
+    """
+
+    network: str
+    category: str
+    shape: int
+    texture: int
+
+
 def _text(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
@@ -171,3 +203,63 @@ def human_answers() -> dict[str, HumanAnswers]:
         )
         for row in read_table("human_answers.csv")
     }
+
+
+_BASELINES = {
+    "timm": ("baselines_timm.csv", "pretrain"),
+    "imagenet-testbed": ("baselines_testbed.csv", "type"),
+}
+_NO_ACCURACY = (
+    "model",
+    "type",
+    "pretrain",
+    "img_size",
+    "param_millions",
+    "crop_pct",
+    "interpolation",
+)
+
+
+@cache
+def baselines() -> list[Baseline]:
+    """1,602 public models on standard and shifted sets.
+
+    1,267 weights of huggingface/pytorch-image-models (aa4b5850, results/*.csv), measured with their
+    own preprocessing, and 335 models of modestyachts/imagenet-testbed (0170eec).
+    """
+    return [
+        Baseline(row["model"], source, row[group], _accuracies(row))
+        for source, (file, group) in _BASELINES.items()
+        for row in read_table(file)
+    ]
+
+
+def _accuracies(row: dict[str, str]) -> dict[str, float]:
+    return {
+        name: float(value) / 100
+        for name, value in row.items()
+        if value and name not in _NO_ACCURACY
+    }
+
+
+@cache
+def cue_conflict_people() -> dict[str, dict[str, str]]:
+    """Ten people's answers by stimulus (file name), category by person; "na": none was given.
+
+    All 1,280 stimuli of Geirhos et al. (2019), rgeirhos/texture-vs-shape.
+    """
+    return {row.pop("stimulus"): row for row in read_table("cue_conflict_people.csv")}
+
+
+@cache
+def cue_conflict_networks() -> list[NetworkDecisions]:
+    """AlexNet, GoogLeNet and VGG-16 on the 1,200 stimuli with a conflict, by shape category.
+
+    Counted over the raw data of Geirhos et al. (2019), rgeirhos/texture-vs-shape.
+    """
+    return [
+        NetworkDecisions(
+            row["network"], row["category"], int(row["n_shape"]), int(row["n_texture"])
+        )
+        for row in read_table("cue_conflict_networks.csv")
+    ]

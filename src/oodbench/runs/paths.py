@@ -28,6 +28,11 @@ class RunPaths:
         return self.directory / "result.json"
 
     @property
+    def summary(self) -> Path:
+        """What figures need beyond the scores; written with the result, safe to delete."""
+        return self.directory / "summary.json"
+
+    @property
     def derived(self) -> Path:
         """Scores that need a second run, kept by the tables; safe to delete."""
         return self.directory / "derived.json"

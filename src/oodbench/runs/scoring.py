@@ -1,4 +1,4 @@
-"""Records on disk -> result.json. Needs no model."""
+"""Records on disk -> result.json and summary.json. Needs no model."""
 
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,6 +19,9 @@ from oodbench.runs.records import Skipped, chunk_files, read_info, read_split
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.scoring_code import with_scoring_code
 from oodbench.runs.stored_protocol import stored_protocol
+from oodbench.runs.summaries.collect import Collector
+from oodbench.runs.summaries.store import write_summary
+from oodbench.runs.summaries.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,14 @@ class Scored:
         n_read: by split, items that have a row.
         n_left_out: rows that an attack left out, which no score counts.
         attack_report: see `oodbench.runs.attacked.stored_report`.
+        summary: what figures need beyond the scores.
     """
 
     scores: dict[str, dict[str, Score]]
     n_read: dict[str, int]
     n_left_out: int
     attack_report: dict[str, Any] | None
+    summary: Summary
 
 
 def score_records(
@@ -65,6 +70,7 @@ def score_records(
     n_kept: list[int] = []
     n_left_out: list[int] = []
     attacked: dict[str, pd.DataFrame] = {}
+    collector = Collector(traits)
 
     def splits() -> Iterator[tuple[str, pd.DataFrame]]:
         for name, n_items in counts.items():
@@ -77,6 +83,7 @@ def score_records(
                 n_left_out.append(len(frame) - len(kept))
                 n_kept.append(len(kept))
                 if len(kept):
+                    collector.add(kept)
                     yield name, kept
         if not sum(n_kept):
             _refuse_all_left_out(sum(n_left_out))
@@ -84,7 +91,8 @@ def score_records(
     stream = splits()
     scores = benchmark.score(stream)
     deque(stream, maxlen=0)  # of splits that the benchmark leaves out, the items count too
-    return Scored(scores, n_read, sum(n_left_out), stored_report(all_splits(attacked), traits))
+    report = stored_report(all_splits(attacked), traits)
+    return Scored(scores, n_read, sum(n_left_out), report, collector.summary())
 
 
 def _refuse_all_left_out(n_left_out: int) -> None:
@@ -105,7 +113,7 @@ def skipped_items(records: Path, split: str) -> list[Skipped]:
 def rescore(result: RunResult, allowed: Collection[str] = ()) -> None:
     """Compute the scores of a finished run again, from its records alone, and write them.
 
-    Derived scores that were kept beside them are forgotten.
+    The summary is written again too. Derived scores that were kept beside them are forgotten.
 
     Args:
         result: read from disk.
@@ -134,6 +142,7 @@ def rescore(result: RunResult, allowed: Collection[str] = ()) -> None:
         attack_report=scored.attack_report,
         config=with_scoring_code(result.config, protocol),
     )
+    write_summary(paths, again, scored.summary)
     write_result(paths.result, again)
     paths.derived.unlink(missing_ok=True)
 

@@ -91,7 +91,7 @@ def spreads(output_root: Path, field: str) -> Spreads:
         raise no_runs(output_root, stored.problems)
     problems = list(stored.problems)
     found = []
-    for runs in _groups(stored.results, field):
+    for runs in varied_groups(stored.results, field):
         try:
             found.append(_spread(runs, field))
         except DataError as error:
@@ -137,8 +137,16 @@ def points_of(run: RunResult) -> float:
     return float("nan") if score is None else score.value * TO_POINTS[score.unit]
 
 
-def _groups(results: Sequence[RunResult], field: str) -> list[list[RunResult]]:
-    """Runs that differ in the field alone, each way of it once, those with a score."""
+def varied_groups(results: Sequence[RunResult], field: str) -> list[list[RunResult]]:
+    """Runs that differ in the field alone, each way of it once, those with a score.
+
+    Args:
+        results: finished runs.
+        field: one of `oodbench.reports.comparisons.words.VARIED`.
+
+    Returns:
+        Groups of at least two, by model and benchmark; in each the highest score first.
+    """
     groups: dict[tuple[str, ...], dict[str, RunResult]] = {}
     for run in results:
         if np.isnan(points_of(run)):

@@ -2,14 +2,47 @@
 
 from collections.abc import Sequence
 
+from oodbench.reports.figures.attacks import attacks
+from oodbench.reports.figures.classes import classes
+from oodbench.reports.figures.confidence import confidence
+from oodbench.reports.figures.cost import cost
+from oodbench.reports.figures.effective_robustness import effective_robustness
+from oodbench.reports.figures.error_consistency import error_consistency
 from oodbench.reports.figures.figure import Figure
+from oodbench.reports.figures.marks import shown_runs
+from oodbench.reports.figures.parts import parts
+from oodbench.reports.figures.severities import severities
+from oodbench.reports.figures.shape_bias import shape_bias
+from oodbench.reports.figures.spread import spread
 from oodbench.runs.results import RunResult
+from oodbench.runs.summaries.store import summaries
 
 
-def all_figures(results: Sequence[RunResult]) -> list[Figure]:
+def all_figures(results: Sequence[RunResult], problems: list[str] | None = None) -> list[Figure]:
     """The figures in the order of the report; those that the runs say nothing about are not there.
 
+    Results and summaries are read, no records, unless a run has no summary yet: see
+    `oodbench.runs.summaries.store.summaries`.
+
     Args:
-        results: finished runs. Only their results and summaries are read, never their records.
+        results: finished runs.
+        problems: gets a line for every run whose summary cannot be made, and that figures of
+            summaries leave out; None: such a run is an error.
+
+    Raises:
+        DataError: records that a summary is to be made of are damaged or missing.
     """
-    return []
+    shown = shown_runs(results)
+    made = summaries([run for runs in shown.values() for run in runs.values()], problems)
+    return [
+        *effective_robustness(shown),
+        *parts(shown),
+        *severities(shown),
+        *shape_bias(shown, made),
+        *error_consistency(shown, made),
+        *confidence(shown, made),
+        *classes(shown, made),
+        *attacks(shown, made),
+        *spread(results),
+        *cost(shown),
+    ]

@@ -1,0 +1,1 @@
+"""What figures show beyond scores: curves, counts and fits as pure functions of numbers."""
