@@ -10,8 +10,7 @@ import pandas as pd
 from oodbench.core.errors import visible
 from oodbench.metrics.score import TO_POINTS, UNIT_SUFFIX
 from oodbench.reports.comparisons.spread import headline_of, points_of, varied_groups
-from oodbench.reports.comparisons.spread_text import way_of
-from oodbench.reports.comparisons.words import VARIED, cell_of
+from oodbench.reports.comparisons.words import VARIED, cell_of, way_of
 from oodbench.reports.figures.dots import Dot, draw_dots, name_rows
 from oodbench.reports.figures.figure import Figure
 from oodbench.reports.figures.legends import legend_below
