@@ -90,7 +90,7 @@ def _row(one: Comparison) -> tuple[str, ...]:
     found = one.found
     interval = "" if math.isnan(found.low) else f"[{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
     return (
-        *(cell_of([one.first, one.second]), *_labels(one)),
+        *(cell_of([one.first, one.second]), *labels(one)),
         *(f"{100 * share:.1f}" for share in one.accuracies),
         *(f"{100 * found.value:+.1f}", interval, _p(found.p_value), _p(one.adjusted)),
         *(str(found.only_first), str(found.only_second), str(found.n)),
@@ -101,8 +101,8 @@ def _p(value: float) -> str:
     return "<0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
 
 
-def _labels(one: Comparison) -> tuple[str, str]:
-    """What tells the runs apart, in few words."""
+def labels(one: Comparison) -> tuple[str, str]:
+    """What tells the runs of a comparison apart, in few words: of the first, of the second."""
     sides = [words_of(run) for run in (one.first, one.second)]
     differing = [name for name in sides[0] if sides[0][name] != sides[1][name]]
     first, second = (
@@ -123,7 +123,7 @@ def _notes(one: Comparison) -> Iterator[str]:
         yield f"left out: {one.n_unpaired} pictures that only one of the runs has"
     if one.first.dataset_fingerprint != one.second.dataset_fingerprint:
         yield "the runs are on data sets that differ; pictures are paired by name"
-    marks = [_mark(run) for run in (one.first, one.second)]
+    marks = [mark(run) for run in (one.first, one.second)]
     for side, mark in zip("AB", marks, strict=True):
         if mark and (marks[0] != marks[1] or side == "A"):
             yield mark if marks[0] == marks[1] else f"{side} is {mark}"
@@ -132,7 +132,8 @@ def _notes(one: Comparison) -> Iterator[str]:
         yield f"{one.first.headline}: A {first:.4g}, B {second:.4g}"
 
 
-def _mark(run: RunResult) -> str:
+def mark(run: RunResult) -> str:
+    """What has to be said beside any number of a run; "" where nothing."""
     if run.demo:
         return "demo data"
     return "" if run.status == "complete" else f"partial: {run.n_images} of {run.n_expected}"
@@ -144,7 +145,7 @@ def _are_accuracies(one: Comparison) -> bool:
 
 
 def _heading(one: Comparison) -> str:
-    return "{}: A {}, B {}".format(cell_of([one.first, one.second]), *_labels(one))
+    return "{}: A {}, B {}".format(cell_of([one.first, one.second]), *labels(one))
 
 
 def _classes(one: Comparison) -> Iterator[str]:
