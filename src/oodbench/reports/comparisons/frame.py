@@ -3,7 +3,7 @@
 import pandas as pd
 
 from oodbench.reports.comparisons.compare import Compared
-from oodbench.reports.comparisons.text import labels, mark
+from oodbench.reports.comparisons.text import labels_of, mark
 
 
 def frame_of(compared: Compared) -> pd.DataFrame:
@@ -18,7 +18,7 @@ def frame_of(compared: Compared) -> pd.DataFrame:
         rows.append(
             {
                 "benchmark": one.first.benchmark,
-                **dict(zip("ab", labels(one), strict=True)),
+                **dict(zip("ab", labels_of(*sides), strict=True)),
                 "accuracy_a": one.accuracies[0],
                 "accuracy_b": one.accuracies[1],
                 "difference": found.value,

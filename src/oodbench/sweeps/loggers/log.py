@@ -1,7 +1,9 @@
 """Log a finished run as the config says. What goes wrong there does not fail the run."""
 
 import logging
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 from oodbench.core.building import build
@@ -25,7 +27,8 @@ def log_result(node: Mapping[str, Any], result: RunResult) -> None:
     try:
         arguments = {name: value for name, value in node.items() if name != "name"}
         logger: Logger = build(arguments, "logger")
-        logger.log(logged(result))
+        with redirect_stdout(sys.stderr):  # libraries print where there are results alone
+            logger.log(logged(result))
     except Exception as error:  # a server that is away, a full disk, a library that has changed
         log.warning(
             "logger=%s: %s × %s is not logged: %s: the same command does it again",

@@ -1,11 +1,14 @@
 """`logger=mlflow`: one MLflow run a run."""
 
-import hashlib
+import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from oodbench.core.errors import ConfigError
+from oodbench.core.files import digest
 from oodbench.sweeps.loggers.base import Logged
 
 if TYPE_CHECKING:
@@ -20,6 +23,13 @@ _BATCH = 100
 
 _LONGEST = 500
 """Characters of a parameter that every server takes."""
+
+_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+"""What the library would do otherwise: try for minutes to reach a server that is away."""
 
 _NOT_IN_NAMES = re.compile(r"[^\w.\- /]")
 
@@ -47,24 +57,26 @@ class MLflowLogger:
             ConfigError: MLflow is not installed.
             mlflow.exceptions.MlflowException: the server refuses, or is away.
         """
-        client = _client(self.tracking_uri)
+        with _settings():
+            self._log(_client(self.tracking_uri), run)
+
+    def _log(self, client: "MlflowClient", run: Logged) -> None:
         experiment = self._experiment_id(client)
-        digest = hashlib.sha256(run.files[0].read_bytes()).hexdigest()
-        found = client.search_runs(
-            [experiment], f"tags.`{_IDENTITY}` = '{run.identity}'", max_results=1
-        )
-        if found and found[0].data.tags.get(_RESULT) == digest:
+        sha256 = digest(run.files[0], "sha256")
+        wanted = f"tags.`{_IDENTITY}` = '{run.identity}'"
+        found = client.search_runs([experiment], wanted, max_results=1)
+        if found and found[0].data.tags.get(_RESULT) == sha256:
             return
         run_id = found[0].info.run_id if found else self._begun(client, experiment, run)
         self._log_scores(client, run_id, run)
         for file in run.files:
             client.log_artifact(run_id, str(file))
-        client.set_tag(run_id, _RESULT, digest)
+        client.set_tag(run_id, _RESULT, sha256)
         client.set_terminated(run_id)
 
     def _experiment_id(self, client: "MlflowClient") -> str:
         found = client.get_experiment_by_name(self.experiment)
-        return found.experiment_id if found else client.create_experiment(self.experiment)
+        return str(found.experiment_id if found else client.create_experiment(self.experiment))
 
     def _begun(self, client: "MlflowClient", experiment: str, run: Logged) -> str:
         """A new run with its tags and parameters, which cannot be changed afterwards."""
@@ -88,6 +100,18 @@ class MLflowLogger:
             client.log_batch(run_id, metrics=metrics[first : first + _BATCH])
         for name in ("status", "difference"):
             client.set_tag(run_id, f"oodbench.{name}", run.facts[name])
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """`_SETTINGS`, but for what the user has set."""
+    added = _SETTINGS.keys() - os.environ.keys()
+    os.environ.update({name: _SETTINGS[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
 
 
 def _client(tracking_uri: str | None) -> Any:

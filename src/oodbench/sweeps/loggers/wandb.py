@@ -1,16 +1,22 @@
 """`logger=wandb`: one run of Weights & Biases a run."""
 
+import shutil
 from pathlib import Path
 
 from oodbench.core.errors import ConfigError
 from oodbench.core.extras import install_extra
+from oodbench.core.files import digest
 from oodbench.sweeps.loggers.base import Logged
+
+_DONE = "logged"
+"""File in the library's folder of a run: where it was logged to, and the sha256 of its result."""
 
 
 class WandbLogger:
     """Logs to Weights & Biases, or offline into a folder that `wandb sync` sends later.
 
-    The run's id is made from its key, so that one that is logged again is the same run there.
+    The run's id is made from its key, so that one that is logged again is the same run there. One
+    that was logged from this folder, and whose result is still the same, is left alone.
     """
 
     def __init__(
@@ -36,6 +42,10 @@ class WandbLogger:
             ConfigError: wandb is not installed.
             wandb.Error: the server refuses, or is away.
         """
+        state = f"{self.entity}/{self.project} {digest(run.files[0], 'sha256')}"
+        own = Path(self.dir, "wandb").glob(f"*run-*-{run.identity}/{_DONE}")
+        if any(file.read_text(encoding="utf-8") == state for file in own):
+            return
         try:
             import wandb
         except ImportError:
@@ -55,4 +65,7 @@ class WandbLogger:
         ) as there:
             there.summary.update(dict(run.scores))
             for file in run.files:
-                there.save(str(file), base_path=str(file.parent), policy="now")
+                copied = shutil.copy(file, there.dir)  # or the library would link to it, and warn
+                there.save(copied, base_path=there.dir, policy="now")
+            folder = Path(there.dir).parent
+        (folder / _DONE).write_text(state, encoding="utf-8")
