@@ -137,7 +137,7 @@ class _Walk:
         self.digest.update(content)
 
     def _give_up(self, place: str) -> None:
-        self.unknown.append(place)
+        self.unknown.append(".".join(part for part in place.split(".") if part not in _COUNTED))
 
     def _say(self, *words: str) -> None:
         text = "\0".join(words)

@@ -116,7 +116,7 @@ def composed(overrides: Sequence[str], config_dir: Path | None = None) -> RunCon
 @contextmanager
 def _hydra_left_alone() -> Iterator[None]:
     store, runtime = ConfigStore.instance().repo, JobRuntime.instance()
-    schema, job = store.get(_SCHEMA), dict(runtime.conf)
+    schema, job = store.get(_SCHEMA), runtime.conf.copy()
     try:
         yield
     finally:

@@ -42,9 +42,9 @@ class Mistakes:
         runs: one: pictures that it gets wrong; two: pictures that only one of them gets right.
         rows: split, image, frame, label, `first` (what the first run decided for) and
             `confidence_first`; of two runs also `second`, `confidence_second` and `gained`, whether
-            the second is right. Those of the most confident mistakes first.
-        n_found: pictures that `rows` are the first ones of.
-        n_scored: pictures of the class that were asked for, all of them where none was.
+            the second is right. Those of the most confident mistakes first; of a clip one frame.
+        n_found: rows of the records that were found: pictures, or frames.
+        n_scored: rows of the class that was asked for, of all where none was.
         names: of the labels and decisions.
         n_gained: of two runs, how many of those found the second gets right.
     """
@@ -158,9 +158,13 @@ def _wrong(run: RunResult, wanted: Wanted) -> Mistakes:
 
 
 def _first(rows: pd.DataFrame, by: pd.Series, wanted: Wanted) -> pd.DataFrame:
-    """The rows of the highest confidence, then those without one; ties in the order of the run."""
+    """The rows of the highest confidence, then those without one; ties in the order of the run.
+
+    Of a clip only the first of them.
+    """
     order = by.sort_values(ascending=False, kind="stable", na_position="last").index
-    return rows.loc[order].head(wanted.top).reset_index(drop=True)
+    listed = rows.loc[order].drop_duplicates(["split", "image"])
+    return listed.head(wanted.top).reset_index(drop=True)
 
 
 def _of_class(rows: pd.DataFrame, wanted: Wanted, names: Sequence[str]) -> pd.DataFrame:

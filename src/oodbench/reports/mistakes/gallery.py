@@ -71,6 +71,8 @@ def _rows(one: Listing, side: int, room: _Room) -> Iterator[dict[str, Any]]:
 
 def _picture(one: Listing, row: Row, side: int, room: _Room) -> dict[str, str]:
     """The picture as the address of an `img`, or why there is none."""
+    if not row.is_there:
+        return {"address": "", "reason": "it is gone"}
     if room.left <= 0:
         return {"address": "", "reason": _FULL}
     try:

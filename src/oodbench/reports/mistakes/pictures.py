@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from oodbench.benchmarks.base import Benchmark
+from oodbench.benchmarks.base import Benchmark, file_of
 from oodbench.core.building import build
 from oodbench.core.errors import OodbenchError
 from oodbench.data.entries import file_exists, folder_exists
@@ -35,17 +35,15 @@ class Pictures:
         self._run = run
         self._data_root = data_root
 
-    def path(self, row: Mapping[str, Any]) -> Path:
-        """The file of a row of the records, where it is now, or would be.
+    def file(self, row: Mapping[str, Any]) -> Path:
+        """The file that shows the picture of a row, or that it is made from: where it is, or would
+        be.
 
         Args:
-            row: with `split` and `image`.
+            row: of the records, with `split` and `image`.
         """
-        usual = self._root / str(row["image"])
-        with suppress(OodbenchError):
-            if not file_exists(usual):
-                return self._split_roots.get(str(row["split"]), self._root) / str(row["image"])
-        return usual
+        path = self._path(row)
+        return path if self._benchmark is None else file_of(self._benchmark, path)
 
     def load(self, row: Mapping[str, Any]) -> Image.Image:
         """The picture of a row, or the frame of a clip, RGB, as it was before preprocessing.
@@ -56,10 +54,18 @@ class Pictures:
         Raises:
             DataError: it is gone, or cannot be read.
         """
-        path = self.path(row)
+        path = self._path(row)
         benchmark = self._benchmark
         frames = load_picture(path) if benchmark is None else benchmark.load(path)
         return frames[min(int(row["frame"]), len(frames) - 1)]
+
+    def _path(self, row: Mapping[str, Any]) -> Path:
+        """What the benchmark reads for a row, which need not be a file, see `file`."""
+        usual = self._root / str(row["image"])
+        with suppress(OodbenchError):
+            if not file_exists(usual):
+                return self._split_roots.get(str(row["split"]), self._root) / str(row["image"])
+        return usual
 
     @cached_property
     def _protocol(self) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from oodbench.core.errors import DataError
+from oodbench.data.entries import file_exists
 from oodbench.reports.comparisons.text import labels_of, mark
 from oodbench.reports.comparisons.words import cell_of
 from oodbench.reports.mistakes.find import Mistakes
@@ -38,7 +40,8 @@ class Row:
 
     Attributes:
         image, split, frame: as in the records.
-        path: where the file is, or would be.
+        path: where the file is that shows it or that it is made from, or would be.
+        is_there: whether there is a file.
         true: name of its class.
         answers: of the runs, one or two.
         stored: the row that it was made from.
@@ -48,14 +51,19 @@ class Row:
     split: str
     frame: int
     path: Path
+    is_there: bool
     true: str
     answers: tuple[Answer, ...]
     stored: Mapping[str, Any]
 
     @property
     def place(self) -> str:
-        """The path, and the frame of a clip where it is not the first."""
-        return f"{self.path}{f' frame {self.frame}' if self.frame else ''}"
+        """The path; of a picture that is made from it, the split; of a clip, the frame; whether it
+        is gone."""
+        made = self.split if self.split and self.split not in str(self.path) else ""
+        frame = f"frame {self.frame}" if self.frame else ""
+        gone = "" if self.is_there else "(gone)"
+        return " ".join(filter(None, [str(self.path), made, frame, gone]))
 
 
 @dataclass(frozen=True)
@@ -88,11 +96,13 @@ def title(listed: Mistakes) -> str:
     else:
         first, second = labels_of(listed.runs[0], listed.runs[1])
         named = f"{cell_of(listed.runs)}: A {first}, B {second}"
-        marks = [
-            f"{side} {text}"
-            for side, run in zip("AB", listed.runs, strict=True)
-            if (text := mark(run))
-        ]
+        marks = [mark(run) for run in listed.runs]
+        if marks[0] != marks[1]:
+            marks = [
+                f"{side} {text}" if text else "" for side, text in zip("AB", marks, strict=True)
+            ]
+        else:
+            marks = marks[:1]
     said = "; ".join(filter(None, marks))
     return f"{named}  [{said}]" if said else named
 
@@ -104,9 +114,12 @@ def summary(listed: Mistakes) -> str:
         said = f"{n_found} of {listed.n_scored} wrong"
     else:
         n_gained = listed.n_gained
-        said = f"one alone is right {n_found} times: A {n_found - n_gained}, B {n_gained}"
+        said = f"right in A alone: {n_found - n_gained}, in B alone: {n_gained}"
     if n_listed < n_found:
-        said += f"; the {n_listed} most confident mistakes"
+        confident = not listed.rows["confidence_first"].isna().all()
+        said += f"; the first {n_listed}{', most confident mistakes first' if confident else ''}"
+    if listed.rows["frame"].any():
+        said += "; of each clip one frame"
     attacked = [run for run in listed.runs if run.attack_traits is not None]
     return f"{said}; attacked, and named as they were before" if attacked else said
 
@@ -123,15 +136,24 @@ def _rows_of(listed: Mistakes, pictures: Pictures) -> Iterator[Row]:
         answers = [_answer(listed, row, "first", right=gained is not None and not gained)]
         if gained is not None:
             answers.append(_answer(listed, row, "second", right=bool(gained)))
+        path = pictures.file(row)
         yield Row(
             image=str(row["image"]),
             split=str(row["split"]),
             frame=int(row["frame"]),
-            path=pictures.path(row),
+            path=path,
+            is_there=_is_there(path),
             true=listed.name(int(row["label"])),
             answers=tuple(answers),
             stored=row,
         )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return file_exists(path)
+    except DataError:  # a damaged container
+        return False
 
 
 def _answer(listed: Mistakes, row: Mapping[str, Any], side: str, *, right: bool) -> Answer:

@@ -13,6 +13,9 @@ _GAP = 8
 _LINE = 15
 """Pixels from one line of text to the next."""
 
+_HEAD = 2 * _LINE + 3 * _GAP
+"""Of a list's heading."""
+
 _MOST = 60_000_000
 """Pixels of a sheet: 180 MB in memory."""
 
@@ -31,7 +34,7 @@ def contact_sheet(listed: Sequence[Listing], side: int) -> tuple[Image.Image, in
     """
     bands, n_left_out, height = [], 0, 0
     for one in listed:
-        room = max(0, _MOST // _width(side) - height - 2 * _LINE) // _cell_height(one, side)
+        room = max(0, _MOST // _width(side) - height - _HEAD) // _cell_height(one, side)
         shown = one.rows[: room * _COLUMNS]
         n_left_out += len(one.rows) - len(shown)
         bands.append(_band(one, shown, side))
@@ -55,7 +58,7 @@ def _cell_height(one: Listing, side: int) -> int:
 
 def _band(one: Listing, shown: Sequence[Row], side: int) -> Image.Image:
     """The heading of a list and its pictures."""
-    head = 2 * _LINE + _GAP
+    head = _HEAD
     n_lines = -(-len(shown) // _COLUMNS)
     band = Image.new("RGB", (_width(side), head + n_lines * _cell_height(one, side)), _PAPER)
     draw = ImageDraw.Draw(band)
@@ -98,11 +101,11 @@ def _labels(row: Row) -> Iterator[tuple[str, str]]:
 def _write(
     draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, width: int, colour: str
 ) -> None:
-    """Text of at most so many pixels; what is longer is cut."""
+    """Text of at most so many pixels; what is longer is cut. The font has Latin letters alone."""
     font = ImageFont.load_default(size=12)
-    text = visible(text)
+    text = visible(text).replace("×", "x")
     if draw.textlength(text, font) > width:
-        while text and draw.textlength(f"{text}…", font) > width:
+        while text and draw.textlength(f"{text}...", font) > width:
             text = text[:-1]
-        text += "…"
+        text += "..."
     draw.text(place, text, fill=colour, font=font)

@@ -10,6 +10,10 @@ from oodbench.core.errors import visible
 from oodbench.reports.mistakes.rows import Answer, Listing, summary, title
 from oodbench.reports.tables.escaping import for_csv
 
+_RUN = ("benchmark", "model", "key", "split", "image", "frame", "path", "is_there", "true")
+_ANSWER = ("predicted", "confidence", "right")
+_OTHER = ("model_b", "key_b", *(f"{name}_b" for name in _ANSWER))
+
 _NONE = "no picture: everything that was asked for is right"
 
 
@@ -21,7 +25,8 @@ def text_of(listed: Sequence[Listing]) -> str:
 def table_of(listed: Sequence[Listing]) -> str:
     """CSV: a row a picture, the columns those of `content_of`."""
     rows = [row for one in listed for row in _rows(one)]
-    names = list(dict.fromkeys(name for row in rows for name in row)) or ["model"]
+    paired = any(len(one.mistakes.runs) == 2 for one in listed)
+    names = [*_RUN, *_ANSWER, *(_OTHER if paired else ())]
     return for_csv(pd.DataFrame(rows, columns=names)).to_csv(index=False)
 
 
@@ -59,6 +64,7 @@ def _rows(one: Listing) -> Iterator[dict[str, Any]]:
             "image": visible(row.image),
             "frame": row.frame,
             "path": visible(str(row.path)),
+            "is_there": row.is_there,
             "true": row.true,
             **_columns("", row.answers[0]),
             **({"model_b": others[0].model, "key_b": others[0].key} if others else {}),
