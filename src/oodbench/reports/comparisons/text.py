@@ -124,9 +124,9 @@ def _notes(one: Comparison) -> Iterator[str]:
     if one.first.dataset_fingerprint != one.second.dataset_fingerprint:
         yield "the runs are on data sets that differ; pictures are paired by name"
     marks = [mark(run) for run in (one.first, one.second)]
-    for side, mark in zip("AB", marks, strict=True):
-        if mark and (marks[0] != marks[1] or side == "A"):
-            yield mark if marks[0] == marks[1] else f"{side} is {mark}"
+    for side, said in zip("AB", marks, strict=True):
+        if said and (marks[0] != marks[1] or side == "A"):
+            yield said if marks[0] == marks[1] else f"{side} is {said}"
     if one.headlines is not None and not _are_accuracies(one):
         first, second = one.headlines
         yield f"{one.first.headline}: A {first:.4g}, B {second:.4g}"

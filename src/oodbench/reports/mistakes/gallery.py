@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -21,7 +21,7 @@ _FULL = "left out: the page is full"
 class _Room:
     """What of `_MOST` is left."""
 
-    left: int = field(default=_MOST)
+    left: int
 
 
 def gallery(listed: Sequence[Listing], side: int, note: str) -> str:
@@ -43,7 +43,7 @@ def gallery(listed: Sequence[Listing], side: int, note: str) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    room = _Room()
+    room = _Room(_MOST)
     page: str = environment.from_string(text).render(
         lists=[_list(one, side, room) for one in listed], note=visible(note), side=side
     )

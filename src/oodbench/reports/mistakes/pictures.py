@@ -63,7 +63,8 @@ class Pictures:
         """What the benchmark reads for a row, which need not be a file, see `file`."""
         usual = self._root / str(row["image"])
         with suppress(OodbenchError):
-            if not file_exists(usual):
+            # The folder is asked for first, which opens a container.
+            if not (folder_exists(usual.parent) and file_exists(usual)):
                 return self._split_roots.get(str(row["split"]), self._root) / str(row["image"])
         return usual
 
