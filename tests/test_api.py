@@ -57,6 +57,7 @@ def contents(directory: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "arguments"),
     [
@@ -299,6 +300,15 @@ def test_errors_are_exceptions_of_one_line(
     with pytest.raises(OodbenchError, match=said) as raised:
         call()
     assert len(str(raised.value).splitlines()) == 1
+
+
+def test_a_failure_is_kept_for_the_tables(folder: Path) -> None:
+    with pytest.raises(DataError):
+        evaluated("toy", data_root="nowhere")
+    evaluated(toy_network(), limit=2)
+    found = oodbench.read_results()
+    (row,) = found[found["status"] == "failed"].to_dict("records")
+    assert (row["model"], row["benchmark"]) == ("toy", "imagenet")
 
 
 def test_any_text_is_an_argument(folder: Path) -> None:

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Union
 
 import pandas as pd
 
-from oodbench.evaluation.cell import evaluate_cell
+from oodbench.core.errors import failure_line
+from oodbench.evaluation.cell import evaluate_cell, say_which_weights
 from oodbench.reports.comparisons.compare import compare_runs
 from oodbench.reports.comparisons.frame import frame_of
 from oodbench.reports.evaluated import Evaluated, evaluated
 from oodbench.reports.tables.stored_scores import stored_scores
-from oodbench.runs.plan import make_plan
+from oodbench.runs.plan import Plan, make_plan, unidentified_paths
+from oodbench.sweeps.failures import keep_failure
 from oodbench.sweeps.from_python import composed, given_model, override
 from oodbench.sweeps.loggers.log import log_result
 
@@ -79,7 +81,8 @@ def evaluate(
         classes: what the outputs stand for, default `imagenet_1k`; a list that ships, or a file.
 
     Raises:
-        OodbenchError: what the command would say in one line.
+        OodbenchError: what the command would say in one line. As there, the tables count it among
+            the cells that failed.
     """
     folder = None if config_dir is None else Path(config_dir)
     given = given_model(model, identity=identity, config_dir=folder)
@@ -99,9 +102,16 @@ def evaluate(
     }
     asked = [override(key, value) for key, value in values.items() if value is not None]
     run = composed([*given.overrides, *asked, *overrides], folder)
-    plan = make_plan(run)
-    with given.lent():
-        cell = evaluate_cell(plan)
+    say_which_weights(run)
+    plan: Plan | None = None
+    try:
+        plan = make_plan(run)
+        with given.lent():
+            cell = evaluate_cell(plan)
+    except Exception as error:
+        paths = plan.paths if plan else unidentified_paths(run)
+        keep_failure(run, paths, error, failure_line(error))
+        raise
     for note in cell.notes:
         log.info("%s: %s", plan.cell, note)
     assert cell.result is not None  # only of shards there may be none yet

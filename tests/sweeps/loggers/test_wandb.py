@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,19 @@ def folders(root: Path) -> list[Path]:
 
 
 def written(folder: Path) -> list[Any]:
-    """The records of a run's file: after a header of 7 bytes, LevelDB's log format."""
+    """The records of a run's file, once the process that writes it has written the last one."""
+    for _ in range(200):
+        records = read(folder)
+        if records and records[-1].WhichOneof("record_type") == "exit":
+            return records
+        time.sleep(0.05)
+    raise AssertionError(folder)
+
+
+def read(folder: Path) -> list[Any]:
+    """After a header of 7 bytes, LevelDB's log format."""
     (file,) = folder.glob("*.wandb")
     content = file.read_bytes()
-    assert content[:4] == b":W&B"
     found, parts, place = [], b"", 7
     while place + _HEADER <= len(content):
         left = _BLOCK - place % _BLOCK
@@ -51,6 +61,8 @@ def written(folder: Path) -> list[Any]:
             place += left
             continue
         _, length, kind = struct.unpack_from("<IHB", content, place)
+        if place + _HEADER + length > len(content):
+            break
         parts += content[place + _HEADER : place + _HEADER + length]
         place += _HEADER + length
         if kind in (_FULL, _LAST):
@@ -92,6 +104,7 @@ def test_a_run_is_logged_once_and_again_where_its_result_has_changed(
 
     logged(tmp_path, 0.5)
     assert folders(tmp_path) == [folder]
+    time.sleep(1)  # the library names folders by the second
     logged(tmp_path, 0.75)
     newest = written(folders(tmp_path)[-1])
     assert {run_of(newest).run_id} == {run.run_id}
