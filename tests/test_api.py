@@ -102,6 +102,7 @@ def test_scores_are_those_of_the_records(folder: Path) -> None:
     share = float((records["prediction"] == records["label"]).mean())
     assert result.scores.loc["top1", "value"] == share
     assert result.scores.loc["top1", "n"] == len(records) == 60
+    assert result.scores.loc["top1", "status"] == "partial"
     assert result.split_scores.empty
 
 

@@ -8,13 +8,14 @@ import pandas as pd
 
 from oodbench.core.errors import DataError
 from oodbench.metrics.score import Score, format_score
+from oodbench.reports.tables.long import status
 from oodbench.reports.text import describe, headline
 from oodbench.runs.attacked import item_counts
 from oodbench.runs.paths import RunPaths
 from oodbench.runs.records import read_split
 from oodbench.runs.results import RunResult, read_result
 
-_COLUMNS = ("value", "low", "high", "n", "unit", "higher_is_better", "note")
+_COLUMNS = ("value", "low", "high", "n", "unit", "higher_is_better", "note", "status")
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,17 +43,19 @@ class Evaluated:
         """Scores of the whole benchmark, one row a metric.
 
         Columns: value, low, high (limits of the 95 % interval, NaN where there is none), n (how
-        many pictures), unit (fraction: 0 to 1), higher_is_better, note. A benchmark's headline is
-        the row `result.headline`.
+        many pictures), unit (fraction: 0 to 1), higher_is_better, note, status (complete, partial,
+        demo or extension). A benchmark's headline is the row `result.headline`.
         """
-        return _frame(self.result.scores.get("", {}))
+        return self._frame(self.result.scores.get("", {}))
 
     @property
     def split_scores(self) -> pd.DataFrame:
         """Scores of the parts of the benchmark, by split, such as `fog/3`, and metric."""
-        parts = {name: _frame(scores) for name, scores in self.result.scores.items() if name}
+        parts = {name: self._frame(scores) for name, scores in self.result.scores.items() if name}
         if not parts:
-            return _frame({}).set_index(pd.MultiIndex.from_tuples([], names=["split", "metric"]))
+            return self._frame({}).set_index(
+                pd.MultiIndex.from_tuples([], names=["split", "metric"])
+            )
         return pd.concat(parts, names=["split"])
 
     def records(self) -> pd.DataFrame:
@@ -67,6 +70,11 @@ class Evaluated:
             for split, n_items in counts.items()
         ]
         return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+
+    def _frame(self, scores: dict[str, Score]) -> pd.DataFrame:
+        rows = [{**asdict(score), "status": status(self.result)} for score in scores.values()]
+        index = pd.Index(list(scores), name="metric", dtype=object)
+        return pd.DataFrame(rows, index=index, columns=list(_COLUMNS))
 
     def __repr__(self) -> str:
         return describe(self.result)
@@ -98,9 +106,3 @@ def evaluated(directory: Path) -> Evaluated:
     if result is None:
         raise DataError(f"{file}: no finished run: give the folder of one, or evaluate it")
     return Evaluated(result)
-
-
-def _frame(scores: dict[str, Score]) -> pd.DataFrame:
-    rows = [asdict(score) for score in scores.values()]
-    index = pd.Index(list(scores), name="metric", dtype=object)
-    return pd.DataFrame(rows, index=index, columns=list(_COLUMNS))
