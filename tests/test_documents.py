@@ -24,7 +24,7 @@ from documents import LANGUAGES, MARKS, PAGES, ROOT, Block, all_blocks, anchors,
 from hydra._internal.utils import get_args_parser
 from toys import Cli
 
-from oodbench.cli import check, compare, data, models, plan, probe, status, submit, table
+from oodbench.cli import check, compare, data, errors, models, plan, probe, status, submit, table
 from oodbench.core.schema import validate
 from oodbench.data.demo.plan import demo_data_sets
 from oodbench.data.demo.sources import sources_folder
@@ -166,6 +166,7 @@ CHECKS: dict[str, Callable[[Sequence[str]], None]] = {
     "oodbench-check": partial(check_options, check.argument_parser),
     "oodbench-compare": partial(check_options, compare.argument_parser),
     "oodbench-data": partial(check_options, data.argument_parser),
+    "oodbench-errors": partial(check_options, errors.argument_parser),
     "oodbench-models": check_models,
     "oodbench-plan": check_plan,
     "oodbench-probe": check_probe,

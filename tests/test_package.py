@@ -64,7 +64,7 @@ def installed_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def shipped_files() -> list[str]:
     """Names in the wheel of all files on disk that it must hold."""
     package = ROOT / "src" / "oodbench"
-    suffixes = (".py", ".csv", ".txt", ".json", ".yaml")
+    suffixes = (".py", ".csv", ".txt", ".json", ".yaml", ".html")
     own = [path for path in package.rglob("*") if path.suffix in suffixes]
     own.append(package / "py.typed")
     configs = [*(ROOT / "conf").rglob("*.yaml"), *(ROOT / "conf").rglob("*.py")]

@@ -19,18 +19,15 @@ from omegaconf import DictConfig
 
 from oodbench.core.command import quiet_pipe
 from oodbench.core.errors import cause_of, failure_line, is_mendable
-from oodbench.core.schema import RunConfig, shipped, validate
+from oodbench.core.schema import RunConfig, validate
 from oodbench.engines.store import remove_scratch
-from oodbench.models.facts import bare_name_notice
+from oodbench.evaluation.cell import evaluate_cell, say_which_weights
 from oodbench.reports.text import describe, headline
-from oodbench.runs.done import is_done, more_than_asked
-from oodbench.runs.naming.other_names import add_name
-from oodbench.runs.naming.own_evaluation import say_once
 from oodbench.runs.plan import Plan, make_plan, unidentified_paths
-from oodbench.runs.results import RunResult
 from oodbench.sweeps.composing import CONFIG_PATH
 from oodbench.sweeps.failures import is_stopped, keep_failure, stop_others
 from oodbench.sweeps.launching import prepare_launch
+from oodbench.sweeps.loggers.log import log_result
 from oodbench.sweeps.outcomes import (
     AT_THE_END,
     Outcome,
@@ -56,36 +53,20 @@ def run_cell(plan: Plan, record: JobRecord, *, swept: bool = False) -> Outcome:
         record: hears when something is computed.
         swept: whether it is one of several jobs: of a run that is done, one line is enough.
     """
-    if (result := is_done(plan)) is not None:
-        notes = [*_shared_pixels(plan, result), *more_than_asked(plan, result)]
-        if swept:
-            said = "; ".join(["done already", *notes])
-            return Outcome("skipped", plan.cell, f"{headline(result)}  {said}")
-        log.info("%s: done already: %s", plan.cell, plan.paths.directory)
-        for note in notes:
-            log.info("%s: %s", plan.cell, note)
-        return Outcome("skipped", plan.cell, describe(result))
-    if (line := say_once(plan.run)) is not None:
-        log.warning("%s", line)
-    record.begin(plan)
-    from oodbench.evaluation.execute import execute
-
-    result = execute(plan)
-    if result is None:
+    cell = evaluate_cell(plan, begin=record.begin)
+    if cell.result is None:
         log.info("%s: this shard is done; other shards have still to run", plan.cell)
         return Outcome("waiting", plan.cell)
-    return Outcome("done", plan.cell, describe(result))
-
-
-def _shared_pixels(plan: Plan, result: RunResult) -> list[str]:
-    """That the run was made under the name of another preprocessing, which gives the same; the
-    tables show it under both."""
-    name = str(plan.run.preprocessing["name"])
-    if name == result.preprocessing:
-        return []
-    with suppress(OSError):  # the run may be another user's
-        add_name(plan.paths, name)
-    return [f"preprocessing={name} gives the same pixels as {result.preprocessing}: one run"]
+    log_result(plan.run.logger, cell.result)
+    if not cell.was_done:
+        return Outcome("done", plan.cell, describe(cell.result))
+    if swept:
+        said = "; ".join(["done already", *cell.notes])
+        return Outcome("skipped", plan.cell, f"{headline(cell.result)}  {said}")
+    log.info("%s: done already: %s", plan.cell, plan.paths.directory)
+    for note in cell.notes:
+        log.info("%s: %s", plan.cell, note)
+    return Outcome("skipped", plan.cell, describe(cell.result))
 
 
 def task(config: DictConfig) -> None:
@@ -106,7 +87,7 @@ def task(config: DictConfig) -> None:
             log.info("%s: left, for another job has failed and on_failure=stop", cell)
             write_outcome(folder, Outcome("left", cell))
             return
-        _say_which_weights(run)
+        say_which_weights(run)
         plan = make_plan(run)
         outcome = run_cell(plan, record, swept=swept)
     except Exception as error:
@@ -128,13 +109,6 @@ def task(config: DictConfig) -> None:
     record.end(outcome, plan)
     if outcome.message and outcome.state != "failed":
         print(outcome.message, flush=True)
-
-
-def _say_which_weights(run: RunConfig) -> None:
-    """A name of timm without a tag is ambiguous: its weights change with timm's version."""
-    name = run.model.timm_name
-    if name is not None and (notice := bare_name_notice(name, shipped("model"))):
-        log.warning("%s", notice)
 
 
 def main() -> None:

@@ -64,7 +64,7 @@ def test_oodbench(cli: Cli) -> None:
         expected = (config[node] if node else config)[name]
         assert yaml.safe_load(default) == expected, key
     listed = groups(shown.stdout)
-    names = ("attack", "benchmark", "preprocessing", "engine", "experiment")
+    names = ("attack", "benchmark", "preprocessing", "engine", "experiment", "logger")
     assert {name: listed.pop(name) for name in names} == {name: in_folder(name) for name in names}
     # The folder of the user's configs is given; a recipe is the probe's.
     assert set(listed) == {"model"}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from oodbench.core.files import json_text, write_json
+from oodbench.core.files import json_text, write_text
 from oodbench.core.versions import version_text
 
 
@@ -59,11 +59,12 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 def add_json(parser: argparse.ArgumentParser, what: str) -> None:
     """Declare `--json`, for `print_json`."""
     parser.add_argument(
-        "--json", type=_no_folder, metavar="FILE", help=f"{what}; - for standard output"
+        "--json", type=output_file, metavar="FILE", help=f"{what}; - for standard output"
     )
 
 
-def _no_folder(text: str) -> Path:
+def output_file(text: str) -> Path:
+    """A path that a file may be written to: argparse's type of such an option."""
     path = Path(text)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text}: a folder; name a file in it")
@@ -72,10 +73,15 @@ def _no_folder(text: str) -> Path:
 
 def print_json(file: Path, content: Any) -> None:
     """Write JSON to the file, or to standard output where it is `-`."""
+    print_text(file, json_text(content))
+
+
+def print_text(file: Path, text: str) -> None:
+    """Write a text to the file, or to standard output where it is `-`."""
     if file == Path("-"):
-        print(json_text(content), end="")
+        print(text, end="")
     else:
-        write_json(file, content)
+        write_text(file, text)
 
 
 def print_problems(problems: Iterable[str]) -> None:

@@ -322,6 +322,8 @@ class RunConfig:
     preprocessing: dict[str, Any] = field(default_factory=dict)
     """From a picture to the pixels that the model sees."""
     engine: EngineConfig = field(default_factory=EngineConfig)
+    logger: dict[str, Any] = field(default_factory=dict)
+    """Where each run is logged to when it ends, beside its own files; never part of the run key."""
     data: DataConfig = field(default_factory=DataConfig)
     weights: WeightsDirectoryConfig = field(default_factory=WeightsDirectoryConfig)
     shard: ShardConfig = field(default_factory=ShardConfig)
@@ -457,6 +459,8 @@ def _check_values(run: RunConfig) -> None:
     for name in ("name", "_target_"):
         if name not in run.preprocessing:
             raise ConfigError(f"preprocessing.{name} is missing")
+    if "name" not in run.logger:
+        raise ConfigError("logger.name is missing")
     if "name" not in run.attack:
         raise ConfigError("attack.name is missing")
     refuse_arguments_of_no_attack(run.attack)

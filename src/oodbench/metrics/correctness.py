@@ -56,6 +56,19 @@ def confidence_column(records: pd.DataFrame) -> str | None:
     return found if found in records else None
 
 
+def is_confidence(column: str) -> bool:
+    """Whether `confidence` may look at a column of the records."""
+    return column.startswith("confidence")
+
+
+def confidence(records: pd.DataFrame) -> NDArray[np.float64]:
+    """Probability of what was decided for, `(n,)` in [0, 1]; NaN where it is not recorded."""
+    column = confidence_column(records)
+    if column is None:
+        return np.full(len(records), np.nan)
+    return records[column].to_numpy(np.float64)
+
+
 def decides_for_categories(records: pd.DataFrame) -> bool:
     """Whether labels and decisions are among Geirhos' 16 categories."""
     return "decision_max" in records

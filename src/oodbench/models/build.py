@@ -17,7 +17,12 @@ from oodbench.models.shards import shards
 from oodbench.models.weights import missing_head
 
 _OWN_NETWORKS = "oodbench.models."
-_FUNCTION = "oodbench.models.networks.function_network"
+_WITH_WEIGHTS = (
+    "oodbench.models.networks.function_network",
+    "oodbench.models.given.given_network",
+)
+"""Networks that bring the user's own weights."""
+
 _DEVICE = "device"
 """Argument of our own networks that take one."""
 
@@ -117,9 +122,9 @@ def _allow_no_file(model: ModelConfig) -> None:
 
 
 def _is_ours(node: dict[str, Any]) -> bool:
-    """Whether oodbench knows the network, other than a function of the user's."""
+    """Whether oodbench knows the network, other than what the user gives."""
     target = str(frozen(node).get("_target_", ""))
-    return target.startswith(_OWN_NETWORKS) and target != _FUNCTION
+    return target.startswith(_OWN_NETWORKS) and target not in _WITH_WEIGHTS
 
 
 def _check_parameters(model: ModelConfig, network: nn.Module) -> None:

@@ -203,6 +203,8 @@ def test_json_names_every_flip(root: Path, capsys: pytest.CaptureFixture[str]) -
         "label": "tench",
         "first": "tench",
         "second": "goldfish",
+        "confidence_first": None,
+        "confidence_second": None,
         "gained": False,
     }
 

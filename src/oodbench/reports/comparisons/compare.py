@@ -29,7 +29,8 @@ class Comparison:
         found: how they differ.
         adjusted: its p-value, adjusted by Holm's method for all comparisons made together.
         flips: rows that only one of them got right: split, image, frame, label, `first` and
-            `second` (what they decided for), and `gained`: whether it is the second.
+            `second` (what they decided for), `confidence_first` and `confidence_second`, and
+            `gained`: whether it is the second.
         n_unpaired: pictures of either run that the other has not, in splits of both.
         of_categories: labels and decisions are among Geirhos' 16 categories, not the 1000 classes.
     """
@@ -192,6 +193,8 @@ def _paired(first: RunResult, second: RunResult, split: str) -> _Paired | None:
         label=differing["label_first"],
         first=differing["decision_first"],
         second=differing["decision_second"],
+        confidence_first=differing["confidence_first"],
+        confidence_second=differing["confidence_second"],
         gained=differing["right_second"],
     )
     return _Paired(

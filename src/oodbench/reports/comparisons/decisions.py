@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from oodbench.core.errors import DataError
 from oodbench.metrics.adversarial import attacked_only
 from oodbench.metrics.correctness import (
+    confidence,
     correct,
     decides_for_categories,
     decision_column,
+    is_confidence,
     is_needed,
 )
 from oodbench.metrics.groups import UNKNOWN
@@ -26,10 +28,12 @@ OF_CATEGORIES = "of_categories"
 
 
 def decisions(run: RunResult, split: str) -> pd.DataFrame:
-    """Of each scored row of a split: image, frame, label, decision, and whether that is right.
+    """Of each scored row of a split: what the run decided for.
 
     Returns:
-        With the attribute `OF_CATEGORIES`; empty where the run has no row of the split.
+        image, frame, label, decision, confidence (of the decision, NaN where not recorded) and
+        right (whether the decision is), with the attribute `OF_CATEGORIES`; empty where the run has
+        no row of the split.
 
     Raises:
         DataError: records are damaged or missing.
@@ -38,7 +42,10 @@ def decisions(run: RunResult, split: str) -> pd.DataFrame:
     if kept.empty:
         return kept
     found = kept[PLACE].assign(
-        label=kept["label"], decision=kept[decision_column(kept)], right=correct(kept)
+        label=kept["label"],
+        decision=kept[decision_column(kept)],
+        confidence=confidence(kept),
+        right=correct(kept),
     )
     found.attrs[OF_CATEGORIES] = decides_for_categories(kept)
     return found
@@ -69,7 +76,8 @@ def _scored_rows(run: RunResult, split: str) -> pd.DataFrame:
         return pd.DataFrame()
     directory, n_items = run.paths.records, item_counts(run)[split]
     try:
-        columns = [*PLACE, *filter(is_needed, column_names(directory, split))]
+        names = column_names(directory, split)
+        columns = [*PLACE, *(name for name in names if is_needed(name) or is_confidence(name))]
         records = read_split(directory, split, n_items, columns=columns, key=run.key)
     except DataError as error:
         mark_unsound(run, error)

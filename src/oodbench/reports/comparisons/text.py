@@ -90,7 +90,7 @@ def _row(one: Comparison) -> tuple[str, ...]:
     found = one.found
     interval = "" if math.isnan(found.low) else f"[{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
     return (
-        *(cell_of([one.first, one.second]), *_labels(one)),
+        *(cell_of([one.first, one.second]), *labels_of(one.first, one.second)),
         *(f"{100 * share:.1f}" for share in one.accuracies),
         *(f"{100 * found.value:+.1f}", interval, _p(found.p_value), _p(one.adjusted)),
         *(str(found.only_first), str(found.only_second), str(found.n)),
@@ -101,15 +101,15 @@ def _p(value: float) -> str:
     return "<0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
 
 
-def _labels(one: Comparison) -> tuple[str, str]:
-    """What tells the runs apart, in few words."""
-    sides = [words_of(run) for run in (one.first, one.second)]
+def labels_of(first: RunResult, second: RunResult) -> tuple[str, str]:
+    """What tells two runs apart, in few words: of the first, of the second."""
+    sides = [words_of(run) for run in (first, second)]
     differing = [name for name in sides[0] if sides[0][name] != sides[1][name]]
-    first, second = (
+    one, other = (
         " ".join(side[name] or _usual(run, name) for name in differing).strip()
-        for side, run in zip(sides, (one.first, one.second), strict=True)
+        for side, run in zip(sides, (first, second), strict=True)
     )
-    return first or one.first.key, second or one.second.key
+    return one or first.key, other or second.key
 
 
 def _usual(run: RunResult, field: str) -> str:
@@ -123,16 +123,17 @@ def _notes(one: Comparison) -> Iterator[str]:
         yield f"left out: {one.n_unpaired} pictures that only one of the runs has"
     if one.first.dataset_fingerprint != one.second.dataset_fingerprint:
         yield "the runs are on data sets that differ; pictures are paired by name"
-    marks = [_mark(run) for run in (one.first, one.second)]
-    for side, mark in zip("AB", marks, strict=True):
-        if mark and (marks[0] != marks[1] or side == "A"):
-            yield mark if marks[0] == marks[1] else f"{side} is {mark}"
+    marks = [mark(run) for run in (one.first, one.second)]
+    for side, said in zip("AB", marks, strict=True):
+        if said and (marks[0] != marks[1] or side == "A"):
+            yield said if marks[0] == marks[1] else f"{side} is {said}"
     if one.headlines is not None and not _are_accuracies(one):
         first, second = one.headlines
         yield f"{one.first.headline}: A {first:.4g}, B {second:.4g}"
 
 
-def _mark(run: RunResult) -> str:
+def mark(run: RunResult) -> str:
+    """What has to be said beside any number of a run; "" where nothing."""
     if run.demo:
         return "demo data"
     return "" if run.status == "complete" else f"partial: {run.n_images} of {run.n_expected}"
@@ -144,7 +145,9 @@ def _are_accuracies(one: Comparison) -> bool:
 
 
 def _heading(one: Comparison) -> str:
-    return "{}: A {}, B {}".format(cell_of([one.first, one.second]), *_labels(one))
+    return "{}: A {}, B {}".format(
+        cell_of([one.first, one.second]), *labels_of(one.first, one.second)
+    )
 
 
 def _classes(one: Comparison) -> Iterator[str]:

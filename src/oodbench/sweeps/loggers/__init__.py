@@ -1,0 +1,1 @@
+"""Where finished runs are logged to beside their own files: a table, MLflow, Weights & Biases."""
