@@ -17,6 +17,7 @@ from oodbench.runs.plan import make_plan
 from oodbench.runs.records import read_split
 from oodbench.sweeps.jobs import Launch
 from oodbench.sweeps.outcomes import Outcome
+from oodbench.sweeps.standing.record import JobRecord
 
 PIPELINE = "preprocessing=timm"
 QUICK = ("engine=eager", "engine.batch_size=4")
@@ -89,7 +90,8 @@ def run(toy: Path, *overrides: str) -> Outcome:
     """One run in this process."""
     usual = ["data.root=data", "data.allow_partial=true", "model=toy", PIPELINE, *QUICK]
     launch = Launch([*usual, *overrides], config_dir=toy / "my_conf")
-    return run_cell(make_plan(validate(launch.config(launch.jobs[0]))))
+    plan = make_plan(validate(launch.config(launch.jobs[0])))
+    return run_cell(plan, JobRecord(Path(plan.run.output_root), launch.jobs[0]))
 
 
 @pytest.fixture

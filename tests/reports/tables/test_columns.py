@@ -12,6 +12,7 @@ from oodbench.reports.tables.wide import wide_table
 from oodbench.run import run_cell
 from oodbench.runs.plan import make_plan
 from oodbench.sweeps.catalogue import load_runs
+from oodbench.sweeps.standing.record import JobRecord
 
 PUBLISHED = ["IN", "IN-A", "IN-C", "IN-P", "Stylized IN", "IN-Sketch", "Adv. acc."]
 
@@ -113,7 +114,9 @@ def test_a_benchmark_of_the_user_s_has_its_title_and_caption(
     (toy / "my_conf" / "benchmark" / "renditions.yaml").write_text(RENDITIONS)
     given = [f"data.root={toy / 'data'}", "data.allow_partial=true", f"output_root={toy / 'out'}"]
     overrides = ["benchmark=renditions", "engine=eager", "limit=5", *given]
-    assert run_cell(make_plan(load_runs(["toy"], overrides, toy / "my_conf")[0])).state == "done"
+    plan = make_plan(load_runs(["toy"], overrides, toy / "my_conf")[0])
+    record = JobRecord(Path(plan.run.output_root), overrides)
+    assert run_cell(plan, record).state == "done"
     assert main(["--output-root", str(toy / "out")]) == 0
     lines = capsys.readouterr().out.splitlines()
     heading, cells = (line.split("|")[1:-1] for line in (lines[0], lines[2]))
