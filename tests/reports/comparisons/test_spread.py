@@ -128,7 +128,9 @@ def test_the_command_prints_it_and_writes_the_table(
 def test_demo_and_partial_runs_are_named(tmp_path: Path) -> None:
     stored(tmp_path, "a", predictions(0.5, 1), demo=True, **pipeline("published"))
     stored(tmp_path, "b", predictions(0.5, 2), demo=True, **pipeline("timm"))
-    assert "2 of 2 runs: demo data" in text_of(spreads(tmp_path, "preprocessing"))
+    text = text_of(spreads(tmp_path, "preprocessing"))
+    assert "2 of 2 runs: demo data" in text
+    assert text.endswith("at 95 %. 2 of 2 runs are on demo data.")
 
 
 def test_one_way_alone_has_no_spread(tmp_path: Path) -> None:

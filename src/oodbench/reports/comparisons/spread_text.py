@@ -119,7 +119,19 @@ def answer(spreads: Spreads) -> str:
             f"{smallest.range:.1f} to {largest.range:.1f} points, {mean:.1f} on average over {n}; "
             f"the most for {where}"
         )
-    return f"{moves}. {_told_apart(n, len(told_apart))} at 95 %."
+    said = f"{moves}. {_told_apart(n, len(told_apart))} at 95 %."
+    return " ".join([said, *_incomplete(found)])
+
+
+def _incomplete(found: Sequence[Spread]) -> Iterator[str]:
+    """What the numbers rest on, where not on all pictures of the benchmarks."""
+    runs = [run for one in found for run in one.runs]
+    demo = sum(run.demo for run in runs)
+    partial = sum(not run.demo and run.status != "complete" for run in runs)
+    if demo:
+        yield f"{demo} of {len(runs)} runs are on demo data."
+    if partial:
+        yield f"{partial} of {len(runs)} runs are partial."
 
 
 def _told_apart(n: int, n_found: int) -> str:
@@ -157,7 +169,7 @@ def _block(one: Spread) -> Iterator[str]:
 def _paired(one: Spread) -> str:
     """The difference in right answers on the same pictures, of the highest and the lowest."""
     found = one.largest.found
-    low, high = sorted((-100 * found.high, -100 * found.low))
+    low, high = (round(-100 * limit, 1) + 0.0 for limit in (found.high, found.low))
     interval = "" if math.isnan(low) else f" [{low:.1f}, {high:.1f}]"
     p = "p < 0.0001" if found.p_value < 0.0001 else f"p = {found.p_value:.2g}"
     return (
