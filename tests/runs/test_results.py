@@ -114,11 +114,21 @@ def test_a_failure_of_schema_2_said_nothing_of_the_attempt(tmp_path: Path) -> No
     assert read_failure(tmp_path / "error.json") == FAILURE
 
 
+def test_a_result_of_schema_2_says_nothing_of_figures(tmp_path: Path) -> None:
+    content = stored()
+    for name in ("parts", "standard", "baselines", "no_fit"):
+        del content["column"][name]
+    write_checked(tmp_path / "result.json", {**content, "schema": 2})
+    found = read_result(tmp_path / "result.json")
+    assert found is not None
+    assert found.column == RESULT.column
+
+
 def stored(**changed: Any) -> dict[str, Any]:
     """What result.json holds, without scores."""
     content: dict[str, Any] = asdict(replace(RESULT, scores={}))
     del content["directory"], content["modified"]
-    return {"schema": 2, **content, **changed}
+    return {"schema": 3, **content, **changed}
 
 
 def without(name: str) -> str:
