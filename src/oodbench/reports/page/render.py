@@ -54,8 +54,8 @@ def rendered(content: dict[str, Any], css: str = "") -> str:
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     style, script = f"{_asset('page.css')}\n{css}", _asset("page.js")
     policy = (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
     return environment.get_template("page.html").render(
         **content, style=Markup(style), script=Markup(script), policy=policy, markup=Markup

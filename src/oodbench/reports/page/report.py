@@ -76,5 +76,7 @@ def write_report(
     )
     write_text(page, rendered(content, styles.css))
     files = [] if figures_directory is None else write_figures(figures, figures_directory)
-    keep(output_root, grounds, Kept([page.absolute(), *(one.absolute() for one in files)], problems))
+    keep(
+        output_root, grounds, Kept([page.absolute(), *(one.absolute() for one in files)], problems)
+    )
     return Report(page, files, problems, is_new=True)
