@@ -40,11 +40,12 @@ def grounds_of(output_root: Path, options: Iterable[str], normaliser: Path | Non
         options: of the report.
         normaliser: see `oodbench.reports.derived.derive`.
     """
-    inputs = [
-        (str(file), _stamp(file))
-        for paths in all_runs(output_root)
-        for file in (paths.result, paths.error, paths.info, paths.other_names)
-    ]
+    inputs: list[object] = []
+    for paths in all_runs(output_root):
+        for file in (paths.result, paths.info, paths.other_names):
+            inputs.append([str(file), _stamp(file)])
+        # Whoever finds a run's records damaged writes the same failure again.
+        inputs.append(digest(paths.error, "sha256") if paths.error.is_file() else "")
     given = "" if normaliser is None or not normaliser.is_file() else digest(normaliser, "sha256")
     return checksum([inputs, list(options), given, _code(), versions(_LIBRARIES)])
 

@@ -2,11 +2,15 @@
 
 import base64
 import hashlib
+import re
 from importlib.resources import files
 from typing import Any
 
 from oodbench.core.errors import OutputError, visible
 from oodbench.core.extras import install_extra
+
+_PARTS = re.compile(r"[^_/-]+[_/-]*|[_/-]+")
+"""Parts of a name, after which a line may end."""
 
 
 def require_jinja() -> None:
@@ -43,6 +47,9 @@ def rendered(content: dict[str, Any], css: str = "") -> str:
         is_text = isinstance(value, str) and not isinstance(value, Markup)
         return visible(value) if isinstance(value, str) and is_text else value
 
+    def breakable(name: str) -> Markup:
+        return Markup("<wbr>").join(_PARTS.findall(visible(name)))
+
     environment = Environment(
         loader=PackageLoader("oodbench.reports.page", "template"),
         autoescape=True,
@@ -51,6 +58,7 @@ def rendered(content: dict[str, Any], css: str = "") -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = breakable
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     style, script = f"{_asset('page.css')}\n{css}", _asset("page.js")
     policy = (

@@ -8,6 +8,8 @@
     return element;
   };
 
+  byId("without-script").hidden = true;
+
   // Light and dark: the system's choice, or the reader's.
   const root = document.documentElement;
   const button = byId("theme");
