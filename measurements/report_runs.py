@@ -36,6 +36,9 @@ PERTURBATIONS = (
     *("translate", "rotate", "tilt", "scale"),
 )
 SEVERITIES = range(1, 6)
+CHUNK = 2000
+"""Pictures, as `conf/benchmark/imagenet_c.yaml` has it."""
+
 _FROM_PERCENT = {"mce"}
 
 
@@ -77,8 +80,11 @@ def store_run(
     splits = {name: counts["n_items"] for name, counts in result.splits.items()}
     if with_records:
         for split, n_items in splits.items():
-            info = ChunkInfo(n_items, (), "eager", "cpu", 32, split=split, key=result.key)
-            write_chunk(chunk_path(paths.records, split, 0), _rows(split, n_items, generator), info)
+            for number, first in enumerate(range(0, n_items, CHUNK)):
+                size = min(CHUNK, n_items - first)
+                info = ChunkInfo(size, (), "eager", "cpu", 32, "", result.key, split, first)
+                path = chunk_path(paths.records, split, number)
+                write_chunk(path, _rows(split, size, generator, first), info)
         return
     collector = Collector(None)
     for split in list(splits)[:1]:
@@ -210,14 +216,16 @@ def _session(n: int, generator: np.random.Generator) -> dict[str, Any]:
     }
 
 
-def _rows(split: str, n: int, generator: np.random.Generator) -> dict[str, NDArray[Any]]:
+def _rows(
+    split: str, n: int, generator: np.random.Generator, first: int = 0
+) -> dict[str, NDArray[Any]]:
     """Records of classified pictures, of which three quarters are right."""
     label = generator.integers(0, 1000, n).astype(np.int16)
     right = generator.random(n) < 0.75
     other = generator.integers(0, 1000, n).astype(np.int16)
     return {
-        "image": np.array([f"{split}/{number:08d}.JPEG" for number in range(n)]),
-        "position": np.arange(n, dtype=np.int32),
+        "image": np.array([f"{split}/{number:08d}.JPEG" for number in range(first, first + n)]),
+        "position": np.arange(first, first + n, dtype=np.int32),
         "frame": np.zeros(n, dtype=np.int16),
         "label": label,
         "prediction": np.where(right, label, other),

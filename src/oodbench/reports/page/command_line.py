@@ -2,12 +2,11 @@
 
 import shlex
 
-from oodbench.core.schema import PipelineConfig
-from oodbench.reports.comparisons.words import is_of
 from oodbench.reports.tables.rows import pipeline_of
 from oodbench.runs.results import RunResult
 
 _WIDTH = 80
+_FIELD = "preprocessing."
 
 
 def command_line(run: RunResult) -> str:
@@ -22,20 +21,17 @@ def command_line(run: RunResult) -> str:
     words = [f"model={run.model}", f"benchmark={run.benchmark}"]
     words += [] if run.preprocessing == "published" else [f"preprocessing={run.preprocessing}"]
     words += [] if run.attack == "none" else [f"attack={run.attack}"]
-    own = [word for word in run.difference if is_of(word, "preprocessing")]
-    words += [word for word in run.difference if word not in own]
-    words += _pipeline(run) or own if own else []
+    otherwise = [word for word in run.difference if word not in words]
+    fields = [word for word in otherwise if word.startswith(_FIELD)]
+    words += [word for word in otherwise if word not in fields]
+    words += _pipeline(run) or fields if fields else []
     words += [*_seed(run), *_data(run)]
     return _broken(["oodbench", *map(shlex.quote, words)])
 
 
 def _pipeline(run: RunResult) -> list[str]:
-    usual = vars(PipelineConfig())
-    return [
-        f"preprocessing.{name}={value or 'null'}"
-        for name, value in pipeline_of(run).items()
-        if name in usual
-    ]
+    """All fields, those that the config of the name does not have, too."""
+    return [f"++{_FIELD}{name}={value or 'null'}" for name, value in pipeline_of(run).items()]
 
 
 def _seed(run: RunResult) -> list[str]:
