@@ -32,7 +32,7 @@ def test_a_card_names_what_its_numbers_rest_on() -> None:
     card = shown(cards([(run, {"top1": score(0.5, 0.25, 0.75)}, cost)]), 0)
     assert card[""] == ["m × imagenet"]
     assert card["Scores"] == ["top1", "50.0 % [25.0, 75.0]  n=10"]
-    assert card["To be known"] == ["a note"]
+    assert card["Notes"] == ["a note"]
     assert card["Checks of the attack"] == ["zero", "warn. 9 of 10. [P 2019]"]
     assert card["Command"][0].startswith("oodbench model=m benchmark=imagenet")
     about = dict(zip(card["Run"][::2], card["Run"][1::2], strict=True))

@@ -63,7 +63,7 @@ def blocks(run: RunResult, scores: dict[str, Score], cost: Cost) -> Iterator[Blo
     """What the card of a run says, in order; blocks without text are not there."""
     everything = [
         Block(PAIRS, "Scores", _flat((name, format_score(one)) for name, one in scores.items())),
-        Block(LINES, "To be known", list(_notes(run))),
+        Block(LINES, "Notes", list(_notes(run))),
         Block(PAIRS, "Run", _flat(_run(run))),
         Block(PAIRS, "Checks of the attack", _flat(_checks(run))),
         Block(CODE, "Command", [command_line(run)]),
