@@ -1,8 +1,10 @@
 """`oodbench-report` from the command line."""
 
+import sys
 from pathlib import Path
 
 import pytest
+from report_toys import store_everything
 from run_factory import store_examples
 
 from oodbench.cli.report import main
@@ -41,3 +43,17 @@ def test_no_run_is_an_error_of_one_line(tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().err.startswith(f"error: no finished run below {tmp_path}/runs; run")
     assert main(["--output-root", str(tmp_path), "--out", str(tmp_path)]) == 1
     assert "a folder; name a file in it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", ["jinja2", "matplotlib"])
+def test_a_missing_package_is_one_line_that_says_what_to_install(
+    tmp_path: Path,
+    module: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store_everything(tmp_path)
+    monkeypatch.setitem(sys.modules, module, None)
+    assert main(["--output-root", str(tmp_path), "--out", str(tmp_path / "r.html")]) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
+    assert f"the package {module}: in the clone of oodbench: pip install -e '.[report]'" in line

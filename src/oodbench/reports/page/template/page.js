@@ -90,8 +90,8 @@
         for (const cell of cells) {
           const off = hidden.has(cell.dataset.s);
           cell.classList.toggle("off", off);
-          cell.toggleAttribute("aria-hidden", off);
           if (off) cell.setAttribute("aria-hidden", "true");
+          else cell.removeAttribute("aria-hidden");
         }
         const has = cells.some((cell) => cell.dataset.s !== "none" && !hidden.has(cell.dataset.s));
         row.hidden = !(has && row.cells[0].textContent.toLowerCase().includes(wanted));
