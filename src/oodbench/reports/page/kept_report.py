@@ -82,8 +82,7 @@ def _code() -> str:
     """sha256 of the stamps of all files of oodbench."""
     found = hashlib.sha256()
     for package in _PACKAGES:
-        for folder in {Path(str(files(package)))}:
-            for file in sorted(folder.rglob("*.*")):
-                if file.suffix != ".pyc" and file.is_file():
-                    found.update(f"{file}{_stamp(file)}".encode(errors="backslashreplace"))
+        for file in sorted(Path(str(files(package))).rglob("*.*")):
+            if file.suffix != ".pyc" and file.is_file():
+                found.update(f"{file}{_stamp(file)}".encode(errors="backslashreplace"))
     return found.hexdigest()
