@@ -24,11 +24,11 @@ from documents import LANGUAGES, MARKS, PAGES, ROOT, Block, all_blocks, anchors,
 from hydra._internal.utils import get_args_parser
 from toys import Cli
 
-from oodbench.cli import check, compare, data, errors, models, plan, probe, status, submit, table
 from oodbench.cli import (
     check,
     compare,
     data,
+    errors,
     models,
     plan,
     probe,
