@@ -7,7 +7,7 @@ DEMO_OUTPUTS := outputs/demo
 TESTS := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --durations=25
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo about-demo test test-fast lint sweep table clean
+.PHONY: help install demo about-demo test test-fast lint sweep table report clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,11 @@ table: install ## Tables of everything in outputs/, and of the demo
 	@if [ -d outputs/runs ] || [ ! -d $(DEMO_OUTPUTS)/runs ]; then $(BIN)/oodbench-table; fi
 	@if [ -d $(DEMO_OUTPUTS)/runs ]; then \
 		echo 'The demo, $(DEMO_OUTPUTS):'; $(BIN)/oodbench-table --output-root $(DEMO_OUTPUTS); fi
+
+report: install ## One page with everything in outputs/, and one of the demo
+	@if [ -d outputs/runs ] || [ ! -d $(DEMO_OUTPUTS)/runs ]; then $(BIN)/oodbench-report --out outputs/report.html; fi
+	@if [ -d $(DEMO_OUTPUTS)/runs ]; then \
+		$(BIN)/oodbench-report --output-root $(DEMO_OUTPUTS) --out $(DEMO_OUTPUTS)/report.html; fi
 
 clean: ## Remove what builds and tools left behind; data, results and .venv stay
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

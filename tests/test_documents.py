@@ -24,7 +24,19 @@ from documents import LANGUAGES, MARKS, PAGES, ROOT, Block, all_blocks, anchors,
 from hydra._internal.utils import get_args_parser
 from toys import Cli
 
-from oodbench.cli import check, compare, data, errors, models, plan, probe, status, submit, table
+from oodbench.cli import (
+    check,
+    compare,
+    data,
+    errors,
+    models,
+    plan,
+    probe,
+    report,
+    status,
+    submit,
+    table,
+)
 from oodbench.core.schema import validate
 from oodbench.data.demo.plan import demo_data_sets
 from oodbench.data.demo.sources import sources_folder
@@ -170,6 +182,7 @@ CHECKS: dict[str, Callable[[Sequence[str]], None]] = {
     "oodbench-models": check_models,
     "oodbench-plan": check_plan,
     "oodbench-probe": check_probe,
+    "oodbench-report": partial(check_options, report.argument_parser),
     "oodbench-status": partial(check_options, status.argument_parser),
     "oodbench-submit": check_submit,
     "oodbench-table": partial(check_options, table.argument_parser),

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make")
 def folder(tmp_path: Path) -> Path:
     """An installed environment whose commands print their own command line."""
     (tmp_path / "bin").mkdir()
-    for name in ("oodbench", "oodbench-data", "oodbench-table"):
+    for name in ("oodbench", "oodbench-data", "oodbench-table", "oodbench-report"):
         program = tmp_path / "bin" / name
         program.write_text(f'#!/bin/sh\necho "ran {name} $*"\n')
         program.chmod(0o755)
@@ -51,3 +51,13 @@ def test_table_shows_what_there_is(folder: Path) -> None:
     assert made(folder, "table") == ["The demo, outputs/demo:", of_demo]
     (folder / "outputs" / "runs").mkdir()
     assert made(folder, "table") == [of_user, "The demo, outputs/demo:", of_demo]
+
+
+def test_report_is_of_what_there_is(folder: Path) -> None:
+    of_user = "ran oodbench-report --out outputs/report.html"
+    of_demo = "ran oodbench-report --output-root outputs/demo --out outputs/demo/report.html"
+    assert made(folder, "report") == [of_user]  # which says that there is nothing
+    (folder / "outputs" / "demo" / "runs").mkdir(parents=True)
+    assert made(folder, "report") == [of_demo]
+    (folder / "outputs" / "runs").mkdir()
+    assert made(folder, "report") == [of_user, of_demo]

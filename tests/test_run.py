@@ -401,6 +401,7 @@ def test_the_engine_that_computed_is_named(toy: Path, cli: Cli) -> None:
     assert cli("model=toy", PIPELINE, "engine=eager").returncode == 0
     (session,) = json.loads((run_folder(toy / "outputs") / "run.json").read_text())["sessions"]
     assert (session["engine"], session["computed_by"]) == ("eager", "eager")
+    assert 10**8 < session["peak_memory"] < 10**11
     (path,) = (run_folder(toy / "outputs") / "records").iterdir()
     info = read_info(path)
     assert info is not None

@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from oodbench.models import device_memory
-from oodbench.models.device_memory import free_bytes, is_out_of_memory, peak_of
+from oodbench.models.device_memory import (
+    forget_peak,
+    free_bytes,
+    is_out_of_memory,
+    peak_bytes,
+    peak_of,
+)
 
 CPU = torch.device("cpu")
 MEBIBYTE = 2**20
@@ -19,6 +25,20 @@ def test_the_peak_is_that_of_a_moment() -> None:
         torch.ones(20 * MEBIBYTE, dtype=torch.uint8)
 
     assert 90 * MEBIBYTE < peak_of(briefly, CPU) < 150 * MEBIBYTE
+
+
+def test_the_peak_of_a_process_is_forgotten_where_it_is_asked() -> None:
+    forget_peak(CPU)
+    before = peak_bytes(CPU)
+    torch.ones(200 * MEBIBYTE, dtype=torch.uint8)
+    highest = peak_bytes(CPU)
+    assert before is not None
+    assert highest is not None
+    assert highest - before > 150 * MEBIBYTE
+    forget_peak(CPU)
+    after = peak_bytes(CPU)
+    assert after is not None
+    assert after < highest - 100 * MEBIBYTE
 
 
 def test_what_is_free_is_within_the_limit_of_the_container(

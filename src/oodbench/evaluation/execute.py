@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import torch
+
 from oodbench.benchmarks.base import counted_items, item_name
 from oodbench.core.budget import budget_note
 from oodbench.core.building import build, by_content
@@ -29,6 +31,7 @@ from oodbench.evaluation.assemble import attack_traits, setting_of
 from oodbench.evaluation.evaluate import evaluate
 from oodbench.evaluation.reader import Reader, Reading
 from oodbench.models.class_lists import missing_classes
+from oodbench.models.device_memory import forget_peak, peak_bytes
 from oodbench.models.zero_shot.texts import described
 from oodbench.runs.chunks import (
     Chunk,
@@ -81,6 +84,7 @@ def execute(plan: Plan) -> RunResult | None:
         write_json(plan.paths.key_document, plan.document)
         remove_leftovers(plan.paths)
         take_over(plan)
+        forget_peak(torch.device(plan.device))
         computed = _compute_missing(plan, leases)
         _write_info(plan, started, time.monotonic() - clock, computed)
         result = _settled(plan, words)
@@ -321,6 +325,7 @@ def _write_info(plan: Plan, started: datetime, seconds: float, computed: Sequenc
         "device": plan.device,
         "batch_size": info.batch_size if info else None,
         "workers": decoders(plan.run.data) if info else None,
+        "peak_memory": peak_bytes(torch.device(plan.device)) if info else None,
         "host": platform.node(),
         "python": platform.python_version(),
         "versions": versions(LIBRARIES),

@@ -4,6 +4,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -12,6 +13,8 @@ from oodbench.core.files import GIB
 
 _POLL_SECONDS = 0.002
 _STATUS = Path("/proc/self/statm")
+_PEAK = Path("/proc/self/status")
+_REFERENCES = Path("/proc/self/clear_refs")
 _MACHINE = Path("/proc/meminfo")
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -55,6 +58,30 @@ def peak_of(function: Callable[[], object], device: torch.device) -> int:
         stop.set()
         watcher.join()
     return max(highest, _resident()) - before
+
+
+def forget_peak(device: torch.device) -> None:
+    """From here on, `peak_bytes` is of what follows; where the system allows it."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with suppress(OSError):
+        _REFERENCES.write_text("5")  # resets the peak, as proc(5) says
+
+
+def peak_bytes(device: torch.device) -> int | None:
+    """Most bytes that were in use at once; None where the system does not say.
+
+    Of this process (resident set) on a CPU, without those that read pictures for it; of PyTorch's
+    tensors on CUDA.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        lines = dict(line.split(":", 1) for line in _PEAK.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
 
 
 def is_out_of_memory(error: BaseException) -> bool:

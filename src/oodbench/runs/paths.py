@@ -106,3 +106,13 @@ def sweeps_directory(output_root: Path) -> Path:
 def tables_directory(output_root: Path) -> Path:
     """Folder of the tables made from all runs."""
     return output_root / "tables"
+
+
+def kept_spread(output_root: Path, field: str) -> Path:
+    """How far a field moves the numbers, kept by the report; safe to delete."""
+    return tables_directory(output_root) / f"spread_{field}.kept.json"
+
+
+def kept_report(output_root: Path) -> Path:
+    """What the last report rests on; safe to delete."""
+    return tables_directory(output_root) / "report.kept.json"

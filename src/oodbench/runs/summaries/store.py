@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
+
 from oodbench.core.checksum import agrees, checksum, write_checked
 from oodbench.core.errors import DataError
 from oodbench.core.files import read_json
@@ -79,8 +81,10 @@ def _read(result: RunResult) -> Summary | None:
 
 def _made(result: RunResult) -> Summary:
     collector = Collector(result.attack_traits)
+    columns: list[str] | None = None
     for split, n_items in item_counts(result).items():
-        records = read_split(result.paths.records, split, n_items, key=result.key)
+        records = read_split(result.paths.records, split, n_items, columns=columns, key=result.key)
+        columns = columns or _used(records) or None
         kept = attacked_only(records) if len(records) else records
         if len(kept):
             collector.add(kept)
@@ -88,6 +92,12 @@ def _made(result: RunResult) -> Summary:
     with suppress(OSError):
         write_summary(result.paths, result, summary)
     return summary
+
+
+def _used(records: pd.DataFrame) -> list[str]:
+    """The columns of a run's splits without those that are slow to read and tell nothing."""
+    unused = {"position", "top5"} if "shape" in records else {"position", "top5", "image"}
+    return [name for name in map(str, records) if name not in unused]
 
 
 def _grounds(result: RunResult) -> str:
