@@ -224,7 +224,7 @@ def test_the_recipe_that_reads_all_records_works_on_finished_runs(toy: Path, cli
     assert cli(*usual, "benchmark=adversarial", "limit=4").returncode == 0
     assert cli(*usual, "attack=square", "attack.queries=2", "limit=4").returncode == 0
     assert cli(*usual, "seed=1", "model.name=failed", "data.root=nowhere").returncode == 1
-    (block,) = [block for block in BLOCKS if block.info == "python" and "Path(" in block.text]
+    (block,) = [block for block in BLOCKS if block.info == "python" and "pd.concat" in block.text]
     known: dict[str, Any] = {}
     with contextlib.chdir(toy), contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(block.text, known)
