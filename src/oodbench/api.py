@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 import pandas as pd
 
-from oodbench.core.errors import failure_line
+from oodbench.core.errors import DataError, failure_line
 from oodbench.evaluation.cell import evaluate_cell, say_which_weights
 from oodbench.reports.comparisons.compare import compare_runs
 from oodbench.reports.comparisons.frame import frame_of
@@ -37,7 +37,7 @@ Run = str | PathLike[str] | Evaluated
 
 def evaluate(
     model: Model,
-    benchmark: str = "imagenet",
+    benchmark: str | None = None,
     *,
     data_root: Folder | None = None,
     preprocessing: str | None = None,
@@ -63,7 +63,7 @@ def evaluate(
         model: name of a config, else of a model of timm; a `torch.nn.Module`, which is copied and
             stays as it is; or a function. Either takes normalised float32 `(N, 3, H, W)` and gives
             `(N, M)`.
-        benchmark: name of a config.
+        benchmark: name of a config; by default that of the command.
         data_root: folder of all data sets.
         preprocessing, attack: names of configs.
         output_root: folder that runs are stored in, default `outputs`.
@@ -81,7 +81,8 @@ def evaluate(
         classes: what the outputs stand for, default `imagenet_1k`; a list that ships, or a file.
 
     Raises:
-        OodbenchError: what the command would say in one line. As there, the tables count it among
+        OodbenchError: what the command would say in one line, also where it is done with its shard
+            and others are missing. As there, the tables count it among
             the cells that failed.
     """
     folder = None if config_dir is None else Path(config_dir)
@@ -114,7 +115,8 @@ def evaluate(
         raise
     for note in cell.notes:
         log.info("%s: %s", plan.cell, note)
-    assert cell.result is not None  # only of shards there may be none yet
+    if cell.result is None:
+        raise DataError(f"{plan.cell}: this shard is done, and others have still to run")
     log_result(run.logger, cell.result)
     return Evaluated(cell.result)
 

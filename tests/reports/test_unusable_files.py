@@ -21,7 +21,7 @@ def root(tmp_path: Path) -> Path:
     cut = store(run_result("cut"), tmp_path) / "result.json"
     cut.write_text(cut.read_text()[:100])
     newer = store(run_result("newer"), tmp_path) / "result.json"
-    newer.write_text(json.dumps({**json.loads(newer.read_text()), "schema": 3, "colour": "red"}))
+    newer.write_text(json.dumps({**json.loads(newer.read_text()), "schema": 4, "colour": "red"}))
     (tmp_path / "runs" / "imagenet" / "folder" / "1" / "result.json").mkdir(parents=True)
     incomplete = store_failure(failure("incomplete"), tmp_path) / "error.json"
     incomplete.write_text('{"model": "incomplete", "difference": 3}')
@@ -46,7 +46,7 @@ def test_each_is_named_in_one_line(
         [
             "newer/000000000001/result.json",
             "not used",
-            "schema 3, and this oodbench reads up to 2; update oodbench",
+            "schema 4, and this oodbench reads up to 3; update oodbench",
         ],
         ["incomplete/00000000000f/error.json", "not used", "damaged (fields missing"],
     ]

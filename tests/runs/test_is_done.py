@@ -49,7 +49,7 @@ def test_a_result_of_schema_1_is_found(plan: Plan) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("{", "damaged"), ("{}", "fields missing"), ('{"schema": 3}', "schema 3")]
+    ("text", "said"), [("{", "damaged"), ("{}", "fields missing"), ('{"schema": 4}', "schema 4")]
 )
 def test_a_result_that_cannot_be_used_is_named(
     plan: Plan, text: str, said: str, caplog: pytest.LogCaptureFixture
