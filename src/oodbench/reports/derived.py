@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +20,13 @@ from oodbench.runs.unsound import mark_unsound
 
 Derived = dict[Path, dict[str, Score]]
 """Run folder -> metric -> score."""
+
+
+@cache
+def _deriving(kind: object) -> DerivesScores | None:
+    """A class of benchmarks that derives scores; to find that out takes longer than to read a
+    result."""
+    return kind if isinstance(kind, DerivesScores) else None
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,8 @@ def derive(
     )
     derived: Derived = {}
     for result in results:
-        kind: object = benchmark_class(result)
-        if result.attack_traits is not None or not isinstance(kind, DerivesScores):
+        kind = _deriving(benchmark_class(result))
+        if result.attack_traits is not None or kind is None:
             continue
         need = kind.second_run
         if not any(wanted(result, metric) for metric in need.metrics):
