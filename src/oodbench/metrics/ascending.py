@@ -12,6 +12,18 @@ Statistic = Callable[[Floats, Floats], float]
 """Confidence and correctness by ascending confidence, float64 `(n,)` each -> a value."""
 
 
+def refuse_other_lengths(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> None:
+    """Refuse two arrays that are not of one length.
+
+    Raises:
+        ValueError: the arrays are empty or differ in length.
+    """
+    if confidence.shape != correct.shape or not len(confidence):
+        raise ValueError(
+            f"expected two arrays of one length n >= 1, found {confidence.shape}, {correct.shape}"
+        )
+
+
 def ascending(
     confidence: NDArray[np.floating], correct: NDArray[np.bool_]
 ) -> tuple[Floats, Floats]:
@@ -24,10 +36,7 @@ def ascending(
     Raises:
         ValueError: the arrays are empty or differ in length.
     """
-    if confidence.shape != correct.shape or not len(confidence):
-        raise ValueError(
-            f"expected two arrays of one length n >= 1, found {confidence.shape}, {correct.shape}"
-        )
+    refuse_other_lengths(confidence, correct)
     order = np.argsort(confidence, kind="stable")
     return confidence[order].astype(np.float64), correct[order].astype(np.float64)
 

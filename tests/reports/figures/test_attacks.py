@@ -6,12 +6,13 @@ from figure_runs import attacked
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.metrics.diagnostics.radius_curve import RadiusCurve
 from oodbench.reports.figures.attacks import attacks
+from oodbench.reports.figures.each_benchmark import each_benchmark
 from oodbench.reports.figures.marks import shown_runs
 from oodbench.runs.summaries.summary import Summary
 
 
 def by_name(*runs, summaries=None):
-    found = attacks(shown_runs(runs), summaries or {})
+    found = each_benchmark(attacks, shown_runs(runs), summaries or {})
     return {figure.name: figure for figure in found}
 
 

@@ -4,6 +4,7 @@ from figure_runs import accuracy_run, keep, records
 
 from oodbench.reference import class_names
 from oodbench.reports.figures.classes import classes
+from oodbench.reports.figures.each_benchmark import each_benchmark
 from oodbench.reports.figures.marks import shown_runs
 from oodbench.runs.results import read_results
 from oodbench.runs.summaries.store import summaries
@@ -12,7 +13,7 @@ from oodbench.runs.summaries.store import summaries
 def figures(tmp_path, rows: pd.DataFrame, right: int):
     keep(accuracy_run("mynet", "imagenet", right, len(rows)), tmp_path, rows)
     results = read_results(tmp_path).results
-    return classes(shown_runs(results), summaries(results))
+    return each_benchmark(classes, shown_runs(results), summaries(results))
 
 
 def test_the_hardest_classes_are_those_of_pandas(tmp_path):

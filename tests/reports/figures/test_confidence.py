@@ -5,6 +5,7 @@ from run_factory import run_result
 from oodbench.metrics.confidence import expected_calibration_error
 from oodbench.metrics.score import Score
 from oodbench.reports.figures.confidence import confidence, counts_the_same
+from oodbench.reports.figures.each_benchmark import each_benchmark
 from oodbench.reports.figures.marks import shown_runs
 from oodbench.runs.results import read_results
 from oodbench.runs.summaries.store import summaries
@@ -15,7 +16,7 @@ def test_numbers_are_those_of_the_records(tmp_path):
     rows = records(600, 1000)
     keep(accuracy_run("mynet", "imagenet", 600), tmp_path, rows)
     results = read_results(tmp_path).results
-    reliability, risk = confidence(shown_runs(results), summaries(results))
+    reliability, risk = each_benchmark(confidence, shown_runs(results), summaries(results))
     right = (rows["label"] == rows["prediction"]).to_numpy()
     error = 100 * expected_calibration_error(rows["confidence"].to_numpy(), right)
     assert f"goes from {error:.1f} points (mynet)" in reliability.description

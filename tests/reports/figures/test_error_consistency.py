@@ -5,6 +5,7 @@ from run_factory import run_result
 from sklearn.metrics import cohen_kappa_score
 
 from oodbench import reference
+from oodbench.reports.figures.each_benchmark import each_benchmark
 from oodbench.reports.figures.error_consistency import (
     between_people,
     error_consistency,
@@ -36,7 +37,7 @@ def right_of(run: RunResult) -> dict[str, bool]:
 
 
 def test_kappa_with_people_and_between_models(runs):
-    with_people, between = error_consistency(shown_runs(runs), summaries(runs))
+    with_people, between = each_benchmark(error_consistency, shown_runs(runs), summaries(runs))
     table = with_people.table.set_index(["model", "person"])
     assert (table["n"] == 1200).all()
     first, second = (right_of(run) for run in runs)
@@ -62,4 +63,4 @@ def test_demo_stimuli_are_not_those_that_people_saw(tmp_path):
     run = run_result("a", "cue_conflict", scores, headline="shape_bias", demo=True)
     keep(run, tmp_path, stimuli(["airplane1-bicycle2.png"], ["airplane"]))
     results = read_results(tmp_path).results
-    assert error_consistency(shown_runs(results), summaries(results)) == []
+    assert each_benchmark(error_consistency, shown_runs(results), summaries(results)) == []

@@ -4,6 +4,7 @@ from figure_runs import keep, share, stimuli
 from run_factory import run_result
 
 from oodbench import reference
+from oodbench.reports.figures.each_benchmark import each_benchmark
 from oodbench.reports.figures.marks import shown_runs
 from oodbench.reports.figures.shape_bias import ALL, networks, people, pooled, shape_bias
 from oodbench.runs.results import read_results
@@ -46,7 +47,7 @@ def test_a_run_beside_them(tmp_path):
     run = run_result("mynet", "cue_conflict", scores, headline="shape_bias")
     keep(run, tmp_path, stimuli(names, ["dog", "cat", "oven", "bear"]))
     results = read_results(tmp_path).results
-    (figure,) = shape_bias(shown_runs(results), summaries(results))
+    (figure,) = each_benchmark(shape_bias, shown_runs(results), summaries(results))
     own = figure.table[figure.table["observer"] == "mynet"].set_index("category")
     assert own.loc[ALL, "shape bias (%)"] == 50
     assert own.loc["dog", ["shape", "texture"]].tolist() == [1, 1]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from oodbench.metrics.ascending import refuse_other_lengths
+
 POINTS = 100
 """Coverages at which the curve is given, beside that of the most confident pictures alone."""
 
@@ -37,10 +39,7 @@ def risk_coverage(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) 
     Raises:
         ValueError: the arrays are empty or differ in length.
     """
-    if confidence.shape != correct.shape or not len(confidence):
-        raise ValueError(
-            f"expected two arrays of one length n >= 1, found {confidence.shape}, {correct.shape}"
-        )
+    refuse_other_lengths(confidence, correct)
     order = np.argsort(-confidence, kind="stable")
     falls = np.flatnonzero(np.diff(confidence[order]))
     kept = np.append(falls, len(order) - 1) + 1  # pictures down to the end of each tie

@@ -6,6 +6,7 @@ from oodbench.reports.figures.attacks import attacks
 from oodbench.reports.figures.classes import classes
 from oodbench.reports.figures.confidence import confidence
 from oodbench.reports.figures.cost import cost
+from oodbench.reports.figures.each_benchmark import Kind, each_benchmark
 from oodbench.reports.figures.effective_robustness import effective_robustness
 from oodbench.reports.figures.error_consistency import error_consistency
 from oodbench.reports.figures.figure import Figure
@@ -16,6 +17,8 @@ from oodbench.reports.figures.shape_bias import shape_bias
 from oodbench.reports.figures.spread import spread
 from oodbench.runs.results import RunResult
 from oodbench.runs.summaries.store import summaries
+
+_OF_SUMMARIES: tuple[Kind, ...] = (shape_bias, error_consistency, confidence, classes, attacks)
 
 
 def all_figures(results: Sequence[RunResult], problems: list[str] | None = None) -> list[Figure]:
@@ -38,11 +41,7 @@ def all_figures(results: Sequence[RunResult], problems: list[str] | None = None)
         *effective_robustness(shown),
         *parts(shown),
         *severities(shown),
-        *shape_bias(shown, made),
-        *error_consistency(shown, made),
-        *confidence(shown, made),
-        *classes(shown, made),
-        *attacks(shown, made),
+        *(figure for kind in _OF_SUMMARIES for figure in each_benchmark(kind, shown, made)),
         *spread(results),
         *cost(shown),
     ]

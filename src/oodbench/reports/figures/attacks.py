@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -26,24 +25,19 @@ _CLEAN = "clean_accuracy"
 _MOST_NAMED = 3
 
 
-def attacks(
-    shown: Mapping[str, Mapping[str, RunResult]], summaries: Mapping[Path, Summary]
-) -> list[Figure]:
-    """Two figures for each attacked benchmark: iterations, and radius where several are known.
+def attacks(runs: Mapping[str, RunResult], summaries: Mapping[str, Summary]) -> list[Figure]:
+    """Two figures of an attacked benchmark: iterations, and radius where several are known.
 
     Args:
-        shown: runs by benchmark and name.
-        summaries: by the runs' folders.
+        runs: of the benchmark, by name.
+        summaries: of those that have one.
     """
-    found = []
-    for runs in shown.values():
-        attacked = {name: run for name, run in runs.items() if run.attack_report}
-        curves = [curve for name, run in attacked.items() if (curve := _of_iterations(name, run))]
-        if curves:
-            found.append(_iterations(attacked, curves))
-        for norm, radii in _of_radii(attacked, summaries).items():
-            found.append(_radii(attacked, norm, radii))
-    return found
+    attacked = {name: run for name, run in runs.items() if run.attack_report}
+    curves = [curve for name, run in attacked.items() if (curve := _of_iterations(name, run))]
+    return [
+        *([_iterations(attacked, curves)] if curves else []),
+        *(_radii(attacked, norm, radii) for norm, radii in _of_radii(attacked, summaries).items()),
+    ]
 
 
 def _of_iterations(name: str, run: RunResult) -> Curve | None:
@@ -115,13 +109,13 @@ def _checks(runs: Iterable[RunResult]) -> str:
 
 
 def _of_radii(
-    runs: Mapping[str, RunResult], summaries: Mapping[Path, Summary]
+    runs: Mapping[str, RunResult], summaries: Mapping[str, Summary]
 ) -> dict[str, list[Curve]]:
     """Curves by norm, from single runs without a radius and from several runs that differ in it."""
     found: dict[str, list[Curve]] = {}
     groups: dict[str, list[RunResult]] = {}
     for name, run in runs.items():
-        summary = summaries.get(run.directory)
+        summary = summaries.get(name)
         if summary is not None and summary.radius is not None:
             radius = summary.radius
             curve = Curve(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,27 +27,21 @@ _WORST = 5
 """Classes of each model that the table names."""
 
 
-def classes(
-    shown: Mapping[str, Mapping[str, RunResult]], summaries: Mapping[Path, Summary]
-) -> list[Figure]:
-    """One figure for each benchmark with several pictures of each class of ImageNet.
+def classes(runs: Mapping[str, RunResult], summaries: Mapping[str, Summary]) -> list[Figure]:
+    """One figure of a benchmark with several pictures of each class of ImageNet.
 
     Args:
-        shown: runs by benchmark and name.
-        summaries: by the runs' folders.
+        runs: of the benchmark, by name.
+        summaries: of those that have one.
     """
-    found = []
-    for runs in shown.values():
-        counts = {}
-        for name, run in runs.items():
-            summary = summaries.get(run.directory)
-            if summary is None or summary.classes is None or summary.reliability is None:
-                continue
-            if counts_the_same(run, summary) and summary.n >= _FEWEST * len(summary.classes.n):
-                counts[name] = summary.classes
-        if counts:
-            found.append(_figure({name: runs[name] for name in counts}, counts))
-    return found
+    counts = {}
+    for name, summary in summaries.items():
+        if summary.classes is None or summary.reliability is None:
+            continue
+        enough = summary.n >= _FEWEST * len(summary.classes.n)
+        if enough and counts_the_same(runs[name], summary):
+            counts[name] = summary.classes
+    return [_figure({name: runs[name] for name in counts}, counts)] if counts else []
 
 
 def _figure(runs: Mapping[str, RunResult], counts: Mapping[str, ClassCounts]) -> Figure:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,28 +28,20 @@ _FEW, _MANY = 3, 6
 """Panels in a row, of few models and of many."""
 
 
-def confidence(
-    shown: Mapping[str, Mapping[str, RunResult]], summaries: Mapping[Path, Summary]
-) -> list[Figure]:
-    """Two figures for each benchmark with confidences in what its headline counts.
+def confidence(runs: Mapping[str, RunResult], summaries: Mapping[str, Summary]) -> list[Figure]:
+    """Two figures of a benchmark with confidences in what its headline counts.
 
     Args:
-        shown: runs by benchmark and name.
-        summaries: by the runs' folders.
+        runs: of the benchmark, by name.
+        summaries: of those that have one.
     """
-    found = []
-    for runs in shown.values():
-        usable = {
-            name: (run, summaries[run.directory])
-            for name, run in runs.items()
-            if run.directory in summaries and counts_the_same(run, summaries[run.directory])
-        }
-        kept = {name: run for name, (run, _) in usable.items()}
-        bins = {name: one.reliability for name, (_, one) in usable.items() if one.reliability}
-        risks = {name: one.risk for name, (_, one) in usable.items() if one.risk}
-        if bins and risks:
-            found += [_reliability(kept, bins), _risk_coverage(kept, risks)]
-    return found
+    usable = {
+        name: summary for name, summary in summaries.items() if counts_the_same(runs[name], summary)
+    }
+    kept = {name: runs[name] for name in usable}
+    bins = {name: one.reliability for name, one in usable.items() if one.reliability}
+    risks = {name: one.risk for name, one in usable.items() if one.risk}
+    return [_reliability(kept, bins), _risk_coverage(kept, risks)] if bins and risks else []
 
 
 def counts_the_same(run: RunResult, summary: Summary) -> bool:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,30 +36,27 @@ _SOURCE = (
 
 
 def error_consistency(
-    shown: Mapping[str, Mapping[str, RunResult]], summaries: Mapping[Path, Summary]
+    runs: Mapping[str, RunResult], summaries: Mapping[str, Summary]
 ) -> list[Figure]:
-    """Figures for each benchmark of which runs decide for shape or texture: people, and models.
+    """Figures of a benchmark of which runs decide for shape or texture: people, and models.
 
     Args:
-        shown: runs by benchmark and name.
-        summaries: by the runs' folders.
+        runs: of the benchmark, by name.
+        summaries: of those that have one.
     """
-    found = []
-    for runs in shown.values():
-        right = {}
-        for name, run in runs.items():
-            summary = summaries.get(run.directory)
-            if summary is not None and summary.cues is not None:
-                right[name] = summary.cues.right()
-        # Demo stimuli have names of real ones, and other pictures.
-        real = {name: one for name, one in right.items() if not runs[name].demo}
-        with_people = pd.DataFrame(_beside_people(runs, real))
-        if not with_people.empty:
-            found.append(_figure_of_people(runs, with_people))
-        pairs = pd.DataFrame(_pairs(runs, right))
-        if not pairs.empty:
-            found.append(_figure_of_models(runs, list(right), pairs))
-    return found
+    right = {
+        name: summary.cues.right()
+        for name, summary in summaries.items()
+        if summary.cues is not None
+    }
+    # Demo stimuli have names of real ones, and other pictures.
+    real = {name: one for name, one in right.items() if not runs[name].demo}
+    with_people = pd.DataFrame(_beside_people(runs, real))
+    pairs = pd.DataFrame(_pairs(runs, right))
+    return [
+        *([] if with_people.empty else [_figure_of_people(runs, with_people)]),
+        *([] if pairs.empty else [_figure_of_models(runs, list(right), pairs)]),
+    ]
 
 
 @cache

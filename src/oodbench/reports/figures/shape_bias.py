@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -46,25 +45,19 @@ Counts = Mapping[str, CueCounts]
 """By category, and under `ALL` their sum."""
 
 
-def shape_bias(
-    shown: Mapping[str, Mapping[str, RunResult]], summaries: Mapping[Path, Summary]
-) -> list[Figure]:
-    """One figure for each benchmark of which runs decide for shape or texture.
+def shape_bias(runs: Mapping[str, RunResult], summaries: Mapping[str, Summary]) -> list[Figure]:
+    """One figure of a benchmark of which runs decide for shape or texture.
 
     Args:
-        shown: runs by benchmark and name.
-        summaries: by the runs' folders.
+        runs: of the benchmark, by name.
+        summaries: of those that have one.
     """
-    found = []
-    for runs in shown.values():
-        counts = {}
-        for name, run in runs.items():
-            summary = summaries.get(run.directory)
-            if summary is not None and summary.cues is not None:
-                counts[name] = _with_all(summary.cues.counts)
-        if counts:
-            found.append(_figure({name: runs[name] for name in counts}, counts))
-    return found
+    counts = {
+        name: _with_all(summary.cues.counts)
+        for name, summary in summaries.items()
+        if summary.cues is not None
+    }
+    return [_figure({name: runs[name] for name in counts}, counts)] if counts else []
 
 
 @cache
