@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from oodbench.core.shipped import published_columns
 from oodbench.reference import published_models
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from measurements.goals import goal_row
 from measurements.report_runs import CORRUPTED, store_published_table, store_run
 
 WITH_RECORDS = 2
@@ -55,17 +55,6 @@ def store(root: Path, pictures: int) -> None:
         store_run(root, model, CORRUPTED, 75 * pictures, generator, with_records=True)
 
 
-def row(work: str, ours: float, goal: float, unit: str, agree: bool) -> dict[str, Any]:
-    return {
-        "work": work,
-        "ours": ours,
-        "theirs": goal,
-        "unit": unit,
-        "ratio": ours / goal,
-        "agree": agree,
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
@@ -83,10 +72,10 @@ def main() -> None:
     n_rows = 75 * options.pictures
     work = f"oodbench-report, {WITH_RECORDS} × {n_rows} records without summary"
     rows = [
-        row(work, first, SECONDS_FIRST, "s", agree),
-        row(f"{work}, nothing changed", again, SECONDS_AGAIN, "s", agree),
-        row(work, memory, GOAL_GIB, "GiB", agree),
-        row(work, megabytes, GOAL_MEGABYTES, "MB", agree),
+        goal_row(work, first, SECONDS_FIRST, "s", agree),
+        goal_row(f"{work}, nothing changed", again, SECONDS_AGAIN, "s", agree),
+        goal_row(work, memory, GOAL_GIB, "GiB", agree),
+        goal_row(work, megabytes, GOAL_MEGABYTES, "MB", agree),
     ]
     for entry in rows:
         print("{work}: {ours:.2f} {unit}, goal {theirs:g}, {agree}".format(**entry))

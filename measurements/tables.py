@@ -29,6 +29,9 @@ from oodbench.runs.paths import RunPaths
 from oodbench.runs.records import ChunkInfo, chunk_path, write_chunk
 from oodbench.runs.results import RunResult, write_result
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from measurements.goals import goal_row
+
 MODELS = 500
 PIPELINES = ("published", "timm", "square", "squash")
 BENCHMARKS = {
@@ -161,8 +164,8 @@ def main() -> None:
             agree = all(f"model_{number:03d}" in said for number in range(MODELS))
             work = " ".join(["oodbench-table", *words])
             rows += [
-                row(work, seconds, GOAL_SECONDS, "s", agree),
-                row(work, megabytes, GOAL_MEGABYTES, "MB", agree),
+                goal_row(work, seconds, GOAL_SECONDS, "s", agree),
+                goal_row(work, megabytes, GOAL_MEGABYTES, "MB", agree),
             ]
     for entry in rows:
         print(
@@ -181,17 +184,6 @@ WORK = (
     ("--best",),
     ("--best",),
 )
-
-
-def row(work: str, ours: float, goal: float, unit: str, agree: bool) -> dict[str, Any]:
-    return {
-        "work": work,
-        "ours": ours,
-        "theirs": goal,
-        "unit": unit,
-        "ratio": ours / goal,
-        "agree": agree,
-    }
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from in_process import go_there, planned
+from run_bytes import run_bytes
 from toys import WNIDS
 
 from oodbench.benchmarks.base import Item, Split
@@ -65,15 +66,6 @@ def finished(plan: Plan) -> RunResult:
     return result
 
 
-def contents(root: str) -> dict[str, bytes]:
-    """Everything below the runs of an output root that must not differ from run to run."""
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted(Path(root, "runs").rglob("*"))
-        if path.is_file() and path.name not in ("run.json", ".run.json.lock")
-    }
-
-
 def kept(plan: Plan, number: int = 0) -> ChunkInfo:
     found = read_info(plan.paths.records / f"all-{number:05d}.parquet")
     assert found is not None
@@ -115,7 +107,7 @@ def test_a_run_goes_on_after_the_pictures_that_it_has(
     assert reached[0] in ((16,) if place == "adding" else (4, 8, 12))
     assert reached[-1] < 60
     finished(plan)
-    assert contents("stopped") == contents("undisturbed")
+    assert run_bytes(Path("stopped")) == run_bytes(Path("undisturbed"))
 
 
 def test_the_other_chunks_may_be_there_already(
@@ -130,7 +122,7 @@ def test_the_other_chunks_may_be_there_already(
     assert (kept(first).n_items, kept(first, 1).n_items) == (8, 30)
     assert execute(planned("output_root=stopped", *usual, "shard.index=1")) is None
     finished(first)
-    assert contents("stopped") == contents("undisturbed")
+    assert run_bytes(Path("stopped")) == run_bytes(Path("undisturbed"))
 
 
 def test_a_picture_that_cannot_be_read_is_counted_once(
@@ -155,9 +147,9 @@ def test_a_file_that_reaches_further_is_not_replaced(
     """It is done anew to read what was left out; until that is done, a result rests on it."""
     (here / "data" / "imagenet" / "val" / WNIDS[0] / f"{WNIDS[0]}_011.JPEG").write_bytes(b"none")
     finished(planned("data.on_error=skip"))
-    before = contents("outputs")
+    before = run_bytes(Path("outputs"))
     interrupted(planned(), at=2)
-    assert contents("outputs") == before
+    assert run_bytes(Path("outputs")) == before
 
 
 def test_a_smaller_result_stays_as_it_is(here: Path, interrupted: Callable[..., None]) -> None:
@@ -170,7 +162,7 @@ def test_a_smaller_result_stays_as_it_is(here: Path, interrupted: Callable[..., 
     assert found is not None
     assert found.n_images == 8
     assert finished(planned("output_root=stopped")).n_images == 60
-    assert contents("stopped") == contents("undisturbed")
+    assert run_bytes(Path("stopped")) == run_bytes(Path("undisturbed"))
 
 
 class Keeping(Claims):

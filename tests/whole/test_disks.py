@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from run_bytes import run_bytes
 from toys import Cli
 
 from oodbench.cli.table import main as table
@@ -29,14 +30,6 @@ def small(toy: Path) -> Iterator[Mount]:
 
     yield mount
     subprocess.run(["umount", "-l", str(place)], capture_output=True, check=False)
-
-
-def contents(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted((root / "runs").rglob("*"))
-        if path.is_file() and path.name not in ("run.json", ".run.json.lock")
-    }
 
 
 def fill(folder: Path, left: int) -> Path:
@@ -64,7 +57,7 @@ def test_a_full_disk(toy: Path, small: Mount, cli: Cli, monkeypatch: pytest.Monk
         assert pd.read_csv(file)["value"].isna().all()
     assert cli(*RUN, "output_root=small/out").returncode == 0
     assert cli(*RUN, "output_root=alone").returncode == 0
-    assert contents(toy / "small" / "out") == contents(toy / "alone")
+    assert run_bytes(toy / "small" / "out") == run_bytes(toy / "alone")
 
 
 def test_an_output_folder_that_cannot_be_written(toy: Path, small: Mount, cli: Cli) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from run_bytes import run_bytes
 from toys import TOY_MODEL, Cli
 
 from oodbench.cli.status import main as status
@@ -13,14 +14,6 @@ LAUNCHERS = {
     "hydra_submitit_launcher": ("hydra/launcher=submitit_local",),
     "hydra_ray_launcher": ("hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"),
 }
-
-
-def contents(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted((root / "runs").rglob("*"))
-        if path.is_file() and path.name not in ("run.json", ".run.json.lock")
-    }
 
 
 @pytest.mark.slow
@@ -39,6 +32,6 @@ def test_the_same_bytes(
     assert "2 done, 0 failed" in done.stdout
     assert cli(*SWEEP, "output_root=alone").returncode == 0
     assert len(list((toy / "alone" / "runs").rglob("result.json"))) == 2
-    assert contents(toy / "launched") == contents(toy / "alone")
+    assert run_bytes(toy / "launched") == run_bytes(toy / "alone")
     monkeypatch.chdir(toy)
     assert status(["--output-root", "launched"]) == 0

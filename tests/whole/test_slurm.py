@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from run_bytes import run_bytes
 from slurm_cluster import cluster, missing_programs
 from toys import TOY_MODEL, Cli, write_pictures
 
@@ -54,14 +55,6 @@ def sweep(toy: Path) -> Path:
         (toy / "my_conf" / "model" / f"{name}.yaml").write_text(text)
     write_pictures(toy / "data" / "imagenet-sketch", per_class=11, size=44)
     return toy
-
-
-def contents(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in sorted((root / "runs").rglob("*"))
-        if path.is_file() and path.name not in ("run.json", ".run.json.lock")
-    }
 
 
 def wait_for(what: Callable[[], object], seconds: float = 90) -> None:
@@ -126,4 +119,4 @@ def test_a_disturbed_array_ends_in_the_same_bytes(
     assert status(["--output-root", "array"]) == 0
     assert "6 jobs: 6 done" in capsys.readouterr().out
     assert cli("-m", *SWEEP, "output_root=alone").returncode == 0
-    assert contents(sweep / "array") == contents(sweep / "alone")
+    assert run_bytes(sweep / "array") == run_bytes(sweep / "alone")

@@ -1,6 +1,7 @@
 """Pictures by ascending confidence, and resamples of them that stay so."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +13,15 @@ Statistic = Callable[[Floats, Floats], float]
 """Confidence and correctness by ascending confidence, float64 `(n,)` each -> a value."""
 
 
-def refuse_other_lengths(confidence: NDArray[np.floating], correct: NDArray[np.bool_]) -> None:
+def refuse_other_lengths(first: NDArray[Any], second: NDArray[Any]) -> None:
     """Refuse two arrays that are not of one length.
 
     Raises:
-        ValueError: the arrays are empty or differ in length.
+        ValueError: they are empty or differ in length.
     """
-    if confidence.shape != correct.shape or not len(confidence):
+    if first.shape != second.shape or not len(first):
         raise ValueError(
-            f"expected two arrays of one length n >= 1, found {confidence.shape}, {correct.shape}"
+            f"expected two arrays of one length n >= 1, found {first.shape}, {second.shape}"
         )
 
 

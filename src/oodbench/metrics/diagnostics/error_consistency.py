@@ -5,6 +5,8 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
+from oodbench.metrics.ascending import refuse_other_lengths
+
 
 def error_consistency(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     """Cohen's kappa (1960) of which pictures two observers get right.
@@ -22,10 +24,7 @@ def error_consistency(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> fl
     Raises:
         ValueError: the arrays are empty or differ in length.
     """
-    if first.shape != second.shape or not len(first):
-        raise ValueError(
-            f"expected two arrays of one length n >= 1, found {first.shape}, {second.shape}"
-        )
+    refuse_other_lengths(first, second)
     observed = float((first == second).mean())
     one, other = float(first.mean()), float(second.mean())
     expected = one * other + (1 - one) * (1 - other)
