@@ -110,6 +110,12 @@ def read_info(path: Path) -> ChunkInfo | None:
         return None
 
 
+def items_recorded(directory: Path) -> int:
+    """Items that the chunks of all splits say they cover, by their footers alone."""
+    infos = map(read_info, directory.glob("*.parquet"))
+    return sum(info.n_items for info in infos if info is not None)
+
+
 def checked_info(path: Path, split: str, first: int, key: str) -> ChunkInfo | None:
     """What a chunk covers, once its bytes and rows are found to be sound and in their place.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from oodbench.core.lease import this_process
 from oodbench.runs.plan import Plan
-from oodbench.runs.records import read_info
+from oodbench.runs.records import items_recorded
 from oodbench.sweeps.outcomes import Outcome
 from oodbench.sweeps.standing.job_file import RUNNING, JobFile, write_job
 
@@ -29,8 +29,7 @@ class JobRecord:
     def begin(self, plan: Plan) -> None:
         """It begins to compute."""
         self._plan = plan
-        infos = (read_info(path) for path in plan.paths.records.glob("*.parquet"))
-        self._n_before = sum(info.n_items for info in infos if info is not None)
+        self._n_before = items_recorded(plan.paths.records)
         self._write(plan.cell, RUNNING)
 
     def end(self, outcome: Outcome, plan: Plan | None) -> None:

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oodbench.core.lease import LIMIT, SUFFIX
 from oodbench.runs.paths import RunPaths
-from oodbench.runs.records import read_info
+from oodbench.runs.records import items_recorded
 from oodbench.sweeps.standing.definition import Sweep
 from oodbench.sweeps.standing.job_file import RUNNING, JobFile, job_file, read_job
 
@@ -74,17 +74,16 @@ def _standing(output_root: Path, overrides: Sequence[str]) -> Standing:
     run = RunPaths(output_root / job.directory) if job.directory else None
     found = Standing(list(overrides), job.cell, _state(job, run))
     if found.state == FAILED:
-        said = {"message": job.message, "cause": job.cause, "log": job.log}
-        return Standing(**{**vars(found), **said})
+        return replace(found, message=job.message, cause=job.cause, log=job.log)
     if run is None or found.state in (DONE, MISSING):
         return found
-    n_done = sum(_counts(run.records))
-    known = {**vars(found), "n_items": job.n_items, "n_done": n_done, "where": str(job.owner)}
+    n_done = items_recorded(run.records)
+    known = replace(found, n_items=job.n_items, n_done=n_done, where=str(job.owner))
     if found.state != RUNNING:
-        return Standing(**known)
+        return known
     rate = (n_done - job.n_before) / max(time.time() - job.started, 1e-3)
     left = (job.n_items - n_done) / rate if rate > 0 else None
-    return Standing(**{**known, "rate": rate or None, "seconds_left": left})
+    return replace(known, rate=rate or None, seconds_left=left)
 
 
 def _state(job: JobFile, run: RunPaths | None) -> str:
@@ -114,9 +113,3 @@ def _beats(records: Path) -> Iterator[float]:
             yield path.stat().st_mtime
         except FileNotFoundError:
             continue
-
-
-def _counts(records: Path) -> Iterator[int]:
-    for path in records.glob("*.parquet"):
-        info = read_info(path)
-        yield 0 if info is None else info.n_items
