@@ -9,7 +9,7 @@
 # PYTHON is the interpreter, python3 unless given.
 set -euo pipefail
 
-readonly MOST_MB=60 PICTURES=100 NAMES=5000 TESTS_SECONDS=150 INSTALL_SECONDS=60 RESERVE=20
+readonly MOST_MB=60 PICTURES=100 NAMES=5000 TESTS_SECONDS=180 PROCESSES=6 INSTALL_SECONDS=60 RESERVE=20
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 readonly here root="${here%/*}" python="${PYTHON:-python3}"
 
@@ -74,10 +74,11 @@ install() {
 
 # What became of the tests, in one line; what they said goes to a file.
 tests() {
-    local code=0 said="$1"
+    local code=0 said="$1" at_once=()
+    if "$python" -c "import xdist" 2>/dev/null; then at_once=(-n "$PROCESSES"); fi
     # Warnings are no errors here: the libraries are other versions than those of constraints.txt.
-    (cd "$root" && timeout --signal=INT --kill-after=10 "$TESTS_SECONDS" "$python" -m pytest tests/gpu \
-        -m gpu -q -rs -W default -p no:cacheprovider) >"$said" 2>&1 || code=$?
+    (cd "$root" && OMP_NUM_THREADS=2 timeout --signal=INT --kill-after=10 "$TESTS_SECONDS" "$python" -m pytest tests/gpu \
+        -m gpu -q -rs --durations=10 -W default -p no:cacheprovider "${at_once[@]}") >"$said" 2>&1 || code=$?
     case "$code" in
     124 | 137) echo "stopped after $TESTS_SECONDS s: $(tail -n 1 "$said")" ;;
     *) echo "exit code $code: $(tail -n 1 "$said")" ;;
