@@ -163,6 +163,36 @@ def test_gradients_are_those_that_are_wanted() -> None:
     assert not passed.logits.requires_grad
 
 
+@pytest.mark.parametrize(
+    ("most", "sizes"),
+    [
+        (8, {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 8: 8, 9: 8 + 1, 14: 8 + 8}),
+        (5, {1: 1, 2: 2, 3: 3, 4: 5, 5: 5, 7: 5 + 2}),
+    ],
+)
+def test_batches_of_few_sizes(most: int, sizes: dict[int, int]) -> None:
+    """Of 8: 8, 4, 2 and 1; of 5: 5, 3, 2 and 1."""
+    network, seen = conv_net(), list[int]()
+
+    def objective(logits: Tensor, places: slice) -> tuple[Tensor, list[bool]]:
+        assert len(logits) == places.stop - places.start
+        return logits.logsumexp(1), [True] * len(logits)
+
+    for count, through in sizes.items():
+        images = pictures(count)
+        plain = Passes(network, most).gradients(images, objective)
+        hook = network.register_forward_hook(lambda *given: seen.append(len(given[2])))
+        padded = Passes(network, most, few_sizes=True)
+        found = padded.gradients(images, objective)
+        assert torch.equal(padded.logits(images), found.logits)
+        hook.remove()
+        assert sum(seen) == 2 * through
+        seen.clear()
+        torch.testing.assert_close(found.gradients, plain.gradients)
+        torch.testing.assert_close(found.values, plain.values)
+        torch.testing.assert_close(found.logits, plain.logits)
+
+
 def test_no_graph_where_no_gradient_will_be_wanted() -> None:
     network, asked = mlp(), list[bool]()
     network.register_forward_hook(lambda module, inputs, output: asked.append(output.requires_grad))

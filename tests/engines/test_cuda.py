@@ -167,12 +167,29 @@ def test_what_is_fastest_for_the_length_of_the_run(
 ) -> None:
     times = seconds(cuda_graphs=1e-3, compiled=compiled_takes)
     monkeypatch.setattr(auto, "seconds_a_picture", times)
-    engine = AutoEngine(batch_size=32, n_pictures=n_pictures)
+    engine = AutoEngine(batch_size=32, n_left=n_pictures, n_pictures=n_pictures)
     model = classifier()
     forward = engine.prepare(model, pictures(4))
     assert (forward.name, on_cuda) == (used, made)
     found = forward.start(pictures(3)).result()
     np.testing.assert_allclose(found, expected(model, pictures(3)), atol=1e-4)
+
+
+@pytest.mark.parametrize("shard", [1, 300_000])
+def test_every_shard_of_a_run_takes_the_same_engine(shard: int, on_cuda: list[str]) -> None:
+    engine = AutoEngine(batch_size=32, n_left=shard, n_pictures=50_000)
+    forward = engine.prepare(classifier(), pictures(4))
+    assert forward.name == "cuda_graphs"
+
+
+@pytest.mark.parametrize("kept", ["eager", "cuda_graphs", "compiled"])
+@pytest.mark.parametrize("left", [1, 10**9])
+def test_a_run_goes_on_with_the_engine_that_it_began_with(
+    kept: str, left: int, on_cuda: list[str]
+) -> None:
+    engine = AutoEngine(batch_size=32, n_left=left, n_pictures=left, kept_engine=kept)
+    forward = engine.prepare(classifier(), pictures(4))
+    assert forward.name == kept
 
 
 @pytest.mark.parametrize(
@@ -190,7 +207,7 @@ def test_a_network_that_does_not_compile_is_replayed_as_graphs(
 
     monkeypatch.setattr(auto, "CompiledEngine", refuse)
     monkeypatch.setattr(auto, "seconds_a_picture", seconds(cuda_graphs=1.0))
-    forward = AutoEngine(batch_size=8, n_pictures=1000).prepare(classifier(), pictures(2))
+    forward = AutoEngine(batch_size=8, n_left=1000).prepare(classifier(), pictures(2))
     assert forward.name == "cuda_graphs"
 
 

@@ -91,12 +91,12 @@ def test_the_smaller_of_both_counts_and_what_is_given_before_all(
 ) -> None:
     network = nn.Identity()
     monkeypatch.setattr(batch_size, "fitting", lambda *_: 64)
-    assert batch_size_of(plan("cuda"), network, (1, 224, 224), attack=False) == 64
-    assert batch_size_of(plan("cuda"), network, (1, 800, 800), attack=False) == 16
-    assert batch_size_of(plan("cuda", 100), network, (1, 224, 224), attack=False) == 100
-    assert batch_size_of(plan("cuda"), network, None, attack=True) == 256
-    assert batch_size_of(plan("cpu"), network, None, attack=False) == 8
-    assert batch_size_of(plan("cpu"), network, None, attack=True) == 16
+    assert batch_size_of(plan("cuda"), network, (1, 224, 224), None, attack=False) == 64
+    assert batch_size_of(plan("cuda"), network, (1, 800, 800), None, attack=False) == 16
+    assert batch_size_of(plan("cuda", 100), network, (1, 224, 224), None, attack=False) == 100
+    assert batch_size_of(plan("cuda"), network, None, None, attack=True) == 256
+    assert batch_size_of(plan("cpu"), network, None, None, attack=False) == 8
+    assert batch_size_of(plan("cpu"), network, None, None, attack=True) == 16
 
 
 def test_the_first_item_that_can_be_read_shows_the_size() -> None:

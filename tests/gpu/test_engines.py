@@ -16,6 +16,7 @@ from oodbench.core.schema import EngineConfig
 from oodbench.engines.base import Forward
 from oodbench.engines.choose import prepared
 from oodbench.engines.cuda import pinned_memory
+from oodbench.engines.extent import Extent
 from oodbench.engines.halving import HalvingForward
 from oodbench.engines.pytorch import images_of
 from oodbench.evaluation.batch_size import fitting
@@ -27,7 +28,7 @@ from oodbench.models.full_float32 import full_float32
 
 pytestmark = pytest.mark.gpu
 
-DEVICE = torch.device("cuda")
+DEVICE = torch.device("cuda", 0)
 MEBIBYTE = 2**20
 TARGETS = {
     "auto": "oodbench.engines.auto.AutoEngine",
@@ -70,7 +71,8 @@ def test_logits_of_several_batches_in_flight(name: str, tmp_path: Path) -> None:
     model = classifier()
     batches = [pictures(size) for size in (8, 8, 1, 3, 5, 8)]
     wanted = [expected(model, batch) for batch in batches]
-    forward = engine(name, model.to(DEVICE), tmp_path, batch_size=8)
+    extent = Extent(batch_size=8)
+    forward = engine(name, model.to(DEVICE), tmp_path, extent=extent)
     pending = [forward.start(batch) for batch in batches]
     for started, logits in zip(pending, wanted, strict=True):
         found = started.result()

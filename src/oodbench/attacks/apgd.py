@@ -336,7 +336,7 @@ class _Run:
         """Record the images at these places as successes."""
         rows = state.rows[done]
         self.found.images[rows] = state.iterates[done]
-        self.found.succeeded[rows] = True
+        self.found.succeeded.index_fill_(0, rows, True)  # an assignment would wait for the device
         self.found.iterations[rows] += step
         entropy = F.cross_entropy(logits[done], state.labels[done], reduction="none")
         self.found.losses[rows] = entropy.to(self.found.losses)

@@ -102,15 +102,19 @@ class Parts:
 class Passes(Parts):
     """A prepared network."""
 
-    def __init__(self, network: nn.Module, micro_batch: int) -> None:
+    def __init__(self, network: nn.Module, micro_batch: int, *, few_sizes: bool = False) -> None:
         """Set up.
 
         Args:
             network: images in [0, 1] -> logits `(N, K)`, frozen.
             micro_batch: images in it at once.
+            few_sizes: of a smaller batch the last image is repeated up to a half, a quarter, … of
+                `micro_batch`. cuDNN plans every convolution anew for every size, which takes as
+                long as many passes, and images that are done leave batches of all sizes.
         """
         super().__init__(micro_batch)
         self.network = network
+        self._few_sizes = few_sizes
 
     def groups(self, images: Tensor) -> Iterator[Tensor]:
         """Positions int64 `(k,)` of as many images as go through at once."""
@@ -129,7 +133,7 @@ class Passes(Parts):
 
         def forward(part: Tensor, places: slice) -> Tensor:
             with torch.no_grad():
-                return _precise(self.network(part))
+                return self._logits(part)
 
         return _joined(self.in_parts(images, forward))
 
@@ -150,7 +154,7 @@ class Passes(Parts):
         def both(part: Tensor, places: slice) -> Passed:
             with torch.set_grad_enabled(backward):
                 leaves = part.detach().requires_grad_(backward)
-                logits = _precise(self.network(leaves))
+                logits = self._logits(leaves)
                 if backward:
                     refuse_without_gradients(logits)
                 values, wanted = objective(logits, places)
@@ -169,6 +173,24 @@ class Passes(Parts):
             [wanted for part in parts for wanted in part.wanted],
             _joined([part.gradients for part in parts]),
         )
+
+    def _logits(self, images: Tensor) -> Tensor:
+        """Of images `(N, C, H, W)`, in at least single precision, in which losses are computed."""
+        count = len(images)
+        size = next_size(count, self.micro_batch) if self._few_sizes else count
+        if size > count:
+            last = images[-1:].detach().expand(size - count, -1, -1, -1)
+            images = torch.cat([images, last])
+        logits = torch.as_tensor(self.network(images)[:count])
+        return logits if logits.dtype == torch.float64 else logits.float()
+
+
+def next_size(count: int, most: int) -> int:
+    """The smallest of `most` and its half, quarter, … rounded up, that is at least `count`."""
+    size = most
+    while size > 1 and (size + 1) // 2 >= count:
+        size = (size + 1) // 2
+    return size
 
 
 @contextmanager
@@ -240,7 +262,8 @@ class NetworkAccess:
             taken = own_bytes(network, classifier)
             plan = self._planner.of(network, images, self._at_most(images.device), taken)
             with plan.applied(network):
-                passes = Passes(network, plan.micro_batch)
+                few_sizes = images.device.type == "cuda" and not self._as_it_is
+                passes = Passes(network, plan.micro_batch, few_sizes=few_sizes)
                 yield passes
             self._planner.lower(network, images, passes.micro_batch)
 
@@ -262,11 +285,6 @@ def default_micro_batch(device: torch.device, *, planned: bool = False) -> int:
     if device.type != "cuda":
         return CPU_MICRO_BATCH
     return MOST_ON_CUDA if planned else CUDA_MICRO_BATCH
-
-
-def _precise(logits: Tensor) -> Tensor:
-    """Logits of at least single precision, in which the losses are computed."""
-    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

@@ -192,7 +192,7 @@ class _Search:
             refuse_nan(logits, left.rows, len(self.images), query, "query")
         self.margins[left.rows] = torch.where(lower, found, before)
         self.succeeded[left.rows] = wrong
-        self.iterations[left.rows] = query
+        self.iterations.index_fill_(0, left.rows, query)  # an assignment would wait for the device
         at = self._at(left, taken)
         left.best[at] = candidates[at]
         if not any(done):

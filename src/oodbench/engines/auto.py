@@ -9,10 +9,12 @@ from torch import nn
 
 from oodbench.core.errors import ConfigError
 from oodbench.core.extras import install_extra
+from oodbench.engines import compiled, cuda_graphs, eager
 from oodbench.engines.base import Forward
 from oodbench.engines.compiled import CompiledEngine
 from oodbench.engines.cuda_graphs import CudaGraphsEngine
 from oodbench.engines.eager import EagerEngine
+from oodbench.engines.extent import Extent
 from oodbench.engines.openvino import OpenVINOEngine
 from oodbench.engines.parity import gate
 from oodbench.engines.pytorch import device_of
@@ -42,8 +44,8 @@ class AutoEngine:
         precision: fp32, or on CUDA or with PyTorch tf32, bf16, fp16.
         tolerance: of the gate, in logits.
         cache_dir, model_identity: of exported models, see `oodbench.engines.store.ExportStore`.
-        batch_size: of the run; None where it is not known.
-        n_pictures: that the run has still to do; where it is not known, nothing is compiled.
+        batch_size, n_left, n_pictures, kept_engine: see `oodbench.engines.extent`; where the first
+            two are not known, nothing is compiled.
     """
 
     computes_gradients = False
@@ -57,14 +59,15 @@ class AutoEngine:
         cache_dir: str = ".cache/engines",
         model_identity: str | None = None,
         batch_size: int | None = None,
+        n_left: int | None = None,
         n_pictures: int | None = None,
+        kept_engine: str | None = None,
     ) -> None:
         self.precision = precision
         self.tolerance = tolerance
         self.cache_dir = cache_dir
         self.model_identity = model_identity
-        self.batch_size = batch_size
-        self.n_pictures = n_pictures
+        self.extent = Extent(batch_size, n_left, n_pictures, kept_engine)
 
     def prepare(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
         """A forward pass, see `oodbench.engines.base.Engine`; its note says why it is eager."""
@@ -80,7 +83,8 @@ class AutoEngine:
         return self._eager(classifier, example, reason)
 
     def _on_cuda(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
-        if self._is_short():
+        kept = self.extent.kept_engine
+        if kept == eager.NAME or (kept is None and self._is_short()):
             return self._eager(classifier, example)
         try:
             graphs = CudaGraphsEngine(precision=self.precision).prepare(classifier, example)
@@ -88,35 +92,43 @@ class AutoEngine:
         except ConfigError as error:
             log.info("engine=auto: %s", error)
             graphs = self._eager(classifier, example)
-        return self._compiled_if_it_pays(graphs, classifier, example)
+        if kept == cuda_graphs.NAME or self.extent.batch_size is None:
+            return graphs
+        return self._compiled_if_it_pays(graphs, classifier, example, self.extent.batch_size)
 
     def _is_short(self) -> bool:
-        if self.n_pictures is None or self.batch_size is None:
+        extent = self.extent
+        if extent.n_pictures is None or extent.batch_size is None:
             return False
-        return self.n_pictures < FEW_BATCHES * self.batch_size
+        return extent.n_pictures < FEW_BATCHES * extent.batch_size
 
     def _compiled_if_it_pays(
-        self, known: Forward, classifier: nn.Module, example: NDArray[np.uint8]
+        self, known: Forward, classifier: nn.Module, example: NDArray[np.uint8], batch_size: int
     ) -> Forward:
-        """The compiled network where the rest of the run is long and it is faster than `known`."""
-        if self.n_pictures is None or self.batch_size is None:
-            return known
-        batch = np.resize(example, (self.batch_size, *example.shape[1:]))
+        """The compiled network where the run began with it, or where the rest of the run is long
+        and it is faster than `known`."""
+        batch = np.resize(example, (batch_size, *example.shape[1:]))
         try:
+            if self.extent.kept_engine == compiled.NAME:
+                return self._compiled(classifier, example)
             now = seconds_a_picture(known, batch)
-            if GAIN * now * self.n_pictures < COMPILING:
+            if GAIN * now * (self.extent.n_left or 0) < COMPILING:
                 return known
-            engine = CompiledEngine(
-                precision=self.precision, batch_size=self.batch_size, cache_dir=self.cache_dir
-            )
-            compiled = engine.prepare(classifier, example)
-            self._gate(compiled, classifier, example)
-            return compiled if seconds_a_picture(compiled, batch) < now else known
+            found = self._compiled(classifier, example)
+            return found if seconds_a_picture(found, batch) < now else known
         except (ConfigError, RuntimeError) as error:
             if not isinstance(error, ConfigError) and not is_out_of_memory(error):
                 raise
             log.info("engine=auto stays with %s: %s", known.name, error)
             return known
+
+    def _compiled(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
+        engine = CompiledEngine(
+            precision=self.precision, batch_size=self.extent.batch_size, cache_dir=self.cache_dir
+        )
+        forward = engine.prepare(classifier, example)
+        self._gate(forward, classifier, example)
+        return forward
 
     def _gate(self, forward: Forward, classifier: nn.Module, example: NDArray[np.uint8]) -> None:
         gate(forward, classifier, example, tolerance=self.tolerance, precision=self.precision)

@@ -1,6 +1,7 @@
 """From the config to a forward pass that may be used."""
 
 import inspect
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from oodbench.core.errors import ConfigError
 from oodbench.core.ids import frozen, located
 from oodbench.core.schema import EngineConfig
 from oodbench.engines.base import Engine, Forward
+from oodbench.engines.extent import Extent
 from oodbench.engines.parity import gate
 from oodbench.engines.settings import engine_target
 
@@ -27,8 +29,7 @@ def prepared(
     cache_dir: Path,
     model_identity: str | None,
     attack: bool = False,
-    batch_size: int | None = None,
-    n_pictures: int | None = None,
+    extent: Extent | None = None,
 ) -> Forward:
     """A forward pass of the engine that the config names, compared with the eager one.
 
@@ -40,8 +41,7 @@ def prepared(
         model_identity: everything that the classifier is made of, its weights among it; None where
             that is unknown: then no exported model is kept.
         attack: whether the pictures are attacked, see `engine.when_attacked`.
-        batch_size: of the run; None where it is not known.
-        n_pictures: that the run has still to do, likewise.
+        extent: of the run; None: nothing is known of it.
 
     Raises:
         ConfigError: the engine is not installed, cannot run this network, gives other logits, or
@@ -60,8 +60,7 @@ def prepared(
         tolerance=config.tolerance,
         cache_dir=str(cache_dir),
         model_identity=model_identity,
-        batch_size=batch_size,
-        n_pictures=n_pictures,
+        **asdict(extent or Extent()),
     )
     try:
         forward = engine.prepare(classifier, example)

@@ -9,6 +9,8 @@ from oodbench.engines.cuda import CudaForward
 from oodbench.engines.pytorch import device_of
 from oodbench.engines.torch_forward import TorchForward
 
+NAME = "eager"
+
 
 class EagerEngine:
     """The classifier as PyTorch runs it, BatchNorm folded into convolutions, channels last.
@@ -30,4 +32,4 @@ class EagerEngine:
             ConfigError: the device has no such precision.
         """
         kind = CudaForward if device_of(classifier).type == "cuda" else TorchForward
-        return kind("eager", classifier, example, precision=self.precision)
+        return kind(NAME, classifier, example, precision=self.precision)

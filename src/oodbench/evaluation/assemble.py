@@ -19,11 +19,13 @@ from oodbench.core.files import write_json
 from oodbench.core.schema import ModelConfig, source_model
 from oodbench.engines.base import Forward
 from oodbench.engines.choose import computes_gradients, prepared
+from oodbench.engines.extent import Extent
 from oodbench.engines.halving import HalvingForward
 from oodbench.engines.settings import use_device
 from oodbench.evaluation.batch_size import batch_size_of, first_shape
 from oodbench.evaluation.choose_loader import loader_of
 from oodbench.evaluation.evaluate import Setting
+from oodbench.evaluation.kept_rows import first_kept
 from oodbench.evaluation.reader import Reader
 from oodbench.metrics.attack_traits import AttackTraits
 from oodbench.models.build import build_classifier
@@ -51,14 +53,21 @@ def setting_of(plan: Plan, read: Reader, chunks: Sequence[Chunk]) -> Setting:
     classifier = _classifier(plan)
     n_items = sum(chunk.stop - chunk.start for chunk in chunks)
     shape = first_shape(read, chunks) if plan.device != "cpu" else None
-    n_pictures = n_items * (shape[0] if shape else 1)
+    n_frames = shape[0] if shape else 1
     n_skipped = kept_skipped(plan, chunks) if run.data.on_error == "skip" else 0
-    batch_size = batch_size_of(plan, classifier, shape, attack=attack is not None)
+    kept = first_kept(plan) if plan.device != "cpu" else None
+    batch_size = batch_size_of(plan, classifier, shape, kept, attack=attack is not None)
+    extent = Extent(
+        batch_size=batch_size,
+        n_left=n_frames * n_items,
+        n_pictures=n_frames * sum(len(split.list_items()) for split in plan.splits),
+        kept_engine=kept.engine if kept else None,
+    )
     return Setting(
         loader=loader_of(plan, read, n_items, n_skipped),
         readout=plan.benchmark.readout,
         classifier=classifier,
-        prepare=partial(_prepared, plan, classifier, batch_size, n_pictures),
+        prepare=partial(_prepared, plan, classifier, extent),
         device=plan.device,
         attack=attack,
         seed=run.seed,
@@ -90,7 +99,7 @@ def _is_known_model(plan: Plan) -> bool:
 
 
 def _prepared(
-    plan: Plan, classifier: Classifier, batch_size: int, n_pictures: int, example: NDArray[np.uint8]
+    plan: Plan, classifier: Classifier, extent: Extent, example: NDArray[np.uint8]
 ) -> Forward:
     engine = plan.run.engine
     height, width = example.shape[1:3]
@@ -102,8 +111,7 @@ def _prepared(
         cache_dir=Path(engine.cache_dir),
         model_identity=run_key(plan.document["model"]) if _is_known_model(plan) else None,
         attack="_target_" in plan.run.attack,
-        batch_size=batch_size,
-        n_pictures=n_pictures,
+        extent=extent,
     )
     return HalvingForward(forward, torch.device(plan.device))
 

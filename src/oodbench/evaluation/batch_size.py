@@ -12,6 +12,7 @@ from oodbench.evaluation.reader import Reader
 from oodbench.models.device_memory import free_bytes, is_out_of_memory, peak_of
 from oodbench.runs.chunks import Chunk
 from oodbench.runs.plan import Plan
+from oodbench.runs.records import ChunkInfo
 
 SHARE = 0.4
 """Of the free memory, for what a batch takes at its peak: graphs keep as much again."""
@@ -23,15 +24,21 @@ log = logging.getLogger(__name__)
 
 
 def batch_size_of(
-    plan: Plan, classifier: nn.Module, shape: tuple[int, int, int] | None, *, attack: bool
+    plan: Plan,
+    classifier: nn.Module,
+    shape: tuple[int, int, int] | None,
+    kept: ChunkInfo | None,
+    *,
+    attack: bool,
 ) -> int:
-    """What `engine.batch_size` says; else on a CPU a fixed number, on an accelerator as many as
-    keep it busy and fit.
+    """What `engine.batch_size` says; else on a CPU a fixed number, on an accelerator what the run
+    began with, and at its beginning as many as keep it busy and fit.
 
     Args:
         plan: of the run.
         classifier: on the device.
         shape: see `first_shape`.
+        kept: see `oodbench.evaluation.kept_rows`.
         attack: whether the pictures are attacked: what gradients take, an attack sees to itself.
     """
     given = plan.run.engine.batch_size
@@ -39,6 +46,8 @@ def batch_size_of(
         return given
     if plan.device == "cpu" or shape is None:
         return default_batch_size(plan.device, attack=attack)
+    if kept is not None:
+        return kept.batch_size
     _, height, width = shape
     most = default_batch_size(plan.device, attack=attack, pixels=height * width)
     return min(most, fitting(classifier, (height, width), torch.device(plan.device)))

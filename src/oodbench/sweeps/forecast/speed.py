@@ -15,6 +15,7 @@ from oodbench.attacks.network_access import NetworkAccess, Passes
 from oodbench.core.errors import OodbenchError
 from oodbench.core.schema import RunConfig, WeightsConfig
 from oodbench.engines.choose import prepared
+from oodbench.engines.extent import Extent
 from oodbench.engines.full_device import memory_in_one_line
 from oodbench.engines.halving import HalvingForward
 from oodbench.engines.pytorch import images_of
@@ -67,7 +68,7 @@ def seconds_a_pass(
             pixels[:EXAMPLES],
             cache_dir=Path(run.engine.cache_dir),
             model_identity=None,
-            batch_size=len(pixels),
+            extent=Extent(batch_size=len(pixels)),
         )
         whole = HalvingForward(forward, torch.device(device))
         return seconds_a_picture(whole, pixels, seconds=seconds), forward.name
