@@ -1,10 +1,13 @@
 """Pictures per second on a device: JPEG to top-1 against timm's loop, and the parts of it alone."""
 
+import multiprocessing
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import count
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,6 +36,7 @@ from oodbench.core.progress import Progress
 from oodbench.engines.pytorch import autocast, set_precision
 from oodbench.evaluation.batches import load_batches
 from oodbench.evaluation.evaluate import compute
+from oodbench.evaluation.reader import Reader, Reading
 from oodbench.evaluation.rows import Rows
 from oodbench.runs.chunks import all_chunks
 from oodbench.runs.claims import Claims
@@ -68,11 +72,8 @@ class Work:
 
 RESNET = Work("resnet50", "tf32", (64, 128, 256))
 EFFICIENTNET = Work("tf_efficientnet_b0", "fp16", (128, 256))
-NETWORKS = (
-    EFFICIENTNET,
-    Work("resnext101_32x8d", "tf32", (64, 256)),
-    Work("tf_efficientnet_l2_ns_475", "fp16", (32, 64)),
-)
+NETWORKS = (EFFICIENTNET, Work("resnext101_32x8d", "tf32", (64, 256)))
+LARGEST = Work("tf_efficientnet_l2_ns_475", "fp16", (32, 64))
 SMALL = Work("efficientnet_lite0", "fp32", (4,))
 BATCH_SIZES = (16, 32, 64, 128, 256, 512)
 
@@ -99,10 +100,20 @@ def resnet(job: Job) -> Iterator[Row]:
 def networks(job: Job) -> Iterator[Row]:
     """JPEG to top-1 against the loop of timm, other networks."""
     for work in job.pick(NETWORKS, (SMALL,)):
-        plan = plan_of(job, work)
-        found: dict[str, int] = {}
-        ours = jpeg_to_top1(job, plan, found)
-        yield against_timm(job, work, plan, ours, found, goal=1.0)
+        yield whole(job, work)
+
+
+def largest(job: Job) -> Iterator[Row]:
+    """The same of the largest network, whose random weights alone take half a minute."""
+    yield whole(job, job.pick(LARGEST, SMALL))
+
+
+def whole(job: Job, work: Work) -> Row:
+    """JPEG to top-1 against the loop of timm."""
+    plan = plan_of(job, work)
+    found: dict[str, int] = {}
+    ours = jpeg_to_top1(job, plan, found)
+    return against_timm(job, work, plan, ours, found, goal=1.0)
 
 
 def loading(job: Job) -> Iterator[Row]:
@@ -117,6 +128,11 @@ def loading(job: Job) -> Iterator[Row]:
         f"loading alone, {cores()} workers against {cores()} x one",
         *(all_, cores() * one, "pictures/s"),
         goal=0.85,
+    )
+    yield row(
+        job,
+        f"loading alone, {cores()} workers against {cores()} processes that hand nothing over",
+        *(all_, read_by_all(job, plan_of(job, work)), "pictures/s"),
     )
 
 
@@ -238,6 +254,37 @@ def loading_alone(job: Job, plan: Plan) -> float:
     endless = (tasks[number % len(tasks)] for number in count())
     with opened(plan) as setting, closing(setting.loader.loaded(endless, AHEAD)) as loaded:
         return steady(job, (1 for _ in loaded)).rate
+
+
+def read_by_all(job: Job, plan: Plan) -> float:
+    """Pictures a second of a process a core, that read and drop them: what the cores can do."""
+    context = multiprocessing.get_context("fork")  # a plan cannot be pickled
+    rates = context.SimpleQueue()
+    seconds = job.pick(4.0, 0.2)
+    processes = [
+        context.Process(target=read_for, args=(plan, seconds, share / cores(), rates))
+        for share in range(cores())
+    ]
+    for process in processes:
+        process.start()
+    found = sum(rates.get() for _ in processes)
+    for process in processes:
+        process.join()
+    return float(found)
+
+
+def read_for(plan: Plan, seconds: float, begin: float, rates: SimpleQueue[float]) -> None:
+    """Puts how many pictures a second this process reads, from that share of the list on."""
+    tasks = tasks_of(plan)
+    first = int(begin * len(tasks))
+    with Reader(Reading(plan.run, plan.document, plan.counts), plan.benchmark) as read:
+        begun = now = time.perf_counter()
+        done = 0
+        while now - begun < seconds:
+            task = tasks[(first + done) % len(tasks)]
+            read(task.split, task.position, task.item)
+            done, now = done + 1, time.perf_counter()
+    rates.put(done / (now - begun))
 
 
 def network_of(job: Job, plan: Plan) -> float:
