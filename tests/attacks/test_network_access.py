@@ -166,12 +166,12 @@ def test_gradients_are_those_that_are_wanted() -> None:
 @pytest.mark.parametrize(
     ("most", "sizes"),
     [
-        (8, {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 8: 8, 9: 8 + 1, 14: 8 + 8}),
-        (5, {1: 1, 2: 2, 3: 3, 4: 5, 5: 5, 7: 5 + 2}),
+        (8, {1: 1, 2: 2, 3: 8, 8: 8, 9: 8 + 1, 10: 8 + 2, 14: 8 + 8}),
+        (13, {1: 1, 2: 4, 4: 4, 5: 13, 15: 13 + 4}),
     ],
 )
 def test_batches_of_few_sizes(most: int, sizes: dict[int, int]) -> None:
-    """Of 8: 8, 4, 2 and 1; of 5: 5, 3, 2 and 1."""
+    """Of 8: 8, 2 and 1; of 13: 13, 4 and 1."""
     network, seen = conv_net(), list[int]()
 
     def objective(logits: Tensor, places: slice) -> tuple[Tensor, list[bool]]:

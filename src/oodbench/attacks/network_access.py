@@ -108,8 +108,8 @@ class Passes(Parts):
         Args:
             network: images in [0, 1] -> logits `(N, K)`, frozen.
             micro_batch: images in it at once.
-            few_sizes: of a smaller batch the last image is repeated up to a half, a quarter, … of
-                `micro_batch`. cuDNN plans every convolution anew for every size, which takes as
+            few_sizes: of a smaller batch the last image is repeated up to a quarter, a sixteenth, …
+                of `micro_batch`. cuDNN plans every convolution anew for every size, which takes as
                 long as many passes, and images that are done leave batches of all sizes.
         """
         super().__init__(micro_batch)
@@ -186,10 +186,10 @@ class Passes(Parts):
 
 
 def next_size(count: int, most: int) -> int:
-    """The smallest of `most` and its half, quarter, … rounded up, that is at least `count`."""
+    """The smallest of `most` and its quarter, sixteenth, … rounded up, that is at least `count`."""
     size = most
-    while size > 1 and (size + 1) // 2 >= count:
-        size = (size + 1) // 2
+    while size > 1 and -(-size // 4) >= count:
+        size = -(-size // 4)
     return size
 
 
