@@ -148,14 +148,14 @@ def test_rows_are_kept_where_a_measurement_fails_or_time_runs_out() -> None:
 def test_measurements_give_rows_on_a_processor(tmp_path: Path) -> None:
     write_pictures(tmp_path / "pictures", per_class=4)
     file = tmp_path / "gpu.json"
-    chosen = ("predictions", "loading", "largest")
+    chosen = ("predictions", "loading", "largest_attack")
     options = ("--pictures", tmp_path / "pictures", "--device", "cpu", "--small", "--json", file)
     done = python(MEASUREMENTS / "gpu.py", *options, "--only", ",".join(chosen), "--tests", "none")
     assert done.returncode == 0, done.stdout + done.stderr
     written = json.loads(file.read_text())
     assert written["measurements"] == dict.fromkeys(chosen, "done")
     assert written["tests"] == "none"
-    assert len(written["rows"]) == 4
+    assert len(written["rows"]) == 5
     for row in written["rows"]:
         assert set(row) >= FIELDS
         assert row["card"] == "cpu"
@@ -169,5 +169,5 @@ def test_what_there_is_no_time_for_is_said(tmp_path: Path) -> None:
     done = python(MEASUREMENTS / "gpu.py", *options, "--seconds", 0)
     assert done.returncode == 1
     outcomes = json.loads(file.read_text())["measurements"]
-    assert len(outcomes) == 9
+    assert len(outcomes) == 10
     assert set(outcomes.values()) == {"not run: no time was left"}
