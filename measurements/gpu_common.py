@@ -170,13 +170,19 @@ def through(forward: Forward, batches: Iterator[Pixels]) -> Iterator[NDArray[np.
         yield in_flight.popleft().result()
 
 
-def network_alone(job: Job, setting: Setting, pixels: Pixels, batch_size: int) -> Speed:
-    """Of an engine on pixels that are there already; the start-up is that of the engine."""
+def network_alone(
+    job: Job, setting: Setting, pixels: Pixels, batch_size: int, seconds: float = 4.0
+) -> Speed:
+    """Of an engine on pixels that are there already; the start-up is that of the engine.
+
+    Args:
+        seconds: see `steady`.
+    """
     clock = time.perf_counter()
     forward = setting.prepare(repeated(pixels, EXAMPLES))
     prepared = time.perf_counter() - clock
     logits = through(forward, repeat(repeated(pixels, batch_size)))
-    speed = steady(job, (len(found) for found in logits))
+    speed = steady(job, (len(found) for found in logits), seconds)
     return Speed(prepared + speed.start_up, speed.rate)
 
 

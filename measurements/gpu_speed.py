@@ -47,6 +47,9 @@ AHEAD = 64
 ROUNDS = 1000
 """Times that a run goes through the pictures: more than there is time for."""
 
+SHORT = 1.5
+"""Seconds of a measurement of a network, where there are many of them."""
+
 SAME = 0.99
 """Share of pictures with the same prediction; a random network's best logits are close."""
 
@@ -158,7 +161,6 @@ def engines(job: Job) -> Iterator[Row]:
     """The network alone: batch sizes of the eager engine, then the other engines."""
     for work in job.pick((RESNET, EFFICIENTNET), (SMALL,)):
         yield from batch_sizes(job, work)
-    for work in job.pick((RESNET, EFFICIENTNET), (SMALL,)):
         yield from other_engines(job, work)
 
 
@@ -168,10 +170,10 @@ def batch_sizes(job: Job, work: Work) -> Iterator[Row]:
     pixels = pixels_of(plan, AHEAD)
     with opened(plan) as setting:
         default = setting.batch_size
-        usual = network_alone(job, setting, pixels, default).rate
+        usual = network_alone(job, setting, pixels, default, SHORT).rate
     for size in job.pick(BATCH_SIZES, (4,)):
         with opened(plan_of(job, work, "engine=eager", f"engine.batch_size={size}")) as setting:
-            speed = network_alone(job, setting, pixels, size)
+            speed = network_alone(job, setting, pixels, size, SHORT)
         what = f"{work}, engine=eager, network alone, batch {size} against the default {default}"
         yield row(job, what, speed.rate, usual, "pictures/s")
 
@@ -188,7 +190,7 @@ def other_engines(job: Job, work: Work) -> Iterator[Row]:
         speed, refusal = Speed(0.0, 0.0), ""
         try:
             with opened(plan) as setting:
-                speed = network_alone(job, setting, pixels, size)
+                speed = network_alone(job, setting, pixels, size, SHORT)
         except ConfigError as error:
             refusal = first_line(error)
         eager = eager or speed.rate
