@@ -26,10 +26,13 @@ from torch import Tensor, nn
 
 from oodbench.attacks.autoattack import AutoAttack
 from oodbench.attacks.base import Attack, AttackResult
+from oodbench.attacks.network_access import MOST_ON_CUDA
 from oodbench.attacks.pgd import PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.engines.pytorch import set_precision
+from oodbench.engines.settings import REFILLED
 from oodbench.models.device_memory import peak_of
+from oodbench.models.folding import fold_batch_norm
 
 LITE0 = ("model=efficientnet_lite0",)
 RESNET50 = ("model=resnet50", "model.weights={random_seed: 0}")
@@ -61,7 +64,7 @@ def published(job: Job) -> Iterator[Row]:
 
 def pgd_row(job: Job, model: tuple[str, ...], attack: Attack, what: str, goal: float) -> Row:
     """Against torchattacks' PGD with the same targets, at its best batch size."""
-    classifier, pictures = attacked(job, model, job.pick(256, 4))
+    classifier, pictures = attacked(job, model, job.pick(REFILLED * MOST_ON_CUDA, 4))
     result = of(attack, classifier, pictures)
     targets = result.columns["target"]
 
@@ -77,7 +80,7 @@ def pgd_row(job: Job, model: tuple[str, ...], attack: Attack, what: str, goal: f
     trials = {batch: trial(batch) for batch in batches}
     best = min(batches, key=trials.__getitem__)
     ours, theirs = [], []
-    for _ in range(job.pick(3, 1)):
+    for _ in range(job.pick(2, 1)):
         ours.append(timed(job, lambda: of(attack, classifier, pictures))[0])
         seconds, made = timed(job, lambda: peer(best))
         theirs.append(seconds)
@@ -119,8 +122,11 @@ def autoattack_row(job: Job, model: tuple[str, ...], count: int) -> Row:
     for part in searching:
         part.steps = steps
     square.n_queries = queries
-    seconds, result = timed(job, lambda: of(attack, classifier, pictures))
-    peer_seconds, made = timed(job, lambda: peer(pictures.images, pictures.labels))
+    # Each twice, because cuDNN plans convolutions the first time.
+    seconds, result = [timed(job, lambda: of(attack, classifier, pictures)) for _ in range(2)][1]
+    peer_seconds, made = [
+        timed(job, lambda: peer(pictures.images, pictures.labels)) for _ in range(2)
+    ][1]
     ours = int((~result.succeeded).sum())
     theirs = int((predictions(classifier, made) == pictures.labels).sum())
     return row(
@@ -132,6 +138,40 @@ def autoattack_row(job: Job, model: tuple[str, ...], count: int) -> Row:
         goal=2.0,
         higher_is_better=False,
     )
+
+
+def steps(job: Job) -> Iterator[Row]:
+    """A gradient step in both layouts, and how long the first one with a batch size takes."""
+    sizes = job.pick((MOST_ON_CUDA, MOST_ON_CUDA // 4, MOST_ON_CUDA // 16), (2, 1))
+    for model in job.pick((LITE0, RESNET50), (LITE0,)):
+        classifier, pictures = attacked(job, model, sizes[0])
+        found = {}
+        for layout in (torch.contiguous_format, torch.channels_last):
+            network = fold_batch_norm(classifier, pictures.images[:1], layout)
+            assert network is not None
+            found[layout] = [step_times(job, network, pictures.images[:size]) for size in sizes]
+        first, last = found.values()
+        yield row(
+            job,
+            f"gradient step on {name_of(model)}, fp32, {sizes[0]} pictures, channels first against "
+            "channels last",
+            *(first[0][1] * 1000, last[0][1] * 1000, "ms"),
+            higher_is_better=False,
+            sizes=sizes,
+            first_step_seconds=[[times[0] for times in each] for each in (first, last)],
+            later_step_seconds=[[times[1] for times in each] for each in (first, last)],
+        )
+
+
+def step_times(job: Job, network: nn.Module, images: Tensor) -> tuple[float, float]:
+    """Seconds of the first step with such a batch, and of a later one."""
+
+    def step() -> None:
+        leaves = images.detach().requires_grad_()
+        torch.autograd.grad(network(leaves).sum(), leaves)
+
+    times = [timed(job, step)[0] for _ in range(job.pick(8, 2))]
+    return times[0], statistics.median(times[1:])
 
 
 def largest(job: Job) -> Iterator[Row]:

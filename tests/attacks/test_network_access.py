@@ -103,7 +103,9 @@ def test_what_needs_none_runs_without(name: str) -> None:
 
 def test_a_gpu_is_given_more_at_once() -> None:
     assert default_micro_batch(torch.device("cpu")) == 8
-    assert default_micro_batch(torch.device("cuda", 0)) == 64
+    assert default_micro_batch(torch.device("cuda", 0)) == 256
+    assert default_micro_batch(torch.device("cuda", 0), 448**2) == 64
+    assert default_micro_batch(torch.device("cuda", 0), 10_000**2) == 1
 
 
 def test_a_budget_lets_a_gpu_have_as_many_as_fit() -> None:
@@ -167,11 +169,11 @@ def test_gradients_are_those_that_are_wanted() -> None:
     ("most", "sizes"),
     [
         (8, {1: 1, 2: 2, 3: 8, 8: 8, 9: 8 + 1, 10: 8 + 2, 14: 8 + 8}),
-        (13, {1: 1, 2: 4, 4: 4, 5: 13, 15: 13 + 4}),
+        (20, {1: 2, 2: 2, 3: 5, 5: 5, 6: 20, 23: 20 + 5}),
     ],
 )
 def test_batches_of_few_sizes(most: int, sizes: dict[int, int]) -> None:
-    """Of 8: 8, 2 and 1; of 13: 13, 4 and 1."""
+    """Of 8: 8, 2 and 1; of 20: 20, 5 and 2."""
     network, seen = conv_net(), list[int]()
 
     def objective(logits: Tensor, places: slice) -> tuple[Tensor, list[bool]]:

@@ -150,10 +150,10 @@ def seconds(**by_name: float) -> Callable[..., float]:
     [
         (7 * 32, 0.1, [], "eager"),  # fewer than eight batches
         (8 * 32, 0.1, ["cuda_graphs"], "cuda_graphs"),
-        # a fifth of 449,000 times 1 ms is 89.8 s, less than compiling takes
-        (449_000, 0.5e-3, ["cuda_graphs"], "cuda_graphs"),
-        (451_000, 0.5e-3, ["cuda_graphs", "compiled"], "compiled"),
-        (451_000, 1.5e-3, ["cuda_graphs", "compiled"], "cuda_graphs"),
+        # four tenths of 74,000 times 1 ms are 29.6 s, less than compiling takes
+        (74_000, 0.5e-3, ["cuda_graphs"], "cuda_graphs"),
+        (76_000, 0.5e-3, ["cuda_graphs", "compiled"], "compiled"),
+        (76_000, 1.5e-3, ["cuda_graphs", "compiled"], "cuda_graphs"),
         (None, 0.1, ["cuda_graphs"], "cuda_graphs"),
     ],
 )

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from oodbench.attacks.pgd_targeted import TargetedPGD
+from oodbench.attacks.square import Square
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.errors import DataError
 from oodbench.engines.settings import default_batch_size, power_of_two
@@ -18,6 +20,8 @@ from oodbench.evaluation.batch_size import batch_size_of, first_shape, fitting
 from oodbench.runs.chunks import Chunk
 
 GIGABYTE = 10**9
+PUBLISHED = TargetedPGD(eps=0.1, step_size=0.1, iterations=2)
+SQUARE = Square(name="s", eps=0.1)
 CPU = torch.device("cpu")
 
 
@@ -91,12 +95,16 @@ def test_the_smaller_of_both_counts_and_what_is_given_before_all(
 ) -> None:
     network = nn.Identity()
     monkeypatch.setattr(batch_size, "fitting", lambda *_: 64)
-    assert batch_size_of(plan("cuda"), network, (1, 224, 224), None, attack=False) == 64
-    assert batch_size_of(plan("cuda"), network, (1, 800, 800), None, attack=False) == 16
-    assert batch_size_of(plan("cuda", 100), network, (1, 224, 224), None, attack=False) == 100
-    assert batch_size_of(plan("cuda"), network, None, None, attack=True) == 256
-    assert batch_size_of(plan("cpu"), network, None, None, attack=False) == 8
-    assert batch_size_of(plan("cpu"), network, None, None, attack=True) == 16
+    assert batch_size_of(plan("cuda"), network, (1, 224, 224), None, attack=None) == 64
+    assert batch_size_of(plan("cuda"), network, (1, 800, 800), None, attack=None) == 16
+    assert batch_size_of(plan("cuda", 100), network, (1, 224, 224), None, attack=None) == 100
+    assert batch_size_of(plan("cuda"), network, None, None, attack=SQUARE) == 256
+    assert batch_size_of(plan("cuda"), network, None, None, attack=PUBLISHED) == 1024
+    monkeypatch.setattr(batch_size, "fitting", lambda *_: 4096)
+    assert batch_size_of(plan("cuda"), network, (1, 224, 224), None, attack=PUBLISHED) == 1024
+    assert batch_size_of(plan("cuda"), network, (1, 224, 224), None, attack=SQUARE) == 256
+    assert batch_size_of(plan("cpu"), network, None, None, attack=None) == 8
+    assert batch_size_of(plan("cpu"), network, None, None, attack=SQUARE) == 16
 
 
 def test_the_first_item_that_can_be_read_shows_the_size() -> None:

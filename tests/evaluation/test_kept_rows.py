@@ -44,4 +44,4 @@ def test_its_batch_size_is_kept_unless_one_is_given(
     write(tmp_path, 0, "cuda", 32)
     mine = plan(tmp_path, "cuda", given)
     kept = first_kept(mine)
-    assert batch_size_of(mine, nn.Identity(), (1, 224, 224), kept, attack=False) == size
+    assert batch_size_of(mine, nn.Identity(), (1, 224, 224), kept, attack=None) == size

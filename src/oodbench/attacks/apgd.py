@@ -138,8 +138,8 @@ class APGD:
             restarts: runs per image, with a targeted loss per target.
             targets: of a targeted loss: the likeliest wrong classes, one after the other, as many
                 as there are.
-            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA, with `memory` up to 256.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU,
+                256 of 224 x 224 pixels on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

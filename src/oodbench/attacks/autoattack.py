@@ -57,8 +57,8 @@ class AutoAttack:
             iterations: gradient steps of a run of APGD and FAB.
             targets: classes that targeted APGD and FAB try, the likeliest wrong ones.
             queries: of Square.
-            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA, with `memory` up to 256.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU,
+                256 of 224 x 224 pixels on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

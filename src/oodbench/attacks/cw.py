@@ -62,8 +62,8 @@ class CarliniWagnerL2:
             kappa: logits by which another class is to be above the label.
             iterations: gradient steps, at least 1.
             learning_rate: of Adam, in tanh space.
-            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA, with `memory` up to 256.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU,
+                256 of 224 x 224 pixels on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

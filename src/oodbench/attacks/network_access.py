@@ -19,18 +19,23 @@ from oodbench.attacks.memory import (
 )
 from oodbench.models.device_memory import is_out_of_memory, release, without_frames
 from oodbench.models.folding import FoldedNetworks
+from oodbench.models.layout import layout_of
 
 CPU_MICRO_BATCH = 8
 """Fastest with two threads, see measurements/attacks.py: the activations of a few images stay in
 the processor's cache. With one thread 16 is: PyTorch then computes 1x1 convolutions of fewer images
 without oneDNN."""
 
-CUDA_MICRO_BATCH = 64
-"""A GPU has no such cache and wants work for all its units; what does not fit is halved."""
-
 MOST_ON_CUDA = 256
-"""With a memory budget, which says what fits: the larger the batch, the less of the time goes into
-asking the GPU for its next operation."""
+"""Of pictures of 224 x 224. The larger the batch, the less of the time goes into asking the GPU for
+its next operation: on an H100, 64 pictures took a small network as long as 256 (`docs/gpu.md`).
+What does not fit is halved."""
+
+NATIVE = 224**2
+"""Pixels of a picture where they are not known."""
+
+SMALLER = (16, 4, 1)
+"""What the batch sizes of a network on CUDA are divided by."""
 
 _ALL = 2**31
 """More than any batch has."""
@@ -108,7 +113,7 @@ class Passes(Parts):
         Args:
             network: images in [0, 1] -> logits `(N, K)`, frozen.
             micro_batch: images in it at once.
-            few_sizes: of a smaller batch the last image is repeated up to a quarter, a sixteenth, …
+            few_sizes: of a smaller batch the last image is repeated up to a quarter or a sixteenth
                 of `micro_batch`. cuDNN plans every convolution anew for every size, which takes as
                 long as many passes, and images that are done leave batches of all sizes.
         """
@@ -186,11 +191,9 @@ class Passes(Parts):
 
 
 def next_size(count: int, most: int) -> int:
-    """The smallest of `most` and its quarter, sixteenth, … rounded up, that is at least `count`."""
-    size = most
-    while size > 1 and -(-size // 4) >= count:
-        size = -(-size // 4)
-    return size
+    """The smallest of a sixteenth and a quarter of `most`, rounded up, and `most` itself, that is
+    at least `count`."""
+    return next(size for size in (-(-most // by) for by in SMALLER) if size >= count)
 
 
 @contextmanager
@@ -227,7 +230,7 @@ class NetworkAccess:
 
         Args:
             micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU,
-                64 on CUDA, with `memory` 256.
+                256 of 224 x 224 pixels on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
             gradients: whether the attack uses any.
             state: tensors of an image's size that the attack keeps for each one in the network.
@@ -258,33 +261,43 @@ class NetworkAccess:
         """
         check_range(images)
         with frozen(classifier):
-            network = classifier if self._as_it_is else self._folded.of(classifier, images[:1])
+            network = classifier if self._as_it_is else self._copy(classifier, images[:1])
             taken = own_bytes(network, classifier)
-            plan = self._planner.of(network, images, self._at_most(images.device), taken)
+            plan = self._planner.of(network, images, self._at_most(images), taken)
             with plan.applied(network):
                 few_sizes = images.device.type == "cuda" and not self._as_it_is
                 passes = Passes(network, plan.micro_batch, few_sizes=few_sizes)
                 yield passes
             self._planner.lower(network, images, passes.micro_batch)
 
-    def _at_most(self, device: torch.device) -> int:
+    def _copy(self, classifier: nn.Module, image: Tensor) -> nn.Module:
+        full_float32 = not torch.backends.cudnn.allow_tf32
+        layout = layout_of(image.device, full_float32=full_float32)
+        return self._folded.of(classifier, image, layout)
+
+    def _at_most(self, images: Tensor) -> int:
+        planned = self._planner.budget is not None
         if self._micro_batch is not None:
             return self._micro_batch
-        if self._as_it_is and self._planner.budget is None:
+        if self._as_it_is and not planned:
             return _ALL
-        return default_micro_batch(device, planned=self._planner.budget is not None)
+        pixels = images.shape[2] * images.shape[3]
+        return default_micro_batch(images.device, pixels, planned=planned)
 
 
-def default_micro_batch(device: torch.device, *, planned: bool = False) -> int:
+def default_micro_batch(
+    device: torch.device, pixels: int = NATIVE, *, planned: bool = False
+) -> int:
     """Images in the network at once, unless configured.
 
     Args:
         device: that computes.
+        pixels: of an image.
         planned: it is the most, of which as many are used as a memory budget allows.
     """
     if device.type != "cuda":
         return CPU_MICRO_BATCH
-    return MOST_ON_CUDA if planned else CUDA_MICRO_BATCH
+    return MOST_ON_CUDA if planned else max(1, MOST_ON_CUDA * NATIVE // pixels)
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

@@ -28,6 +28,7 @@ class PGD:
 
     needs_gradients = True
     splits_batches = True
+    refills_batches = True
 
     def __init__(
         self,
@@ -61,8 +62,8 @@ class PGD:
             target_is_label: with a class index, leave_out (of what is attacked and scored) or next
                 (the next class).
             early_stop: an image is done at its first success.
-            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA, with `memory` up to 256.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU,
+                256 of 224 x 224 pixels on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:
@@ -135,8 +136,8 @@ class FGSM(PGD):
             top_k: targets tried one after the other under `target=top_k`.
             target_is_label: with a class index, leave_out (of what is attacked and scored) or next
                 (the next class).
-            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA, with `memory` up to 256.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU,
+                256 of 224 x 224 pixels on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

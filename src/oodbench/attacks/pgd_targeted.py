@@ -41,8 +41,8 @@ class TargetedPGD(PGD):
             eps: l_inf radius in [0, 1] pixel units.
             step_size: of one iteration, in [0, 1] pixel units.
             iterations: gradient steps, at least 1.
-            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA, with `memory` up to 256.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU,
+                256 of 224 x 224 pixels on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

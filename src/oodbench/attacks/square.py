@@ -63,8 +63,8 @@ class Square:
             first_area: share of the picture that the first square covers (p of the paper).
             rescale_schedule: the squares shrink as much over these queries as over the 10,000 of
                 the paper; otherwise as in the first ones of those.
-            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU, 64
-                on CUDA, with `memory` up to 256.
+            micro_batch: images in the network at once, with `memory` at most; None: 8 on a CPU,
+                256 of 224 x 224 pixels on CUDA.
             memory: GiB that the attack may take beside the model, auto (what is free), or None.
 
         Raises:

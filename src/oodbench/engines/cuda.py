@@ -19,6 +19,7 @@ from oodbench.engines.pytorch import (
     to_device,
 )
 from oodbench.models.folding import FoldedNetworks
+from oodbench.models.layout import layout_of
 
 QUEUED = 2
 """Batches that keep the device busy: one that it computes, one whose pixels are being copied."""
@@ -28,7 +29,8 @@ PixelNetwork = Callable[[Tensor], Tensor]
 
 
 class CudaForward:
-    """A `Forward` of `oodbench.engines.base`; BatchNorm folded into convolutions, channels last.
+    """A `Forward` of `oodbench.engines.base`; BatchNorm folded into convolutions, in the layout of
+    `oodbench.models.layout`.
 
     Pixels go to the device as bytes, on a stream of their own, so that the next batch is copied
     while this one is computed; nothing waits for the device until logits are asked for. Pixels in
@@ -69,7 +71,8 @@ class CudaForward:
         self._device = device_of(classifier)
         set_precision(precision, self._device.type)
         self._copies: torch.cuda.Stream = new_stream(self._device)
-        classifier.to(memory_format=torch.channels_last)
+        self._layout = layout_of(self._device, full_float32=precision == "fp32")
+        classifier.to(memory_format=self._layout)
 
     def start(self, pixels: NDArray[np.uint8]) -> Pending:
         """See `oodbench.engines.base.Forward`."""
@@ -84,29 +87,33 @@ class CudaForward:
 
     def logits(self, images: Tensor) -> NDArray[np.float32]:
         """See `oodbench.engines.base.Forward`."""
-        images = images.contiguous(memory_format=torch.channels_last)
+        images = images.contiguous(memory_format=self._layout)
         with torch.inference_mode(), autocast(self._precision, self._device.type):
             logits: Tensor = self._classifier(images)
         return logits.float().cpu().numpy()
 
     @cached_property
     def _network(self) -> PixelNetwork:
-        network = FoldedNetworks().of(self._classifier, images_of(self._example, self._device))
-        whole = _FromPixels(network.to(memory_format=torch.channels_last), self._precision)
+        example = images_of(self._example, self._device)
+        network = FoldedNetworks().of(self._classifier, example, self._layout)
+        network.to(memory_format=self._layout)
+        whole = _FromPixels(network, self._precision, self._layout)
         return self._made(whole) if self._made else whole
 
 
 class _FromPixels(nn.Module):
     """Everything from bytes to logits, so that a compiler or a graph sees all of it."""
 
-    def __init__(self, network: nn.Module, precision: str) -> None:
+    def __init__(self, network: nn.Module, precision: str, layout: torch.memory_format) -> None:
         super().__init__()
         self.network = network
         self.precision = precision
+        self.layout = layout
 
     def forward(self, pixels: Tensor) -> Tensor:
+        images = images_from(pixels).contiguous(memory_format=self.layout)
         with autocast(self.precision, pixels.device.type):
-            logits: Tensor = self.network(images_from(pixels))
+            logits: Tensor = self.network(images)
         return logits.float()
 
 

@@ -18,8 +18,12 @@ outgrow the cache. OpenVINO takes the pictures one by one whatever the batch."""
 
 
 PIXELS = 256 * 224**2
-"""Of a batch on an accelerator, at most: from here on larger batches gain little. Not measured
-yet. An attack refills its own small batches from one, which with `attack.memory` are as large."""
+"""Of a batch on an accelerator, at most: batches of twice as many gained 1 % (ResNet-50, tf32) and
+4 % (EfficientNet-B0, fp16) on an H100."""
+
+REFILLED = 4
+"""Times as many for an attack that refills its own batches from one: the more it is given, the
+fewer of its passes are made for the last few pictures alone."""
 
 ATTACKED_ON_THE_CPU = 16
 
@@ -110,18 +114,21 @@ def device_type(device: str) -> str:
     return device.split(":")[0]
 
 
-def default_batch_size(device: str, *, attack: bool = False, pixels: int = NATIVE) -> int:
+def default_batch_size(
+    device: str, *, attack: bool = False, refills: bool = False, pixels: int = NATIVE
+) -> int:
     """Pictures per batch; on an accelerator a power of two, with memory for which see
     `oodbench.evaluation.batch_size`.
 
     Args:
         device: cpu, cuda, cuda:1, …
         attack: whether they are attacked.
+        refills: whether by an attack of `refills_batches`.
         pixels: height times width of a picture.
     """
     if device == "cpu":
         return ATTACKED_ON_THE_CPU if attack else ON_THE_CPU
-    return power_of_two(PIXELS / pixels)
+    return power_of_two(PIXELS * (REFILLED if refills else 1) / pixels)
 
 
 def power_of_two(most: float) -> int:

@@ -56,7 +56,7 @@ def setting_of(plan: Plan, read: Reader, chunks: Sequence[Chunk]) -> Setting:
     n_frames = shape[0] if shape else 1
     n_skipped = kept_skipped(plan, chunks) if run.data.on_error == "skip" else 0
     kept = first_kept(plan) if plan.device != "cpu" else None
-    batch_size = batch_size_of(plan, classifier, shape, kept, attack=attack is not None)
+    batch_size = batch_size_of(plan, classifier, shape, kept, attack=attack)
     extent = Extent(
         batch_size=batch_size,
         n_left=n_frames * n_items,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from oodbench.attacks.base import Attack
 from oodbench.core.errors import DataError
 from oodbench.engines.settings import default_batch_size, power_of_two
 from oodbench.evaluation.reader import Reader
@@ -29,7 +30,7 @@ def batch_size_of(
     shape: tuple[int, int, int] | None,
     kept: ChunkInfo | None,
     *,
-    attack: bool,
+    attack: Attack | None,
 ) -> int:
     """What `engine.batch_size` says; else on a CPU a fixed number, on an accelerator what the run
     began with, and at its beginning as many as keep it busy and fit.
@@ -39,17 +40,18 @@ def batch_size_of(
         classifier: on the device.
         shape: see `first_shape`.
         kept: see `oodbench.evaluation.kept_rows`.
-        attack: whether the pictures are attacked: what gradients take, an attack sees to itself.
+        attack: on the pictures, if any: what gradients take, it sees to itself.
     """
     given = plan.run.engine.batch_size
     if given is not None:
         return given
+    refills = getattr(attack, "refills_batches", False)
     if plan.device == "cpu" or shape is None:
-        return default_batch_size(plan.device, attack=attack)
+        return default_batch_size(plan.device, attack=attack is not None, refills=refills)
     if kept is not None:
         return kept.batch_size
     _, height, width = shape
-    most = default_batch_size(plan.device, attack=attack, pixels=height * width)
+    most = default_batch_size(plan.device, refills=refills, pixels=height * width)
     return min(most, fitting(classifier, (height, width), torch.device(plan.device)))
 
 

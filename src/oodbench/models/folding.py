@@ -1,4 +1,4 @@
-"""A faster private copy of a network: BatchNorm folded into convolutions, channels last.
+"""A faster private copy of a network: BatchNorm folded into convolutions, weights in one layout.
 
 Half of the time of a gradient step of a small network is BatchNorm, which in evaluation mode is a
 fixed scale and shift that the convolution before it can carry (Jacob et al., CVPR 2018, section
@@ -37,7 +37,7 @@ nn.Hardtanh includes ReLU6."""
 
 log = logging.getLogger(__name__)
 
-State = tuple[tuple[int, int], ...]
+State = tuple[torch.memory_format, tuple[tuple[int, int], ...]]
 
 
 class FoldedNetworks:
@@ -46,33 +46,40 @@ class FoldedNetworks:
     def __init__(self) -> None:
         self._known: WeakKeyDictionary[nn.Module, tuple[State, nn.Module]] = WeakKeyDictionary()
 
-    def of(self, network: nn.Module, images: Tensor) -> nn.Module:
+    def of(
+        self,
+        network: nn.Module,
+        images: Tensor,
+        layout: torch.memory_format = torch.channels_last,
+    ) -> nn.Module:
         """The copy, or the network itself where there is none that agrees with it.
 
         Args:
             network: in evaluation mode.
             images: `(N, C, H, W)` in [0, 1] on which the logits are compared, at the first call.
+            layout: of the folded weights and of what the copy is given.
 
         Returns:
             images -> logits; shares all weights that folding does not change.
         """
-        state = _state(network)
+        state = layout, _state(network)
         if network not in self._known or self._known[network][0] != state:
-            self._known[network] = state, _checked_copy(network, images)
+            self._known[network] = state, _checked_copy(network, images, layout)
         found = self._known[network][1]
         return network if isinstance(found, _Unchanged) else found
 
 
-class _ChannelsLast(nn.Module):
-    """Passes images to a network in channels last, the layout of the folded weights."""
+class _InLayout(nn.Module):
+    """Passes images to a network in the layout of the folded weights."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, layout: torch.memory_format) -> None:
         super().__init__()
         self.network = network
+        self.layout = layout
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits of the network."""
-        logits: Tensor = self.network(images.contiguous(memory_format=torch.channels_last))
+        logits: Tensor = self.network(images.contiguous(memory_format=self.layout))
         return logits
 
 
@@ -80,12 +87,15 @@ class _Unchanged(nn.Module):
     """Placeholder for the network itself, which as a value would keep its own key alive."""
 
 
-def fold_batch_norm(network: nn.Module, example: Tensor) -> nn.Module | None:
+def fold_batch_norm(
+    network: nn.Module, example: Tensor, layout: torch.memory_format = torch.channels_last
+) -> nn.Module | None:
     """A copy in which each BatchNorm that takes the output of a convolution is part of it.
 
     Args:
         network: in evaluation mode; is left as it is, and shares its other weights with the copy.
         example: one image `(1, C, H, W)`, to see what follows what.
+        layout: of the folded weights and of what the copy is given.
 
     Returns:
         None if there is nothing to fold.
@@ -96,7 +106,7 @@ def fold_batch_norm(network: nn.Module, example: Tensor) -> nn.Module | None:
     if not pairs:
         return None
     for convolution, norm in pairs:
-        _fold(convolution, norm)
+        _fold(convolution, norm, layout)
     replacements = {norm: _what_remains(norm) for _, norm in pairs}
     for module in list(folded.modules()):
         for name, child in module.named_children():
@@ -105,15 +115,15 @@ def fold_batch_norm(network: nn.Module, example: Tensor) -> nn.Module | None:
     for module in folded.modules():
         if isinstance(module, _COPY_THEIR_INPUT):
             module.inplace = False
-    return _ChannelsLast(folded).eval()
+    return _InLayout(folded, layout).eval()
 
 
-def _checked_copy(network: nn.Module, images: Tensor) -> nn.Module:
+def _checked_copy(network: nn.Module, images: Tensor, layout: torch.memory_format) -> nn.Module:
     if not _worth_a_copy(network):
         return _Unchanged()
     with torch.no_grad(), full_float32():
         try:
-            folded = fold_batch_norm(network, images[:1])
+            folded = fold_batch_norm(network, images[:1], layout)
             if folded is None:
                 return _Unchanged()
             found = folded(images)
@@ -185,7 +195,7 @@ def is_fixed_batch_norm(module: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
     return module.running_mean is not None and not module.training
 
 
-def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d, layout: torch.memory_format) -> None:
     assert norm.running_mean is not None
     assert norm.running_var is not None
     weight, bias = fuse_conv_bn_weights(
@@ -197,8 +207,8 @@ def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
         norm.weight,
         norm.bias,
     )
-    layout = weight.contiguous(memory_format=torch.channels_last)
-    convolution.weight = nn.Parameter(layout.detach(), requires_grad=False)
+    ordered = weight.detach().contiguous(memory_format=layout)
+    convolution.weight = nn.Parameter(ordered, requires_grad=False)
     convolution.bias = nn.Parameter(bias.detach(), requires_grad=False)
 
 
@@ -209,7 +219,7 @@ def _what_remains(norm: nn.BatchNorm2d) -> nn.Module:
     return nn.Identity()
 
 
-def _state(network: nn.Module) -> State:
+def _state(network: nn.Module) -> tuple[tuple[int, int], ...]:
     """Changes when a weight is replaced or written to."""
     tensors = chain(network.parameters(), network.buffers())
     return tuple(

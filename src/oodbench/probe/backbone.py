@@ -15,6 +15,7 @@ from oodbench.engines.pytorch import autocast
 from oodbench.models import loading
 from oodbench.models.build import build_classifier
 from oodbench.models.device_memory import free_text, is_out_of_memory, release, without_frames
+from oodbench.models.layout import layout_of
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,11 @@ class Backbone(nn.Module):
             self.register_buffer(key, column, persistent=False)
         self.eval().requires_grad_(False)
 
+    @property
+    def layout(self) -> torch.memory_format:
+        """Of the network's weights and its input, where it is now."""
+        return layout_of(self.mean.device, full_float32=self.precision == "fp32")
+
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         """Features of a batch.
@@ -116,7 +122,7 @@ class Backbone(nn.Module):
         device = self.mean.device
         pixels = images.to(device, non_blocking=True).float() / 255
         if device.type == "cuda":
-            pixels = pixels.contiguous(memory_format=torch.channels_last)
+            pixels = pixels.contiguous(memory_format=self.layout)
         with autocast(self.precision, device.type):
             features: Tensor = self.network((pixels - self.mean) / self.std)
         return features.float()

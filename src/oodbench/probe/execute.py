@@ -10,8 +10,6 @@ from dataclasses import asdict
 from types import FrameType
 from typing import Any
 
-import torch
-
 from oodbench.core.files import write_json
 from oodbench.engines.pytorch import set_precision
 from oodbench.metrics.intervals import wilson
@@ -93,7 +91,7 @@ def _train(plan: ProbePlan, kept: dict[str, Any] | None, processes: Processes) -
         forward_batch_size=probe.forward_batch_size,
     ).to(processes.device)
     if processes.device.type == "cuda":
-        backbone.to(memory_format=torch.channels_last)
+        backbone.to(memory_format=backbone.layout)
     state = initial_state(
         backbone.dimension,
         len(plan.classes),

@@ -27,29 +27,40 @@ def clean_bytes(cost: NetworkCost, batch_size: int) -> int:
     return _parameter_bytes(cost) + cost.widest * batch_size * BATCHES_AT_ONCE
 
 
-def gradient_bytes(cost: NetworkCost, attack: Mapping[str, Any], batch: int, device: str) -> int:
+def gradient_bytes(
+    cost: NetworkCost, attack: Mapping[str, Any], batch: int, pixels: int, device: str
+) -> int:
     """Parameters, and what layers keep for the pictures of one forward and backward pass.
 
     Args:
         cost: of the network that the gradients are of.
         attack: node of an attack; `attack.memory` in GiB bounds the activations.
         batch: pictures that are attacked together.
+        pixels: of a picture.
         device: that computes.
     """
-    activations = cost.kept * _at_once(attack, batch, device)
+    activations = cost.kept * _at_once(attack, batch, pixels, device)
     memory = attack.get("memory")
     if isinstance(memory, int | float):
         activations = min(activations, int(memory * GIB))
     return _parameter_bytes(cost) + activations
 
 
-def _at_once(attack: Mapping[str, Any], batch: int, device: str) -> int:
+def _at_once(attack: Mapping[str, Any], batch: int, pixels: int, device: str) -> int:
     """The whole batch where nothing is said and the attack does not split it."""
     given = attack.get("micro_batch")
-    target = get_object(located(dict(attack))["_target_"])
-    if given is None and getattr(target, "splits_batches", False):
-        given = default_micro_batch(torch.device(device))
+    if given is None and getattr(_class_of(attack), "splits_batches", False):
+        given = default_micro_batch(torch.device(device), pixels)
     return batch if given is None else min(int(given), batch)
+
+
+def refills_batches(attack: Mapping[str, Any]) -> bool:
+    """Whether the attack of a node, if it is one, says so of itself."""
+    return "_target_" in attack and bool(getattr(_class_of(attack), "refills_batches", False))
+
+
+def _class_of(attack: Mapping[str, Any]) -> Any:
+    return get_object(located(dict(attack))["_target_"])
 
 
 def _parameter_bytes(cost: NetworkCost) -> int:

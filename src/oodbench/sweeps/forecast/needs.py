@@ -28,7 +28,12 @@ from oodbench.runs.plan import (
 )
 from oodbench.runs.unknown import refuse_unknown_shards, unknown_weights
 from oodbench.sweeps.forecast.attack_cost import PassCounts, attack_passes
-from oodbench.sweeps.forecast.memory import PROCESS_BYTES, clean_bytes, gradient_bytes
+from oodbench.sweeps.forecast.memory import (
+    PROCESS_BYTES,
+    clean_bytes,
+    gradient_bytes,
+    refills_batches,
+)
 from oodbench.sweeps.forecast.network_cost import NetworkCost, network_cost
 from oodbench.sweeps.forecast.sample import Sample, sample
 
@@ -149,18 +154,22 @@ class Needs:
         assert need.sample is not None
         assert need.to_do is not None
         shape = self._shape(run, need.sample)
+        pixels = shape[0] * shape[1]
         batch = run.engine.batch_size or default_batch_size(
-            device, attack="_target_" in run.attack, pixels=shape[0] * shape[1]
+            device,
+            attack="_target_" in run.attack,
+            refills=refills_batches(run.attack),
+            pixels=pixels,
         )
         cost = self._cost(run.model.network, shape)
         passes = self._passes(run.attack)
         macs = cost.macs * passes.weight
         memory = clean_bytes(cost, batch)
         if passes.backward:
-            memory = gradient_bytes(cost, run.attack, batch, device)
+            memory = gradient_bytes(cost, run.attack, batch, pixels, device)
         if source := self._source_to_attack(plan, shape):
             macs += source.macs * passes.source_weight
-            memory += gradient_bytes(source, run.attack["attack"], batch, device)
+            memory += gradient_bytes(source, run.attack["attack"], batch, pixels, device)
         return replace(
             need,
             batch_size=batch,
