@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from toys import FRAGILE_MODULE, TOY_MODEL, TOY_MODULE, Cli, arguments_of, command, write_pictures
 
-pytest_plugins = ["gpu_marks", "slow_marks", "thrift"]
+pytest_plugins = ["demo_sweep", "gpu_marks", "slow_marks", "thrift"]
 
 
 @pytest.fixture(autouse=True)

@@ -90,6 +90,9 @@ def task(config: DictConfig) -> None:
         say_which_weights(run)
         plan = make_plan(run)
         outcome = run_cell(plan, record, swept=swept)
+    except (KeyboardInterrupt, SystemExit) as interrupt:
+        record.stop(interrupt)
+        raise
     except Exception as error:
         traceback = not is_mendable(error)
         outcome = Outcome(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,6 +32,14 @@ from oodbench.core.lease import (
 def leases() -> Iterator[Leases]:
     with Leases() as held:
         yield held
+
+
+@pytest.fixture(autouse=True)
+def not_watched() -> Iterator[None]:
+    """What looks old is free at once: how it is watched is tested below, on a clock of its own."""
+    with pytest.MonkeyPatch.context() as patch:  # some tests undo their own
+        patch.setattr(lease, "WATCH", -1.0)
+        yield
 
 
 @pytest.fixture
@@ -261,7 +269,8 @@ def test_of_threads_that_come_at_once_one_gets_it(path: Path) -> None:
 
 
 TAKE = """
-import sys, time; from pathlib import Path; from oodbench.core.lease import Leases
+import sys, time; from pathlib import Path; from oodbench.core import lease; Leases = lease.Leases
+lease.WATCH = -1.0
 with Leases() as leases:
     if leases.take(Path(sys.argv[1])) is None:
         open(sys.argv[2], "a").write("x")
@@ -292,3 +301,121 @@ def test_age_goes_by_the_clock_of_the_file_system(tmp_path: Path) -> None:
     assert is_older_than_limit(tmp_path / "a")
     with pytest.raises(FileNotFoundError):
         is_older_than_limit(tmp_path / "b")
+
+
+# Clocks that are set meanwhile, or differ
+
+
+class Clocks:
+    """A holder on another machine and a process that wants its lease; each has a clock of its own.
+
+    Both clocks date files, as where file systems take a file's times from whoever writes it. Where
+    a server dates all files, `holder` and `taker` are the same.
+
+    Attributes:
+        alive: whether the holder renews its lease.
+        holder, taker: what their clocks are ahead of the true time, seconds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.seconds = 0.0
+        self.alive = True
+        self.holder = self.taker = 0.0
+        self._path = path
+        held_by(path, ELSEWHERE)
+        self._beat()
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        beats = self.seconds // lease.BEAT
+        self.seconds += seconds
+        if self.alive and self.seconds // lease.BEAT > beats:
+            self._beat()
+
+    def now(self, folder: Path) -> float:
+        return 1e9 + self.seconds + self.taker
+
+    def _beat(self) -> None:
+        os.utime(self._path, (1e9 + self.seconds + self.holder,) * 2)
+
+
+@pytest.fixture
+def clocks(path: Path, monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    found = Clocks(path)
+    monkeypatch.setattr(lease, "WATCH", 1.5 * lease.BEAT)
+    namespace = SimpleNamespace(monotonic=found.monotonic, sleep=found.sleep)
+    monkeypatch.setattr(lease, "time", namespace)
+    monkeypatch.setattr(lease, "now_in", found.now)
+    return found
+
+
+HOUR = 3600.0
+JUMPS = pytest.mark.parametrize("holder", [-HOUR, 0.0, HOUR])
+OF_TAKER = pytest.mark.parametrize("taker", [-HOUR, 0.0, HOUR])
+
+
+@JUMPS
+@OF_TAKER
+@pytest.mark.parametrize("start", [0.0, 500.0])
+def test_a_living_holder_keeps_it_whatever_clocks_say(
+    leases: Leases, path: Path, clocks: Clocks, holder: float, taker: float, start: float
+) -> None:
+    clocks.sleep(start)
+    while clocks.seconds < 1000:
+        if clocks.seconds > 300:  # before anyone looks, or in the middle
+            clocks.holder, clocks.taker = holder, taker
+        assert leases.take(path) == ELSEWHERE
+        clocks.sleep(5)
+    while clocks.seconds < 2000:  # and set right again
+        clocks.holder = clocks.taker = 0
+        assert leases.take(path) == ELSEWHERE
+        clocks.sleep(5)
+
+
+@JUMPS
+@OF_TAKER
+@pytest.mark.parametrize("after", [0.0, 50.0, 200.0])
+def test_that_of_a_dead_one_is_free_soon_whatever_clocks_say(
+    leases: Leases, path: Path, clocks: Clocks, holder: float, taker: float, after: float
+) -> None:
+    clocks.holder = holder
+    clocks.sleep(lease.BEAT)
+    clocks.alive, died = False, clocks.seconds
+    waited: list[Owner] = []
+    clocks.sleep(after)
+    clocks.taker = taker
+    wait_until_free([path], waited.append)
+    assert waited == [ELSEWHERE]
+    longest = max(LIMIT, after + lease.WATCH) if holder <= taker else after + LIMIT
+    assert clocks.seconds - died <= longest + 10
+    assert leases.take(path) is None
+
+
+def test_a_clock_that_is_set_again_and_again_keeps_nobody_waiting_for_ever(
+    path: Path, clocks: Clocks
+) -> None:
+    clocks.alive = False
+    for jump in (HOUR, -HOUR, 0, 10 * HOUR):
+        clocks.taker = jump
+        for _ in range(7):
+            holder(path)
+            clocks.sleep(5)
+    assert holder(path) is None
+
+
+@pytest.mark.parametrize("seconds", [-HOUR, HOUR])
+def test_whoever_cannot_do_without_it_watches_one_whose_age_is_odd(
+    leases: Leases, path: Path, clocks: Clocks, seconds: float
+) -> None:
+    clocks.holder = seconds
+    clocks.sleep(lease.BEAT)
+    assert leases.take_watched(path) == ELSEWHERE
+    clocks.alive = False
+    assert leases.take_watched(path) is None
+
+
+def test_but_not_one_whose_age_is_usual(leases: Leases, path: Path, clocks: Clocks) -> None:
+    assert leases.take_watched(path) == ELSEWHERE
+    assert clocks.seconds == 0

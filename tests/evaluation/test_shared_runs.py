@@ -4,10 +4,14 @@ import json
 import logging
 import os
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from random import Random
 from shutil import copyfile
 from typing import Any
 
@@ -158,17 +162,59 @@ def test_a_chunk_that_another_process_has_written_meanwhile_is_not_computed_agai
 
 
 @pytest.mark.parametrize("owner", [replace(this_process(), started="1"), ELSEWHERE])
-def test_the_chunk_of_a_process_that_is_gone_is_taken_over(here: Path, owner: Owner) -> None:
-    """Dead on this machine, or elsewhere without a heartbeat for long."""
+@pytest.mark.parametrize("age", [LIMIT + 10, -3600])
+def test_the_chunk_of_a_process_that_is_gone_is_taken_over(
+    here: Path, owner: Owner, age: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dead on this machine, or elsewhere without a heartbeat; what it left goes, too.
+
+    A clock may have been set back since, so that its last heartbeat lies in the future.
+    """
+    whole = run("output_root=alone")
+    for name, value in (("WATCH", 0.1), ("LIMIT", 0.3), ("_POLL", (0.05, 0.05))):
+        monkeypatch.setattr(lease, name, value)
     plan = plan_of()
     path = held(plan.paths.records / "all-00001.parquet", owner)
-    if owner is ELSEWHERE:
-        now = path.stat().st_mtime
-        os.utime(path, (now - LIMIT - 10,) * 2)
+    (plan.paths.records / ".all-00001.parquet.ab.part").touch()
+    now = path.stat().st_mtime
+    os.utime(path, (now - age,) * 2)
     result = execute(plan)
     assert result is not None
-    assert positions(result) == list(range(60))
+    for number in range(6):
+        assert chunk(result, number).read_bytes() == chunk(whole, number).read_bytes()
     assert not list(plan.paths.records.glob(".*"))
+
+
+def test_clocks_that_are_set_all_the_time_change_no_byte(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every few milliseconds all heartbeats lie an hour back, or ahead, for two at one run."""
+    whole = run("output_root=alone")
+    monkeypatch.setattr(lease, "_POLL", (0.01, 0.02))
+    network = sys.modules["toy_network"].Toy
+    forward = network.forward
+
+    def slow(self: Any, images: Any) -> Any:
+        time.sleep(0.02)
+        return forward(self, images)
+
+    monkeypatch.setattr(network, "forward", slow)
+    plans = [plan_of(), plan_of()]
+    threads = [threading.Thread(target=execute, args=(plan,)) for plan in plans]
+    for thread in threads:
+        thread.start()
+    random = Random(0)
+    while any(thread.is_alive() for thread in threads):
+        for path in plans[0].paths.records.glob(f"*{lease.SUFFIX}"):
+            with suppress(FileNotFoundError):
+                os.utime(path, (time.time() + random.choice((-3600, 3600)),) * 2)
+        time.sleep(0.005)
+    assert plans[0].paths.result.read_bytes() == whole.paths.result.read_bytes()
+    for number in range(6):
+        ours = plans[0].paths.records / f"all-{number:05d}.parquet"
+        assert ours.read_bytes() == chunk(whole, number).read_bytes()
+    sessions = json.loads(plans[0].paths.info.read_text())["sessions"]
+    assert sum(session["items"] for session in sessions) == 60
 
 
 def test_rows_of_a_chunk_that_was_taken_over_are_dropped(
@@ -255,14 +301,21 @@ def test_a_chunk_is_done_again_as_far_as_it_reached(
     assert positions(result) == list(range(20))
 
 
-def test_two_processes_with_unknown_weights_are_not_let_into_one_folder(here: Path) -> None:
+def test_two_processes_with_unknown_weights_are_not_let_into_one_folder(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless the other one is gone."""
     plan = plan_of("model.weights.identity=null")
     result = execute(plan)
     assert result is not None
-    (plan.paths.directory / ".run.lease").write_text(json.dumps({**asdict(ELSEWHERE), "token": ""}))
+    run_lease = plan.paths.directory / ".run.lease"
+    run_lease.write_text(json.dumps({**asdict(ELSEWHERE), "token": ""}))
     with pytest.raises(DataError, match=r"process 4321 on node7 computes this run, .*unknown: "):
         execute(plan)
     assert positions(result) == list(range(60))
+    monkeypatch.setattr(lease, "WATCH", 0.1)
+    os.utime(run_lease, (0, 0))
+    assert execute(plan) is not None
 
 
 # What is missing or damaged

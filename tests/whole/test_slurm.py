@@ -2,59 +2,36 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from demo_sweep import ALONE, MODELS, SWEEP
 from run_bytes import run_bytes
 from slurm_cluster import cluster, missing_programs
-from toys import TOY_MODEL, Cli, write_pictures
 
 from oodbench.cli.status import main as status
+from oodbench.cli.table import main as table
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(bool(missing_programs()), reason="SLURM is not installed here"),
 ]
 
-SLOW = """
-
-class Slow(Toy):
-    def forward(self, x):
-        import time
-        time.sleep(0.12)
-        return super().forward(x)
-"""
-MODELS = ("toy", "toy_b", "toy_c")
-SWEEP = (
-    f"model={','.join(MODELS)}",
-    "benchmark=imagenet,imagenet_sketch",
-    *("preprocessing=timm", "engine=eager", "engine.batch_size=4", "benchmark.chunk_size=10"),
-)
+OUTPUTS = "array"
 
 
 @pytest.fixture
 def slurm() -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder, cluster(Path(folder)) as found:
-        yield found
-
-
-@pytest.fixture
-def sweep(toy: Path) -> Path:
-    """Three models, which differ, and two benchmarks; each run takes four seconds."""
-    (toy / "toy_network.py").write_text((toy / "toy_network.py").read_text() + SLOW)
-    for number, name in enumerate(MODELS):
-        text = TOY_MODEL.replace("name: toy", f"name: {name}")
-        text = text.replace("toy_network.Toy", f"toy_network.Slow\n  seed: {number}")
-        text = text.replace("toy-v1", f"{name}-v1")
-        (toy / "my_conf" / "model" / f"{name}.yaml").write_text(text)
-    write_pictures(toy / "data" / "imagenet-sketch", per_class=11, size=44)
-    return toy
+        yield {**found, "OMP_NUM_THREADS": "1"}
 
 
 def wait_for(what: Callable[[], object], seconds: float = 90) -> None:
@@ -64,59 +41,91 @@ def wait_for(what: Callable[[], object], seconds: float = 90) -> None:
         time.sleep(0.1)
 
 
+def n_clips(model: str) -> int:
+    """Of ImageNet-P, one a chunk; three benchmarks come before it in a task, three after it."""
+    found = Path(OUTPUTS, "runs", "imagenet_p", model).rglob("*.parquet")
+    return len([path for path in found if not path.name.startswith(".")])
+
+
+def parent(pid: int) -> int:
+    found = re.search(r"^PPid:\s*(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
 def test_a_disturbed_array_ends_in_the_same_bytes(
-    sweep: Path,
+    demo: Path,
     slurm: dict[str, str],
-    cli: Cli,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(sweep)
-    environment = {**slurm, "PYTHONPATH": str(sweep), "OMP_NUM_THREADS": "1"}
+    """Three tasks, of which two run at once; each computes a model on the seven benchmarks."""
+    monkeypatch.chdir(demo)
 
     def ask(*command: str) -> str:
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True, timeout=60
+            command, env=slurm, capture_output=True, text=True, check=True, timeout=60
         )
         return done.stdout
 
     def submit() -> int:
         options = ("--gpus", "0", "--cpus", "1", "--mem", "0", "--sbatch=--oversubscribe")
-        data = ("data.root=data", "data.allow_partial=true", "output_root=array")
-        said = ask(
-            *(sys.executable, "-m", "oodbench.cli.submit", *options, "--config-dir", "my_conf"),
-            *(*data, *SWEEP),
-        )
+        command = (sys.executable, "-m", "oodbench.cli.submit", *options, *SWEEP)
+        said = ask(*command, f"output_root={OUTPUTS}")
         return int(said.split(";")[0].split()[-1])
 
-    def chunks(model: str) -> int:
-        return len(list((sweep / "array" / "runs" / "imagenet" / model).rglob("all-*.parquet")))
+    def in_queue(states: str = "PD,R,CG") -> list[str]:
+        return ask("squeue", "-h", "-r", f"--states={states}", "-o", "%K").split()
 
-    def in_queue(states: str = "PD,R,CG") -> str:
-        return ask("squeue", "-h", "-r", f"--states={states}", "-o", "%F_%K")
+    def standing(model: str) -> dict[str, int]:
+        """How many of its seven cells are in which state."""
+        status(["--output-root", OUTPUTS, "--json", "-"])
+        jobs = json.loads(capsys.readouterr().out)["jobs"]
+        return Counter(job["state"] for job in jobs if f"model={model}" in job["overrides"])
 
     array = submit()
-    wait_for(lambda: chunks("toy"))
-    ask("scancel", f"{array}_0")
-    wait_for(lambda: chunks("toy_b"))
-    jobs = (sweep / "array" / "sweeps" / "jobs").glob("*.json")
-    running = [json.loads(job.read_text()) for job in jobs]
-    pid = next(one["owner"]["pid"] for one in running if one["cell"].startswith("toy_b"))
-    os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: chunks("toy_c"))
-    ask("scancel", "--batch", "--signal=USR1", f"{array}_2")
-    wait_for(lambda: in_queue("PD").split() == [f"{array}_2"])  # again, and no other task
-    ask("scancel", f"{array}_2")  # SLURM would wait for two minutes
-    wait_for(lambda: not in_queue())
+    wait_for(lambda: n_clips(MODELS[0]))
+    assert standing(MODELS[0]) == {"done": 3, "running": 1, "missing": 3}
+    assert standing(MODELS[2]) == {"missing": 7}  # it waits for a core
+    assert in_queue("PD") == ["2"]
 
-    assert status(["--output-root", "array"]) == 1
-    said = capsys.readouterr().out
-    assert "6 jobs: 3 lost, 3 missing" in said
-    log = next((sweep / "array" / "sweeps" / "submitted").iterdir()) / "2.log"
-    assert "interrupted: what was computed is kept" in log.read_text()
+    ask("scancel", f"{array}_0")
+    wait_for(lambda: "0" not in in_queue())
+    assert standing(MODELS[0]) == {"done": 3, "stopped": 1, "missing": 3}
+
+    wait_for(lambda: n_clips(MODELS[1]))
+    jobs = Path(OUTPUTS, "sweeps", "jobs").glob("*.json")
+    running = [
+        job for job in map(json.loads, map(Path.read_text, jobs)) if "running" in job["state"]
+    ]
+    (pid,) = [job["owner"]["pid"] for job in running if job["cell"].startswith(MODELS[1])]
+    task = parent(pid)
+    assert Path(f"/proc/{parent(task)}/comm").read_text() == "slurmstepd\n"
+    os.kill(task, signal.SIGKILL)
+    wait_for(lambda: "1" not in in_queue())
+    assert standing(MODELS[1]) == {"done": 3, "lost": 1, "missing": 3}
+
+    wait_for(lambda: n_clips(MODELS[2]))
+    ask("scancel", "--batch", "--signal=USR1", f"{array}_2")  # as before its time is over
+    wait_for(lambda: in_queue("PD") == ["2"])
+    kept = n_clips(MODELS[2])
+    assert standing(MODELS[2]) == {"done": 3, "stopped": 1, "missing": 3}
+    wait_for(lambda: not in_queue())
+    assert standing(MODELS[2]) == {"done": 7}
+    log = next(Path(OUTPUTS, "sweeps", "submitted").iterdir()) / "2.log"
+    left = rf"{MODELS[2]} × imagenet_p.*: {10 - kept} clips? to evaluate"
+    assert re.search(left, log.read_text()) is not None
+
+    assert status(["--output-root", OUTPUTS]) == 1
+    assert "21 jobs: 13 done, 1 stopped, 1 lost, 6 missing" in capsys.readouterr().out
     submit()
     wait_for(lambda: not in_queue())
-    assert status(["--output-root", "array"]) == 0
-    assert "6 jobs: 6 done" in capsys.readouterr().out
-    assert cli("-m", *SWEEP, "output_root=alone").returncode == 0
-    assert run_bytes(sweep / "array") == run_bytes(sweep / "alone")
+    assert status(["--output-root", OUTPUTS]) == 0
+    assert "21 jobs: 21 done" in capsys.readouterr().out
+    assert run_bytes(Path(OUTPUTS)) == run_bytes(Path(ALONE))
+    shown = []
+    for root in (OUTPUTS, ALONE):
+        assert table(["--output-root", root, "--format", "json"]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+    assert len(json.loads(shown[0])["cells"]) == 21

@@ -27,7 +27,7 @@ _CLEAR = "\033[H\033[2J"
 _EVERY = 5.0
 _EPILOG = """\
   oodbench-status --watch               until nothing runs any more
-  oodbench-status --retry               the commands for what failed, was lost or is missing
+  oodbench-status --retry               commands for what failed, stopped, was lost or is missing
   oodbench-status --failed --retry      for what failed alone
 """
 
@@ -40,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: command line without the program's name; `sys.argv` by default.
 
     Returns:
-        Exit code: 0; 1 where jobs failed, were lost or are missing, and after an error that the
-        user can fix, such as no sweep at all. Wrong arguments exit with 2, as argparse does.
+        Exit code: 0; 1 where jobs failed, stopped, were lost or are missing, and after an error
+        that the user can fix, such as no sweep. Wrong arguments exit with 2, as argparse does.
     """
     chosen = argument_parser().parse_args(arguments)
     sweeps = kept_sweeps(chosen.output_root)
@@ -91,7 +91,7 @@ def argument_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--retry",
         action="store_true",
-        help="print the commands that run again what failed, was lost or is missing, and no more",
+        help="print the commands that run again what failed, was stopped or lost, or is missing",
     )
     add_json(parser, "also write all jobs there")
     return parser

@@ -2,9 +2,13 @@
 
 A lease is a small file that names its owner. Whoever creates it (`O_EXCL`, which NFS honours, too)
 has the lease; its time of change is the owner's heartbeat. It is free again when its owner removes
-it, when its owner is known to be dead, which can be told on the same machine alone, or when its
-heartbeat is older than `LIMIT`: then another one's file takes its place in one step (a rename). A
+it, when its owner is known to be dead, which can be told on the same machine alone, or when there
+has been no heartbeat for `LIMIT`: then another one's file takes its place in one step (a rename). A
 process that was only stopped for as long loses its lease and finds that out with `Leases.holds`.
+
+Clocks may be set in the middle of it all, and those of two machines may differ by hours, which
+shows where the file system takes a file's times from whoever writes it. So an age alone says
+nothing: whoever wants a lease watches, on a clock that nobody sets, whether a heartbeat comes.
 """
 
 import json
@@ -26,6 +30,9 @@ BEAT = 20.0
 
 LIMIT = 120.0
 """Seconds without a heartbeat after which a lease is free."""
+
+WATCH = 1.5 * BEAT
+"""Seconds of these for which it has to be watched, where the others were before anyone looked."""
 
 SUFFIX = ".lease"
 
@@ -83,6 +90,10 @@ class _Seen:
     changed: float
 
 
+_watched: dict[Path, tuple[_Seen, float]] = {}
+"""What this process saw of a lease, and since when it has seen nothing else (monotonic)."""
+
+
 class Leases:
     """The leases that this process holds; a context manager that gives all of them back.
 
@@ -102,7 +113,7 @@ class Leases:
             path: of the lease's file.
 
         Returns:
-            The owner of one that is not free, else None.
+            The owner of one that is not free, or not known to be yet, else None.
 
         Raises:
             OSError: the folder cannot be written.
@@ -116,6 +127,16 @@ class Leases:
             if self.holds(path):
                 break
         return None
+
+    def take_watched(self, path: Path) -> Owner | None:
+        """The same, but one whose age says that nobody holds it is watched until that is known."""
+        end = time.monotonic() + LIMIT + _POLL[1]
+        while (owner := self.take(path)) is not None and time.monotonic() < end:
+            with suppress(FileNotFoundError):
+                if abs(_age(path)) <= LIMIT:
+                    break
+                time.sleep(_POLL[0])
+        return owner
 
     def holds(self, path: Path) -> bool:
         """Whether the lease is still this process's: nobody has taken it over meanwhile."""
@@ -203,9 +224,10 @@ class Leases:
 
 
 def holder(path: Path) -> Owner | None:
-    """Who holds a lease, None where it is free."""
+    """Who holds a lease as far as is known, None where it is free."""
     seen = _look(path)
     if seen is None:
+        _watched.pop(path, None)
         return None
     owner = _owner(seen.text)
     return None if owner.is_dead or _is_stale(path, seen) else owner
@@ -252,7 +274,17 @@ def is_older_than_limit(path: Path) -> bool:
     Raises:
         OSError: it is gone.
     """
-    return _now(path.parent) - path.stat().st_mtime > LIMIT
+    return _age(path) > LIMIT
+
+
+def now_in(folder: Path) -> float:
+    """The time by the clock of a folder's file system, by which heartbeats are dated too.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with tempfile.TemporaryFile(dir=folder) as probe:
+        return os.fstat(probe.fileno()).st_mtime
 
 
 def remove_if_abandoned(part: Path) -> None:
@@ -292,13 +324,21 @@ def _owner(text: str) -> Owner:
 
 
 def _is_stale(path: Path, seen: _Seen) -> bool:
-    return _now(path.parent) - seen.changed > LIMIT
+    known, since = _watched.get(path, (None, 0.0))
+    if known != seen:
+        since = time.monotonic()
+        _watched[path] = (seen, since)
+    watched = time.monotonic() - since
+    return watched > LIMIT or (watched > WATCH and now_in(path.parent) - seen.changed > LIMIT)
 
 
-def _now(folder: Path) -> float:
-    """The time by the clock of the folder's file system, by which heartbeats are dated too."""
-    with tempfile.TemporaryFile(dir=folder) as probe:
-        return os.fstat(probe.fileno()).st_mtime
+def _age(path: Path) -> float:
+    """Seconds since a file has changed; less than none where its clock was set back since.
+
+    Raises:
+        OSError: it is gone.
+    """
+    return now_in(path.parent) - path.stat().st_mtime
 
 
 @cache

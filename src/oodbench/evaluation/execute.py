@@ -86,6 +86,7 @@ def execute(plan: Plan) -> RunResult | None:
         take_over(plan)
         forget_peak(torch.device(plan.device))
         computed = _compute_missing(plan, leases)
+        remove_leftovers(plan.paths)  # of those, too, that were only now known to be gone
         _write_info(plan, started, time.monotonic() - clock, computed)
         result = _settled(plan, words)
     if result is not None:
@@ -171,7 +172,7 @@ def _begin_anew(plan: Plan, leases: Leases, unknown: Unknown) -> None:
         DataError: another process is computing it: neither could tell the other's chunks.
     """
     paths = plan.paths
-    if (owner := leases.take(paths.directory / f".run{SUFFIX}")) is not None:
+    if (owner := leases.take_watched(paths.directory / f".run{SUFFIX}")) is not None:
         raise DataError(
             f"{paths.directory}: {owner} computes this run, and the {unknown.what} are unknown: "
             f"wait for it, or set {unknown.mend}"

@@ -1,5 +1,6 @@
 """A job stands where its file, its run's folder and its process say."""
 
+import errno
 import os
 import time
 from dataclasses import replace
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 
 from oodbench.core.files import write_json
-from oodbench.core.lease import LIMIT, Owner, this_process
+from oodbench.core.lease import BEAT, LIMIT, Owner, this_process
 from oodbench.runs.records import ChunkInfo, chunk_path, write_chunk
+from oodbench.sweeps.standing import standing
 from oodbench.sweeps.standing.definition import keep_sweep, kept_sweeps, sweep_of
 from oodbench.sweeps.standing.job_file import JobFile, job_file, write_job
 from oodbench.sweeps.standing.standing import Standing, standings
+from oodbench.sweeps.standing.text import text_of
 
 JOB = ["model=toy", "benchmark=imagenet"]
 RUN = "runs/imagenet/toy/0123456789ab"
@@ -29,8 +32,8 @@ def job(state: str = "running", **changed: object) -> JobFile:
 def stands(root: Path, found: JobFile | None = None) -> Standing:
     if found is not None:
         write_job(root, found)
-    (standing,) = standings(root, sweep_of([], [JOB]))
-    return standing
+    (found_there,) = standings(root, sweep_of([], [JOB]))
+    return found_there
 
 
 def finish(root: Path) -> None:
@@ -72,7 +75,7 @@ def test_a_failure_says_why(tmp_path: Path) -> None:
 
 def test_a_running_job_has_a_rate_of_what_it_has_done_itself(tmp_path: Path) -> None:
     records(tmp_path, 40)
-    found = stands(tmp_path, job(started=time.time() - 10, n_before=20))
+    found = stands(tmp_path, job(seconds=10, n_before=20))
     assert (found.state, found.n_done, found.n_items) == ("running", 40, 60)
     assert found.rate == pytest.approx(2.0, rel=0.05)
     assert found.seconds_left == pytest.approx(10.0, rel=0.05)
@@ -85,14 +88,78 @@ def test_a_process_that_has_died_here_is_lost(tmp_path: Path) -> None:
     assert (found.state, found.n_done) == ("lost", 40)
 
 
-def test_a_process_elsewhere_lives_by_its_signs(tmp_path: Path) -> None:
-    old = time.time() - 3 * LIMIT
-    assert stands(tmp_path, job(owner=ELSEWHERE)).state == "running"
-    assert stands(tmp_path, job(owner=ELSEWHERE, changed=old)).state == "lost"
+def dated(root: Path, seconds: float) -> None:
+    """The job's file, last written so long ago by the clock of the file system."""
+    os.utime(job_file(root, JOB), (time.time() - seconds,) * 2)
+
+
+@pytest.mark.parametrize("shift", [0, -3600, 3600])
+def test_a_process_elsewhere_lives_by_its_signs(tmp_path: Path, shift: float) -> None:
+    """Whatever its own clock says of the time."""
+    there = job(owner=ELSEWHERE, started=time.time() + shift, changed=time.time() + shift)
+    assert stands(tmp_path, there).state == "running"
+    dated(tmp_path, 3 * LIMIT)
+    assert stands(tmp_path).state == "lost"
     lease = tmp_path / RUN / "records" / ".all-00000.parquet.lease"
     lease.parent.mkdir(parents=True)
     lease.touch()
-    assert stands(tmp_path, job(owner=ELSEWHERE, changed=old)).state == "running"
+    assert stands(tmp_path).state == "running"
+
+
+def test_a_sign_from_the_future_is_none(tmp_path: Path) -> None:
+    """The clock was set back after it: a process that lives would have given another one."""
+    write_job(tmp_path, job(owner=ELSEWHERE))
+    dated(tmp_path, -3600)
+    assert stands(tmp_path).state == "lost"
+
+
+@pytest.mark.parametrize("clock", [-3600, 0, 3600])
+@pytest.mark.parametrize("ago", [-7200, -3600, 0, 10, 3600, 7200])
+def test_rates_are_sane_whatever_clocks_say(
+    tmp_path: Path, clock: float, ago: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty of 60 in 100 s, of a living process of this machine."""
+    records(tmp_path, 40)
+    monkeypatch.setattr(standing, "now_in", lambda folder: time.time() + clock)
+    write_job(tmp_path, job(seconds=100, n_before=20, started=time.time() + ago))
+    dated(tmp_path, ago)
+    found = stands(tmp_path)
+    assert found.state == "running"
+    assert found.rate is not None
+    assert found.seconds_left is not None
+    assert 20 / (100 + 2 * BEAT) <= found.rate <= 20 / 100
+    assert 100 <= found.seconds_left <= 100 + 2 * BEAT
+
+
+def test_what_has_just_begun_has_no_rate_yet(tmp_path: Path) -> None:
+    records(tmp_path, 40)
+    assert stands(tmp_path, job(seconds=0.01, n_before=20)).rate is None
+    assert stands(tmp_path, job(seconds=10, n_before=40)).rate is None
+    found = stands(tmp_path, job(seconds=10, n_before=0, n_items=30))  # by one with a larger limit
+    assert found.seconds_left == 0
+
+
+def test_where_nothing_can_be_written_the_own_clock_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> float:
+        raise OSError(errno.EROFS, "read-only")
+
+    monkeypatch.setattr(standing, "now_in", refuse)
+    assert stands(tmp_path, job(owner=ELSEWHERE)).state == "running"
+
+
+def test_a_job_that_was_stopped_says_by_what(tmp_path: Path) -> None:
+    records(tmp_path, 40)
+    found = stands(tmp_path, job("stopped", message="SIGUSR1"))
+    assert (found.state, found.message, found.n_done) == ("stopped", "SIGUSR1", 40)
+    sweep = sweep_of([], [JOB])
+    assert text_of(sweep, [found]).splitlines()[1:] == [
+        "stopped:",
+        f"  toy × imagenet: 40 of 60 are kept: {this_process()} was stopped by SIGUSR1",
+    ]
+    finish(tmp_path)
+    assert stands(tmp_path).state == "done"
 
 
 def test_a_damaged_file_is_that_of_a_job_that_has_not_begun(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ from oodbench.runs.paths import sweeps_directory
 RUNNING = "running"
 """The state of a job that has not said how it ended; the others are those of its outcome."""
 
+STOPPED = "stopped"
+"""The state of one that Ctrl-C or a batch system has ended."""
+
 _DIGITS = 24
 
 
@@ -27,13 +30,14 @@ class JobFile:
 
     Attributes:
         cell: model × benchmark, for people.
-        state: running, done, skipped, waiting (for other shards) or failed.
-        message: why it failed.
+        state: running, stopped, done, skipped, waiting (for other shards) or failed.
+        message: why it failed, or what stopped it.
         cause: of the failure, see `oodbench.core.errors.cause_of`.
         directory: of its run, below the output root; "" where it was not known yet.
         n_items: pictures or clips of its run; of a shard, those of all shards.
         n_before: how many of them were there when it began.
-        started, changed: seconds since 1970.
+        started, changed: seconds since 1970, by the clock of its machine.
+        seconds: for which it has computed, on a clock that nobody sets.
         owner: the process.
         log: path of a log file with more than the message says.
     """
@@ -48,6 +52,7 @@ class JobFile:
     directory: str = ""
     n_items: int = 0
     n_before: int = 0
+    seconds: float = 0.0
     log: str = ""
     overrides: list[str] = field(default_factory=list)
 

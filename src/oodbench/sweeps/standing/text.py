@@ -2,11 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from oodbench.core.errors import visible
 from oodbench.sweeps.standing.definition import Sweep
-from oodbench.sweeps.standing.job_file import RUNNING
+from oodbench.sweeps.standing.job_file import RUNNING, STOPPED
 from oodbench.sweeps.standing.standing import FAILED, LOST, STATES, Standing
 
 _CAUSES = {"memory": "out of memory: ", "disk": "disk: ", "fault": "unexpected: "}
@@ -16,7 +16,7 @@ _MOST = 10
 
 
 def text_of(sweep: Sweep, found: Sequence[Standing], *, whole: bool = False) -> str:
-    """Counts, what runs, what failed and what was lost.
+    """Counts, what runs, what was stopped or lost, and what failed.
 
     Args:
         sweep: which it is.
@@ -25,7 +25,7 @@ def text_of(sweep: Sweep, found: Sequence[Standing], *, whole: bool = False) -> 
     """
     lines = [headline(sweep, found)]
     most = len(found) if whole else _MOST
-    for state, line in ((RUNNING, _running), (LOST, _lost), (FAILED, _failed)):
+    for state, line in _LINES:
         jobs = [job for job in found if job.state == state]
         lines += [f"{state}:"] if jobs else []
         lines += [f"  {visible(line(job))}" for job in jobs[:most]]
@@ -61,10 +61,26 @@ def _running(job: Standing) -> str:
 
 
 def _lost(job: Standing) -> str:
-    kept = f"{job.n_done:,} of {job.n_items:,} are kept: " if job.n_items else ""
-    return f"{job.cell}: {kept}{job.where} was killed, or its machine was lost"
+    return f"{job.cell}: {_kept(job)}{job.where} was killed, or its machine was lost"
+
+
+def _stopped(job: Standing) -> str:
+    return f"{job.cell}: {_kept(job)}{job.where} was stopped by {job.message}"
+
+
+def _kept(job: Standing) -> str:
+    return f"{job.n_done:,} of {job.n_items:,} are kept: " if job.n_items else ""
 
 
 def _failed(job: Standing) -> str:
     more = f" (traceback: {job.log})" if job.log else ""
     return f"{_CAUSES.get(job.cause, '')}{job.cell}: {job.message}{more}"
+
+
+_LINES: tuple[tuple[str, Callable[[Standing], str]], ...] = (
+    (RUNNING, _running),
+    (STOPPED, _stopped),
+    (LOST, _lost),
+    (FAILED, _failed),
+)
+"""What is said of a job, by its state, in this order."""
