@@ -12,8 +12,8 @@ from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "squeue")
 
-# cred_expire also says how long a job that is queued again waits; proctrack/pgid lets nothing outlive
-# its job, as cgroups do on clusters.
+# cred_expire is also how long a job that is queued again waits. proctrack/pgid lets no process
+# outlive its job, as cgroups do on clusters.
 _CONF = """\
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)

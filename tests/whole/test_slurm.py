@@ -43,8 +43,19 @@ def wait_for(what: Callable[[], object], seconds: float = 90) -> None:
 
 def n_clips(model: str) -> int:
     """Of ImageNet-P, one a chunk; three benchmarks come before it in a task, three after it."""
-    found = Path(OUTPUTS, "runs", "imagenet_p", model).rglob("*.parquet")
-    return len([path for path in found if not path.name.startswith(".")])
+    return len(list(Path(OUTPUTS, "runs", "imagenet_p", model).rglob("*.parquet")))
+
+
+def process_of(model: str) -> int:
+    """Which computes a cell of it."""
+    files = Path(OUTPUTS, "sweeps", "jobs").glob("*.json")
+    jobs = [json.loads(file.read_text()) for file in files]
+    (pid,) = [
+        job["owner"]["pid"]
+        for job in jobs
+        if job["state"] == "running" and f"model={model}" in job["overrides"]
+    ]
+    return int(pid)
 
 
 def parent(pid: int) -> int:
@@ -90,19 +101,12 @@ def test_a_disturbed_array_ends_in_the_same_bytes(
     assert in_queue("PD") == ["2"]
 
     ask("scancel", f"{array}_0")
-    wait_for(lambda: "0" not in in_queue())
-    assert standing(MODELS[0]) == {"done": 3, "stopped": 1, "missing": 3}
-
     wait_for(lambda: n_clips(MODELS[1]))
-    jobs = Path(OUTPUTS, "sweeps", "jobs").glob("*.json")
-    running = [
-        job for job in map(json.loads, map(Path.read_text, jobs)) if "running" in job["state"]
-    ]
-    (pid,) = [job["owner"]["pid"] for job in running if job["cell"].startswith(MODELS[1])]
-    task = parent(pid)
+    task = parent(process_of(MODELS[1]))
     assert Path(f"/proc/{parent(task)}/comm").read_text() == "slurmstepd\n"
     os.kill(task, signal.SIGKILL)
-    wait_for(lambda: "1" not in in_queue())
+    wait_for(lambda: in_queue() == ["2"])
+    assert standing(MODELS[0]) == {"done": 3, "stopped": 1, "missing": 3}
     assert standing(MODELS[1]) == {"done": 3, "lost": 1, "missing": 3}
 
     wait_for(lambda: n_clips(MODELS[2]))
