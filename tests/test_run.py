@@ -138,6 +138,8 @@ def test_a_signal_keeps_what_was_computed_and_says_so(
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code
+    (job,) = (toy / "outputs" / "sweeps" / "jobs").glob("*.json")
+    assert json.loads(job.read_text())["state"] == "stopped"
     said = "\ninterrupted: what was computed is kept, the same command goes on from there\n"
     assert said in errors
     assert "Traceback" not in errors

@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 
 from oodbench.core.command import quiet_pipe
 from oodbench.core.errors import cause_of, failure_line, is_mendable
+from oodbench.core.interrupts import ended_by_signals
 from oodbench.core.schema import RunConfig, validate
 from oodbench.engines.store import remove_scratch
 from oodbench.evaluation.cell import evaluate_cell, say_which_weights
@@ -122,7 +123,7 @@ def main() -> None:
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="config")(task)
     started = time.monotonic()
     try:
-        with quiet_pipe():
+        with quiet_pipe(), ended_by_signals():
             launch()
     except KeyboardInterrupt as interrupt:
         print(f"\n{INTERRUPTED}", file=sys.stderr)

@@ -1,7 +1,9 @@
 """Ctrl-C and the signals of batch systems at moments when nothing is half done."""
 
+import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -11,6 +13,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 _ENDING = (signal.SIGTERM, signal.SIGUSR1)
 """Those that end a process unasked, and here end it as Ctrl-C does."""
+
+
+_TWICE = 1.0
+"""Seconds."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -25,6 +31,32 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGUSR1, where nobody has a handler, raise `Stopped` here.
+
+    For the main thread. So what is open is closed, and others hear that nobody goes on with it. A
+    process may get a signal twice, from a batch system and from the process that started it: what
+    comes within `_TWICE` seconds does not disturb the ending.
+    """
+    last = -math.inf
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before >= _TWICE:
+            raise Stopped(number)
+
+    ours = [number for number in _ENDING if signal.getsignal(number) == signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
 class Interrupts:
     """Signals interrupt at once, but where they are held: there they wait for the end.
 
@@ -34,7 +66,8 @@ class Interrupts:
 
     Attributes:
         held_back: whether signals can be held: in the main thread, where Python's own handler of
-            Ctrl-C is in use. Elsewhere nothing is changed.
+            Ctrl-C is in use, or Ctrl-C is ignored, as in what a shell runs in the background.
+            Elsewhere nothing is changed.
         at_once: a second Ctrl-C came, in the middle of what should have been done whole.
     """
 
@@ -45,7 +78,7 @@ class Interrupts:
         self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def __enter__(self) -> "Interrupts":
-        usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        usual = signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_IGN)
         if usual and threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 before = signal.getsignal(number)
