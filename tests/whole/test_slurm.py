@@ -34,7 +34,7 @@ def slurm() -> Iterator[dict[str, str]]:
         yield {**found, "OMP_NUM_THREADS": "1"}
 
 
-def wait_for(what: Callable[[], object], seconds: float = 90) -> None:
+def wait_for(what: Callable[[], object], seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline
