@@ -1,6 +1,7 @@
 """The jobs of a command line are those that `oodbench` launches."""
 
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import yaml
 from hydra import compose, initialize_config_module
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_automatic_config_search_path
+from hydra.core.config_store import ConfigStore
+from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from toys import Cli
@@ -92,6 +95,7 @@ def test_a_job_s_config_is_the_one_that_hydra_composes() -> None:
 
 
 def test_the_config_of_a_sweep_s_check_is_used_once_more() -> None:
+    setup_globals()
     register_all()
     with_hydra = create_automatic_config_search_path(None, None, CONFIG_PATH)
     loader = SweepLoader(with_hydra)
@@ -107,6 +111,36 @@ def test_the_config_of_a_sweep_s_check_is_used_once_more() -> None:
     assert loader.load_sweep_config(master, job).limit == 3
     sent = pickle.loads(pickle.dumps(loader))
     assert sent.load_sweep_config(master, ["limit=5"]).limit == 5
+
+
+@dataclass
+class Renamed:
+    """The node of a launcher whose class cannot be had by its name any more."""
+
+    _target_: str = "somewhere.Launcher"
+    n_jobs: int = 3
+
+
+Renamed.__qualname__ = "SomethingElse"
+
+
+def test_launchers_whose_nodes_cannot_be_pickled() -> None:
+    setup_globals()
+    register_all()
+    with pytest.raises(pickle.PicklingError):
+        pickle.dumps(OmegaConf.structured(Renamed))
+    store = ConfigStore.instance()
+    store.store(group="hydra/launcher", name="renamed", node=Renamed, provider="a test")
+    try:
+        loader = SweepLoader(create_automatic_config_search_path(None, None, CONFIG_PATH))
+        overrides = ["model=resnet50", "hydra/launcher=renamed"]
+        master = loader.load_configuration("config", overrides, RunMode.MULTIRUN)
+        for limit in (4, 5):
+            for _ in range(2):
+                config = loader.load_sweep_config(master, ["model=resnet50", f"limit={limit}"])
+                assert (config.limit, config.hydra.launcher.n_jobs) == (limit, 3)
+    finally:
+        del store.repo["hydra"]["launcher"]["renamed.yaml"]
 
 
 def unresolved(config: DictConfig) -> Any:

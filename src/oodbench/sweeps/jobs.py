@@ -100,12 +100,18 @@ class Launch:
         )
 
 
+def _if_picklable() -> suppress:
+    """Hydra loads the modules of its plugins anew, so that nodes of launchers may not be had by the
+    names of their classes."""
+    return suppress(pickle.PicklingError)
+
+
 class _Repository(ConfigRepository):
     """Reads and parses every file once, not once per job: most of a composition's time."""
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         super().__init__(config_search_path)
-        self._read: dict[str, ConfigResult | None] = {}
+        self._read: dict[str, bytes] = {}
 
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
         """Other sources may hold other files of the same names."""
@@ -113,10 +119,14 @@ class _Repository(ConfigRepository):
         self._read = {}
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        """A copy, because Hydra merges into what it gets."""
-        if config_path not in self._read:
-            self._read[config_path] = super().load_config(config_path)
-        return copy.deepcopy(self._read[config_path])
+        """A copy, because Hydra merges into what it gets: by way of a pickle, which is fastest."""
+        if config_path in self._read:
+            known: ConfigResult | None = pickle.loads(self._read[config_path])
+            return known
+        found = super().load_config(config_path)
+        with _if_picklable():
+            self._read[config_path] = pickle.dumps(found)
+        return found
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "_Repository":
         """Hydra copies the repository for every job, to change the copy's sources."""
@@ -140,16 +150,22 @@ class _Loader(ConfigLoaderImpl):
             config_name, overrides
         )
         for override in parsed:
-            if not override.is_sweep_override() and repository.group_exists(override.key_or_group):
-                _refuse_nameless(override, repository.get_group_options(override.key_or_group))
+            if not override.is_sweep_override() and _is_nameless(override):
+                _refuse_group(override, repository)
         return parsed, repository
 
 
-def _refuse_nameless(override: Override, options: list[str]) -> None:
-    """A value of a group that is neither a name, nor names, nor the content of the group's node."""
-    if override.is_delete() or isinstance(override.value(), str | list | dict):
-        return
+def _is_nameless(override: Override) -> bool:
+    """Whether its value is neither a name, nor names, nor the content of a group's node."""
+    return not override.is_delete() and not isinstance(override.value(), str | list | dict)
+
+
+def _refuse_group(override: Override, repository: ConfigRepository) -> None:
+    """Refuse the override of a group whose value is no name."""
     group = override.key_or_group
+    if not repository.group_exists(group):
+        return
+    options = repository.get_group_options(group)
     hint = f"for none give {group}=none; " if "none" in options else ""
     raise ConfigCompositionException(
         f"{override.input_line}: {group} takes the name of a config: {hint}available: "
@@ -176,9 +192,7 @@ class SweepLoader(_Loader):
             checked: DictConfig = pickle.loads(self._checked.pop(job))
             return checked
         config = super().load_sweep_config(master_config, sweep_overrides)
-        # Hydra loads the modules of its plugins anew, so that nodes of launchers may not be had
-        # by the names of their classes. Their jobs are composed twice.
-        with suppress(pickle.PicklingError):
+        with _if_picklable():  # else the job is composed twice
             self._checked[job] = pickle.dumps(config)
         return config
 
