@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
@@ -78,6 +79,10 @@ class RememberLaunch(Callback):
         _keep_jobs(config)
         RememberLaunch.directory = Path(config.hydra.sweep.dir)
         RememberLaunch.multirun = True
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
+        """A job has ended: its configs go, which launchers send back and keep, 0.2 MB a job."""
+        job_return.cfg = job_return.hydra_cfg = None
 
 
 def _keep_jobs(config: DictConfig) -> None:
