@@ -3,9 +3,8 @@
 So each job is composed, launched, planned, found done and recorded, and nothing is computed. The
 jobs are those of the toys of `measurements/kills.py`, told apart by `data.workers`. `theirs` is a
 program of Hydra that has an empty config and does nothing, started by the same launcher; beside
-`oodbench-submit --dry-run`, by Hydra's own one. What a sweep takes before its jobs begin is left
-out: a short one is timed too, and the difference counts. `agree`: every job was found done, or is
-in the array.
+`oodbench-submit --dry-run`, by Hydra's own one. Whole commands are timed, their start included.
+`agree`: every job was found done, or is in the array.
 
     python measurements/launchers.py --json launchers.json
     python measurements/launchers.py --launchers submitit_slurm ray
@@ -77,9 +76,14 @@ LAUNCHERS = {
 
 
 class Sweeps:
-    """Sweeps of finished cells in a folder, and of the empty program."""
+    """Sweeps of finished cells in a folder, and of the empty program.
+
+    Attributes:
+        all_found: whether every job was found done, or is in the array.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self.all_found = True
         self._folder = folder
         prepare(folder, per_class=1)
         (folder / "empty.py").write_text(EMPTY)
@@ -92,17 +96,17 @@ class Sweeps:
         }
         self._run(command(OUTPUTS), {})
 
-    def ours(self, name: str, n_jobs: int, environment: Mapping[str, str]) -> float:
+    def ours(self, name: str, environment: Mapping[str, str], n_jobs: int) -> float:
         """Seconds of a sweep."""
         jobs = f"data.workers=range(1,{n_jobs // CELLS + 1})"
         if name == SUBMIT:
             return self._submitted(n_jobs, jobs)
         line = [*command(OUTPUTS), *LAUNCHERS[name].overrides, jobs]
         seconds, said = self._run(line, environment)
-        assert f"{n_jobs} skipped, 0 failed" in said, said[-2000:]
+        self.all_found &= f"{n_jobs} skipped, 0 failed" in said
         return seconds
 
-    def empty(self, name: str, n_jobs: int, environment: Mapping[str, str]) -> float:
+    def empty(self, name: str, environment: Mapping[str, str], n_jobs: int) -> float:
         """Seconds of the same with the empty program."""
         line = [sys.executable, "empty.py", "-m", f"+number=range({n_jobs})"]
         return self._run([*line, *LAUNCHERS[name].overrides], environment)[0]
@@ -115,7 +119,7 @@ class Sweeps:
         seconds, said = self._run(line, {})
         tasks = json.loads((self._folder / said.strip()).with_name("tasks.json").read_text())
         commands = [arguments for task in tasks for arguments in task["commands"]]
-        assert sum(map(n_jobs_of, commands)) == n_jobs
+        self.all_found &= sum(map(n_jobs_of, commands)) == n_jobs
         return seconds
 
     def _run(self, line: list[str], environment: Mapping[str, str]) -> tuple[float, str]:
@@ -148,25 +152,23 @@ def environment_of(name: str) -> Iterator[dict[str, str]]:
         yield {key: found[key] for key in ("SLURM_CONF", "PATH")}
 
 
-def row_of(name: str, sweeps: Sweeps, n_jobs: int) -> dict[str, Any]:
-    """Of one launcher."""
-    short = max(CELLS, n_jobs // 10 // CELLS * CELLS)
+def row_of(name: str, sweeps: Sweeps, n_jobs: int, rounds: int) -> dict[str, Any]:
+    """Of one launcher; the best round counts."""
+    sweeps.all_found = True
     with environment_of(name) as environment:
-        ours = [sweeps.ours(name, count, environment) for count in (short, n_jobs)]
-        theirs = [sweeps.empty(name, count, environment) for count in (short, n_jobs)]
-    mine, empty = (1000 * (long - brief) / (n_jobs - short) for brief, long in (ours, theirs))
-    print(
-        f"{name}: {mine:.1f} ms a job, {empty:.1f} with an empty program, {n_jobs} jobs; before "
-        f"the first job {ours[0] - short * mine / 1000:.1f} s",
-        flush=True,
-    )
+        ours, theirs = (
+            1000 / n_jobs * min(sweep(name, environment, n_jobs) for _ in range(rounds))
+            for sweep in (sweeps.ours, sweeps.empty)
+        )
+    said = f"{name}: {ours:.2f} ms a job, {theirs:.1f} with an empty program, {n_jobs} jobs"
+    print(said, flush=True)
     return {
         "work": f"{name}, {n_jobs} jobs",
-        "ours": round(mine, 1),
-        "theirs": round(empty, 1),
+        "ours": round(ours, 2),
+        "theirs": round(theirs, 2),
         "unit": "ms a job",
-        "ratio": round(empty / mine, 2),
-        "agree": True,
+        "ratio": round(theirs / ours, 2),
+        "agree": sweeps.all_found,
     }
 
 
@@ -174,6 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--jobs", type=int, default=1000, help="of launchers that are fast")
     parser.add_argument("--launchers", nargs="+", choices=LAUNCHERS, default=list(LAUNCHERS)[:4])
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rows = []
@@ -181,7 +184,7 @@ def main() -> None:
         sweeps = Sweeps(Path(folder))
         for name in arguments.launchers:
             n_jobs = min(arguments.jobs, LAUNCHERS[name].most or arguments.jobs)
-            rows.append(row_of(name, sweeps, n_jobs // CELLS * CELLS))
+            rows.append(row_of(name, sweeps, n_jobs // CELLS * CELLS, arguments.rounds))
     if arguments.json is not None:
         write_json(arguments.json, rows)
 
