@@ -202,7 +202,7 @@ class Sharing:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pictures", type=Path, required=True, help="folder of class folders")
-    parser.add_argument("--copies", type=int, default=12, help="of each picture")
+    parser.add_argument("--copies", type=int, default=20, help="of each picture")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--per-class", type=int, default=40, help="small pictures that are counted")
     parser.add_argument("--json", type=Path)
