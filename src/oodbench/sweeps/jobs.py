@@ -160,7 +160,7 @@ def _is_nameless(override: Override) -> bool:
     return not override.is_delete() and not isinstance(override.value(), str | list | dict)
 
 
-def _refuse_group(override: Override, repository: ConfigRepository) -> None:
+def _refuse_group(override: Override, repository: CachingConfigRepository) -> None:
     """Refuse the override of a group whose value is no name."""
     group = override.key_or_group
     if not repository.group_exists(group):
