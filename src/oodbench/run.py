@@ -27,6 +27,7 @@ from oodbench.reports.text import describe, headline
 from oodbench.runs.plan import Plan, make_plan, unidentified_paths
 from oodbench.sweeps.composing import CONFIG_PATH
 from oodbench.sweeps.failures import is_stopped, keep_failure, stop_others
+from oodbench.sweeps.launch_errors import report_in_one_line
 from oodbench.sweeps.launching import prepare_launch
 from oodbench.sweeps.loggers.log import log_result
 from oodbench.sweeps.outcomes import (
@@ -124,7 +125,7 @@ def main() -> None:
     started = time.monotonic()
     try:
         with quiet_pipe(), ended_by_signals():
-            launch()
+            report_in_one_line(launch)
     except KeyboardInterrupt as interrupt:
         print(f"\n{INTERRUPTED}", file=sys.stderr)
         if RememberLaunch.directory is not None:

@@ -162,7 +162,7 @@ def test_a_glob_without_a_match_has_no_job() -> None:
     ("overrides", "said"),
     [
         (["model=resnet_50"], r"model=resnet_50: did you mean resnet50\?"),
-        (["model=resnet50,moco_v2"], "--multirun"),
+        (["model=resnet50,moco_v2"], "several values make a sweep: add -m"),
         (["model=resnet50", "engine.batchsize=3"], "batchsize"),
         (["model"], "model"),
         (["model=resnet50", "attack=null"], "attack=null: .* for none give attack=none; available"),

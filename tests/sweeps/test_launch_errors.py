@@ -1,13 +1,14 @@
 """What Hydra refuses is one line with the key and the remedy; so are --version and ~."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from calling import call
 from toys import Cli
 
-from oodbench.cli import plan
+from oodbench.cli import plan, probe
 from oodbench.run import main
 from oodbench.sweeps.launching import sweep_first, with_home
 
@@ -72,3 +73,60 @@ def test_a_sweep_may_be_asked_for_anywhere(tmp_path: Path) -> None:
 def test_plans_say_the_same(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert plan.main(["model=resnet50", "limt=5"]) == 1
     assert capsys.readouterr().err.startswith("error: unknown key limt: did you mean limit?")
+
+
+OPTIONS = [
+    (["-m", "--cfg", "job"], 2, r"-m and --cfg: give one of them; --cfg shows a single run: leave"),
+    (["--multirun", "--info", "all"], 2, "-m and --info: give one of them; --info shows a single"),
+    (["-m", "--run"], 2, "-m and --run: give one of them$"),
+    (["-m", "-sc", "install=bash"], 2, "-m and --shell-completion: give one of them$"),
+    (["--cfg", "job", "--info", "all"], 2, "--cfg and --info: give one of them$"),
+    (["-sc"], 2, "--shell-completion: give install=bash"),
+    (["--resolve"], 2, "--resolve: only with --cfg job"),
+    (["--package", "data"], 2, "--package: only with --cfg job"),
+    (["--experimental-rerun", "trap.pickle"], 2, "--experimental-rerun: not supported"),
+    (["--config-name", "nothing"], 1, "Cannot find primary config 'nothing': leave out --config-"),
+    (["--config-path", "nothing"], 1, "Primary config module .* not found: leave out --config-na"),
+    (["--config-dir", "nothing"], 1, "Additional config directory '.*nothing' not found$"),
+    (["--info", "defaults", "model=x"], 1, "model=x: available: "),
+    (["model=a,b"], 1, "model=a,b: several values make a sweep: add -m; one value that is a list"),
+    (["seed=range(1,3)"], 1, r"seed=range\(1,3\): several values make a sweep: add -m"),
+]
+
+
+@pytest.mark.parametrize("command", [main, probe.main])
+@pytest.mark.parametrize(("given", "code", "line"), OPTIONS, ids=lambda value: str(value)[:40])
+def test_options_that_do_not_go_together(
+    command: Callable[[], None], given: list[str], code: int, line: str, tmp_path: Path
+) -> None:
+    (tmp_path / "trap.pickle").write_bytes(b"cos\nmkdir\n(Vtrapped\ntR.")
+    found = call(command, given, folder=tmp_path)
+    assert found.returncode == code
+    assert found.stderr.count("\n") == 1
+    assert re.match(f"error: {line}", found.stderr), found.stderr
+    assert not (tmp_path / "trapped").exists()
+
+
+@pytest.mark.parametrize("command", [main, probe.main])
+@pytest.mark.parametrize("more", [[], ["-m"], ["model=resnet50", "limit=1"]])
+def test_the_help_of_hydra_whatever_stands_beside_it(
+    command: Callable[[], None], more: list[str], tmp_path: Path
+) -> None:
+    found = call(command, ["--hydra-help", *more], folder=tmp_path)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.startswith("Hydra (")
+
+
+def test_a_part_of_a_config_is_shown(tmp_path: Path) -> None:
+    shown = ("--cfg", "job", "--package", "data")
+    found = call(main, [*shown, "model=resnet50", "data.root=pictures"], folder=tmp_path)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.startswith("# @package data\nroot: pictures\n")
+
+
+def test_a_config_that_names_one_that_is_not_there(toy: Path, cli: Cli) -> None:
+    (toy / "my_conf" / "model" / "lost.yaml").write_text("defaults:\n  - nothing\n")
+    found = cli("model=lost")
+    assert (found.returncode, found.stdout) == (1, "")
+    line = "In 'model/lost': Could not load 'model/nothing': no such config"
+    assert found.stderr == f"error: {line}\n"

@@ -18,6 +18,7 @@ from oodbench.core.command import quiet_pipe
 from oodbench.core.errors import failure_line, is_mendable
 from oodbench.probe.schema import ProbeConfig, register_probe_schema, validate_probe
 from oodbench.sweeps.composing import CONFIG_PATH
+from oodbench.sweeps.launch_errors import report_in_one_line
 from oodbench.sweeps.launching import prepare_launch
 from oodbench.sweeps.outcomes import Outcome, RememberLaunch, outcomes, write_outcome
 
@@ -84,7 +85,7 @@ def main() -> None:
     launch = hydra.main(version_base="1.3", config_path=CONFIG_PATH, config_name="probe")(task)
     try:
         with quiet_pipe():
-            launch()
+            report_in_one_line(launch)
     except KeyboardInterrupt:
         if _rank() == 0:
             print(

@@ -211,6 +211,11 @@ def report_with(report: Callable[[Callable[[], Any]], Any]) -> None:
     vars(hydra_utils)["run_and_report"] = report
 
 
+def given_options(arguments: Sequence[str]) -> dict[str, Any]:
+    """What Hydra takes from a command line; where it is wrong, the process ends with 2."""
+    return vars(hydra_utils.get_args_parser().parse_args(arguments))
+
+
 def given_config_dir(arguments: Sequence[str]) -> Path | None:
     """What a command line gives as `--config-dir`, None where nothing."""
     known, _ = hydra_utils.get_args_parser().parse_known_args(arguments)

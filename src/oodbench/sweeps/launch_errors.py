@@ -16,6 +16,14 @@ from oodbench.core.errors import one_line
 FULL = "HYDRA_FULL_ERROR"
 """Environment variable of Hydra: 1 shows the traceback."""
 
+_NO_PRIMARY = "leave out --config-name and --config-path; --config-dir DIR adds configs of your own"
+_SEVERAL = re.compile(
+    r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'(?: 1\. To use it| requires --multi)"
+)
+_ASKS_FOR_A_SWEEP = (
+    "several values make a sweep: add -m; one value that is a list is KEY=[A,B], one that has a "
+    "comma 'KEY=\"A,B\"'"
+)
 _APPEND = re.compile(r"To append to your (config|default list) use \+\S+ ?")
 _PREFIX = re.compile(r"^Error merging override ")
 
@@ -23,7 +31,7 @@ _PREFIX = re.compile(r"^Error merging override ")
 def launch_line(error: BaseException) -> str:
     """The reason, with the key and how to mend it."""
     for cause in _chain(error):
-        if isinstance(cause, MissingConfigException) and cause.options:
+        if isinstance(cause, MissingConfigException):
             return _missing_config(cause)
         if isinstance(cause, ConfigAttributeError | ConfigKeyError):
             return _unknown_key(cause)
@@ -59,8 +67,13 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _missing_config(error: MissingConfigException) -> str:
-    group, _, name = str(error.missing_cfg_file).rpartition("/")
-    return f"{group}={name}: {alternatives(name, error.options or ())}"
+    if error.options:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        return f"{group}={name}: {alternatives(name, error.options)}"
+    said = one_line(error).partition(" Config search path:")[0].strip()
+    if "rimary config" in said:
+        return f"{said.partition('. Check')[0]}: {_NO_PRIMARY}"
+    return f"{said.rstrip('.')}: no such config"
 
 
 def _unknown_key(error: ConfigAttributeError | ConfigKeyError) -> str:
@@ -75,6 +88,8 @@ def _unknown_key(error: ConfigAttributeError | ConfigKeyError) -> str:
 
 def _of_library(error: BaseException) -> str:
     """What the library says, without its advice, with the reason that it came from."""
+    if found := _SEVERAL.match(one_line(error)):
+        return f"{found[1]}: {_ASKS_FOR_A_SWEEP}"
     said = _PREFIX.sub("", _APPEND.sub("", one_line(error)))
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException) and cause.msg:

@@ -6,20 +6,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from oodbench.core.command import quiet_pipe
+from oodbench.core.errors import ConfigError
 from oodbench.core.versions import version_text
 from oodbench.sweeps.composing import register_all
 from oodbench.sweeps.help import help_text
-from oodbench.sweeps.jobs import SweepLoader, given_config_dir, launch_with, report_with
+from oodbench.sweeps.jobs import (
+    SweepLoader,
+    given_config_dir,
+    given_options,
+    launch_with,
+    report_with,
+)
 from oodbench.sweeps.launch_errors import report_in_one_line
+from oodbench.sweeps.options import refuse_options
 
 _SWEEP = ("-m", "--multirun")
+_HYDRA_HELP = "--hydra-help"
 _HOME = re.compile(r"(?P<key>[^=\s]+=)~(?=/|$)")
 
 
 def prepare_launch(command: str, summary: str, primary: str, schema: type) -> None:
     """Configs known, errors in one line, `~` after `=` the home folder, `-m` anywhere.
 
-    `--version` and `--help` are answered here; the arguments are those of `help_text`.
+    `--version` and `--help` are answered here; the arguments are those of `help_text`. Options that
+    exclude each other end the process with 2, as argparse does.
     """
     given = sys.argv[1:]
     asked = {"--help", "-h", "--version"} & set(given)
@@ -33,7 +43,13 @@ def prepare_launch(command: str, summary: str, primary: str, schema: type) -> No
     register_all()
     launch_with(SweepLoader)
     report_with(report_in_one_line)
-    sys.argv[1:] = sweep_first(with_home(sys.argv[1:]))
+    # Hydra would look for the overrides among its own configs.
+    sys.argv[1:] = [_HYDRA_HELP] if _HYDRA_HELP in given else sweep_first(with_home(given))
+    try:
+        refuse_options(given_options(sys.argv[1:]))
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 def sweep_first(arguments: Sequence[str]) -> list[str]:
