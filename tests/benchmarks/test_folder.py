@@ -11,7 +11,7 @@ from PIL import Image
 from oodbench.benchmarks import folder as folder_module
 from oodbench.benchmarks.base import Split
 from oodbench.benchmarks.folder import FolderBenchmark
-from oodbench.core.errors import ConfigError, DataError
+from oodbench.core.errors import ConfigError, DataError, DiskError
 from oodbench.data.listing import Folder, even_positions, list_folders, round_robin, summarise
 from oodbench.data.pictures import load_picture
 from oodbench.reference import class_lists, imagenet_wnids
@@ -113,15 +113,15 @@ def test_round_robin_of_nothing() -> None:
 def test_round_robin_of_classes_of_several_sizes() -> None:
     """Folders a1 a2 a3 | b1 | c1 c2, by position, from behind, and in slices."""
     counts = {"a": 3, "b": 1, "c": 2}
-    pairs = round_robin(
+    files = round_robin(
         [Folder(k, tuple((f"{k}{j + 1}", 9) for j in range(n))) for k, n in counts.items()]
     )
     names = ["a1", "b1", "c1", "a2", "c2", "a3"]
-    assert list(pairs) == [(name[0], name) for name in names]
-    assert [pairs[position][1] for position in (5, -1, -6)] == ["a3", "a3", "a1"]
-    assert [name for _, name in pairs[1:9:2]] == ["b1", "a2", "a3"]
+    assert list(files) == [(name[0], name, 9) for name in names]
+    assert [files[position].name for position in (5, -1, -6)] == ["a3", "a3", "a1"]
+    assert [file.name for file in files[1:9:2]] == ["b1", "a2", "a3"]
     with pytest.raises(IndexError):
-        pairs[6]
+        files[6]
 
 
 def test_bytewise_order_of_names(tmp_path: Path, make_picture: Make) -> None:
@@ -451,7 +451,7 @@ def test_a_picture_cut_anywhere_loads_or_names_the_file(tmp_path: Path, suffix: 
 
 
 def test_missing_picture_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"gone\.JPEG: cannot be read"):
+    with pytest.raises(DiskError, match=r"gone\.JPEG: no longer there: "):
         load_picture(tmp_path / "gone.JPEG")
 
 

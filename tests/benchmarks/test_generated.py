@@ -75,7 +75,8 @@ def test_the_pictures_are_those_on_disk(val: Path, tmp_path: Path) -> None:
     on_disk, made = ImageNetC(root=str(out), n_expected=3), generated(val, seed=5)
     for split in made.splits():
         of_disk = next(other for other in on_disk.splits() if other.name == split.name)
-        assert list(of_disk.list_items()) == list(split.list_items())
+        listed = [(item.image, item.label) for item in of_disk.list_items()]
+        assert [(item.image, item.label) for item in split.list_items()] == listed
         for item in split.list_items():
             (expected,) = on_disk.load(of_disk.root / item.image)
             (picture,) = made.load(split.root / item.image)

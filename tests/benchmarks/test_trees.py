@@ -12,7 +12,7 @@ from published_names import PERTURBATIONS
 
 from oodbench.benchmarks.base import Split
 from oodbench.benchmarks.trees import ImageNetC, ImageNetP, find_trees
-from oodbench.core.errors import DataError
+from oodbench.core.errors import DataError, DiskError
 from oodbench.data.clips import write_clip
 
 TENCH, TISSUE = "n01440764", "n15075141"
@@ -315,5 +315,5 @@ def test_a_clip_cut_anywhere_names_the_file(tmp_path: Path) -> None:
 
 
 def test_a_missing_clip(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"gone\.mp4: cannot be read as a clip"):
+    with pytest.raises(DiskError, match=r"gone\.mp4: no longer there: "):
         imagenet_p(tmp_path).load(tmp_path / "gone.mp4")

@@ -39,7 +39,7 @@ def decoded(files: FileSet, *positions: int) -> dict[int, Decoded]:
     for position in positions:
         path = files.root / NAMES[position]
         digest = hashlib.sha256(path.read_bytes()).digest()
-        found[position] = (path.stat().st_mtime_ns, digest)
+        found[position] = Decoded(path.stat().st_mtime_ns, path.stat().st_size, digest)
     return found
 
 

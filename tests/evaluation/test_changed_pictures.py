@@ -1,17 +1,23 @@
-"""Pictures that are overwritten in place, with others of the same size."""
+"""Pictures that are replaced, removed or renamed: between two runs, and while a run computes."""
 
+import logging
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from in_process import go_there, planned, toy_logits
 from numpy.typing import NDArray
+from run_bytes import run_bytes
 
-from oodbench.core.errors import DataError
+from oodbench.benchmarks.folder import FolderBenchmark
+from oodbench.core.errors import DataError, DiskError, cause_of
 from oodbench.data import contents
 from oodbench.evaluation import assemble
+from oodbench.evaluation.cell import evaluate_cell
 from oodbench.evaluation.execute import execute
 from oodbench.runs import verified
 from oodbench.runs.done import is_done
@@ -37,6 +43,7 @@ class Own(FolderBenchmark):
 @pytest.fixture
 def here(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(assemble, "_last", {})
+    monkeypatch.setattr(verified, "_said", set())
     monkeypatch.setenv("OODBENCH_CACHE", str(toy / "cache"))
     go_there(toy, monkeypatch)
     make_longer(CHANGED)
@@ -218,3 +225,168 @@ def test_a_benchmark_that_opens_its_files_itself(here: Path) -> None:
     executed(plan)
     overwrite(CHANGED)
     assert planned(*own).key != plan.key
+
+
+# While a run computes
+
+IN_CHUNKS = ("benchmark.chunk_size=5", "data.workers=1", "limit=20")
+LATE = "n01443537/n01443537_003.JPEG"
+"""The picture at position 16, in the last of four chunks."""
+
+
+def disturbed(
+    change: Callable[[], object], *overrides: str, error: type[Exception], says: str
+) -> Plan:
+    """The plan of a run during which something changes, once five pictures are loaded."""
+    load, n_loaded = FolderBenchmark.load, 0
+
+    def loading(self: FolderBenchmark, path: Path) -> Any:
+        nonlocal n_loaded
+        n_loaded += 1
+        if n_loaded == 6:
+            change()
+        return load(self, path)
+
+    plan = planned(*IN_CHUNKS, *overrides)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(FolderBenchmark, "load", loading)
+        with pytest.raises(error, match=says) as caught:
+            execute(plan)
+    assert "\n" not in str(caught.value)
+    assert cause_of(caught.value) == ("disk" if error is DiskError else "mistake")
+    assert not plan.paths.result.exists()
+    return plan
+
+
+@pytest.fixture
+def undisturbed(here: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """Bytes of the whole run; nothing is remembered of its pictures, a copy of which is kept."""
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("OODBENCH_CACHE", str(here / "other_cache"))
+        assert execute(planned(*IN_CHUNKS, "output_root=alone")) is not None
+    shutil.copytree("data", "sound")
+    return run_bytes(Path("alone"))
+
+
+def replace_picture(name: str, how: str) -> None:
+    """Put another picture of another size in the place of one."""
+    new = PICTURES / "new" if how == "renamed" else PICTURES / name
+    new.write_bytes((PICTURES / OTHER).read_bytes() + bytes(7))
+    new.replace(PICTURES / name)
+
+
+@pytest.mark.parametrize("how", ["overwritten", "renamed"])
+def test_a_picture_that_is_replaced_before_it_is_computed_ends_the_run(
+    undisturbed: dict[str, bytes], how: str
+) -> None:
+    """No run has ever read it. With the other one the command is another run, until it is back."""
+    plan = disturbed(
+        lambda: replace_picture(LATE, how),
+        error=DataError,
+        says=rf"{LATE}: \d+ bytes, and \d+ when the run began: another file .* the same command",
+    )
+    other = planned(*IN_CHUNKS)
+    assert other.key != plan.key
+    truth = toy_logits(other, 20).softmax(1).amax(1)
+    np.testing.assert_allclose(executed(other), truth, rtol=1e-4)
+    shutil.copy2(Path("sound/imagenet/val") / LATE, PICTURES / LATE)
+    again = planned(*IN_CHUNKS)
+    assert again.key == plan.key
+    assert execute(again) is not None
+    shutil.rmtree(other.paths.directory)
+    assert run_bytes(Path("outputs")) == undisturbed
+
+
+def test_so_does_one_that_is_replaced_between_two_sessions_after_it_was_computed(
+    undisturbed: dict[str, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after a kill: the other contents are another run, and the first goes on later."""
+    plan = disturbed(lambda: (PICTURES / LATE).unlink(), error=DiskError, says="no longer there")
+    shutil.copy2(Path("sound/imagenet/val") / LATE, PICTURES / LATE)
+    overwrite(CHANGED)
+    assert planned(*IN_CHUNKS).key != plan.key
+    assert "1 of 60 pictures hold something else than when they were first read" in caplog.text
+    shutil.copy2(Path("sound/imagenet/val") / CHANGED, PICTURES / CHANGED)
+    assert planned(*IN_CHUNKS).key == plan.key
+    result = execute(planned(*IN_CHUNKS))
+    assert result is not None
+    assert run_bytes(Path("outputs")) == undisturbed
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+@pytest.mark.parametrize(
+    ("gone", "named"), [("data", "data"), (PICTURES / LATE, "data/.*003.JPEG")]
+)
+def test_what_is_gone_is_never_left_out_as_damaged(
+    undisturbed: dict[str, bytes], gone: str | Path, named: str, on_error: str
+) -> None:
+    """A disk that was unmounted, or a single file."""
+    skipping = (f"data.on_error={on_error}", "data.max_skipped=1")
+    disturbed(
+        lambda: Path(gone).rename("away"),
+        *skipping,
+        error=DiskError,
+        says=rf"^{named}: no longer there: mount it again, or put it back; the same command",
+    )
+    Path("away").rename(gone)
+    result = execute(planned(*IN_CHUNKS, *skipping))
+    assert result is not None
+    assert result.skipped == []
+    assert run_bytes(Path("outputs")) == undisturbed
+
+
+@pytest.mark.parametrize("loader", ["threads", "processes"])
+@pytest.mark.parametrize("change", ["added", "removed", "renamed", "a class folder removed"])
+def test_files_that_change_before_they_are_listed_end_the_run(
+    undisturbed: dict[str, bytes], change: str, loader: str
+) -> None:
+    """Else places in their order would stand for other files than in the chunks of before."""
+    plan = planned(*IN_CHUNKS, f"data.loader={loader}")
+    first = PICTURES / CHANGED
+    aside = {"removed": first, "a class folder removed": first.parent}.get(change)
+    if aside is not None:
+        aside.rename("away")
+    elif change == "renamed":
+        first.rename(first.with_name("a.JPEG"))
+    else:
+        shutil.copy2(first, first.with_name("a.JPEG"))
+    with pytest.raises(DataError, match="files were added, removed or renamed since the run began"):
+        execute(plan)
+    assert not list(plan.paths.directory.rglob("*.parquet"))
+    assert planned(*IN_CHUNKS).key != plan.key
+    shutil.rmtree("data")
+    shutil.copytree("sound", "data")
+    assert execute(planned(*IN_CHUNKS)) is not None
+    assert run_bytes(Path("outputs")) == undisturbed
+
+
+def test_a_run_that_begins_anew_for_other_files_says_so(
+    here: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    plan = planned("limit=5")
+    with caplog.at_level(logging.INFO):
+        evaluate_cell(plan)
+        assert "other pictures" not in caplog.text
+        (PICTURES / OTHER).unlink()
+        evaluate_cell(planned("limit=5"))
+        said = f"renamed or replaced since run {plan.key}: other pictures make another run"
+        assert caplog.text.count(said) == 1
+        caplog.clear()
+        evaluate_cell(planned("limit=6"))
+        evaluate_cell(planned("limit=6", "model.mean=[0.1,0.1,0.1]"))
+        assert "other pictures" not in caplog.text
+
+
+def test_a_file_that_is_put_back_in_place_is_listed_anew(here: Path) -> None:
+    """Its folder's time stays, and so would what is remembered of the folder."""
+    shutil.copytree("data", "sound")
+    plan = planned("limit=60")
+    executed(plan)
+    replace_picture(LATE, "renamed")
+    for folder in PICTURES.iterdir():
+        os.utime(folder, ns=(1, 1))  # long enough ago to be remembered
+    assert planned("limit=60").key != plan.key
+    executed(planned("limit=60"))
+    (PICTURES / LATE).write_bytes((Path("sound/imagenet/val") / LATE).read_bytes())
+    assert planned("limit=60").key == plan.key
+    assert is_done(planned("limit=60"))

@@ -26,11 +26,13 @@ class Item:
         image: path below the benchmark's root, with forward slashes.
         label: class index, written to the records as it is.
         columns: further values for the records, such as the shape category.
+        size: bytes of the file as it was listed; None where the listing does not say.
     """
 
     image: str
     label: int
     columns: Mapping[str, str | int | bool] = field(default_factory=dict)
+    size: int | None = None
 
 
 @dataclass(frozen=True)

@@ -99,8 +99,8 @@ def _stimuli(root: Path) -> list[tuple[str, int]]:
 def _ordered(files: Sequence[tuple[str, int]]) -> list[Item]:
     """Items round-robin over the shape categories, by file name within one."""
     by_shape: dict[str, list[Item]] = {category: [] for category in geirhos_categories()}
-    for path, _ in sorted(files, key=lambda file: file[0].rsplit("/", 1)[-1]):
-        item = _item(path)
+    for path, size in sorted(files, key=lambda file: file[0].rsplit("/", 1)[-1]):
+        item = _item(path, size)
         by_shape[str(item.columns["shape"])].append(item)
     longest = max(len(items) for items in by_shape.values())
     return [
@@ -111,7 +111,7 @@ def _ordered(files: Sequence[tuple[str, int]]) -> list[Item]:
     ]
 
 
-def _item(path: str) -> Item:
+def _item(path: str, size: int) -> Item:
     name = path.rsplit("/", 1)[-1]
     match = NAME.fullmatch(name)
     categories = list(geirhos_categories())
@@ -126,7 +126,7 @@ def _item(path: str) -> Item:
         "texture": texture,
         "published_set": shape != texture or name == LEFT_IN,
     }
-    return Item(path, categories.index(shape), columns)
+    return Item(path, categories.index(shape), columns, size)
 
 
 def _expected(items: Sequence[Item]) -> int:

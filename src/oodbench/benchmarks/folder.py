@@ -16,13 +16,12 @@ from oodbench.data.entries import files, folder_exists
 from oodbench.data.listing import (
     PICTURE_SUFFIXES,
     Folder,
-    Summary,
-    cached_summary,
+    ListedFile,
+    Listing,
     even_positions,
     folder_names,
     list_folders,
     round_robin,
-    summarise,
 )
 from oodbench.data.pictures import load_picture
 from oodbench.readouts import Classes, Standard, subset_content, subset_wnids
@@ -90,15 +89,15 @@ class FolderBenchmark:
         names = self.folder_names(root)
         self._check_names(root / names[0])
         variant = f"{len(self.classes)} classes, {self.positions} positions"
-        summary = cached_summary(root, names, variant, lambda: self._summary(root))
+        listing = Listing.counted(root, names, variant, lambda: self._folders(root))
         return [
             Split(
                 name="",
                 root=root,
                 n_expected=self.n_expected,
-                n_items=summary.n_files,
-                fingerprint=summary.fingerprint,
-                list_items=lambda: Labelled(round_robin(self._folders(root))),
+                n_items=listing.summary.n_files,
+                fingerprint=listing.summary.fingerprint,
+                list_items=lambda: Labelled(round_robin(listing.folders())),
             )
         ]
 
@@ -144,9 +143,6 @@ class FolderBenchmark:
             if check is not None and (found := files(folder, PICTURE_SUFFIXES)):
                 check(f"{folder}/{found[0][0]}")
 
-    def _summary(self, root: Path) -> Summary:
-        return summarise(self._folders(root))
-
 
 def tree_below(root: Path, inside: Sequence[str]) -> Path:
     """`root`, or the folder in it that an archive unpacks to."""
@@ -185,18 +181,18 @@ def wnid_folders(root: Path, classes: Sequence[str]) -> list[str]:
 
 
 class Labelled(Sequence[Item]):
-    """Items of (synset id, file name) pairs, Labelled by the synset's class index.
+    """Items of the files of synset folders, labelled by the synset's class index.
 
     Each is made when it is asked for: ImageNet-C's 3.75 million would take a gigabyte.
     """
 
-    def __init__(self, pairs: Sequence[tuple[str, str]], prefix: str = "") -> None:
-        self._pairs = pairs
+    def __init__(self, files: Sequence[ListedFile], prefix: str = "") -> None:
+        self._files = files
         self._prefix = prefix
         self._label = {wnid: index for index, wnid in enumerate(imagenet_wnids())}
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self._files)
 
     @overload
     def __getitem__(self, position: int) -> Item: ...
@@ -207,5 +203,5 @@ class Labelled(Sequence[Item]):
     def __getitem__(self, position: int | slice) -> Item | Sequence[Item]:
         if isinstance(position, slice):
             return [self[number] for number in range(*position.indices(len(self)))]
-        wnid, name = self._pairs[position]
-        return Item(f"{self._prefix}{wnid}/{name}", self._label[wnid])
+        wnid, name, size = self._files[position]
+        return Item(f"{self._prefix}{wnid}/{name}", self._label[wnid], size=size)

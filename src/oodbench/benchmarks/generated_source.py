@@ -9,11 +9,9 @@ from oodbench.benchmarks.base import Item, Split
 from oodbench.benchmarks.folder import Labelled, wnid_folders
 from oodbench.data.listing import (
     PICTURE_SUFFIXES,
-    Summary,
-    cached_summary,
+    Listing,
     list_folders,
     round_robin,
-    summarise,
 )
 from oodbench.reference import imagenet_wnids
 
@@ -38,16 +36,16 @@ def generated_splits(
         DataError: the clean pictures are missing, or not in synset folders.
     """
     wnids = wnid_folders(source, imagenet_wnids())
-    summary = cached_summary(source, wnids, "tree", lambda: _summary(source))
-    fingerprint = sha256(f"{summary.fingerprint}\0{parameters_sha256}".encode()).hexdigest()
+    listing = Listing.counted(source, wnids, "tree", lambda: list_folders(source, PICTURE_SUFFIXES))
+    fingerprint = sha256(f"{listing.summary.fingerprint}\0{parameters_sha256}".encode()).hexdigest()
     return [
         Split(
             name=cell,
             root=source,
             n_expected=n_expected,
-            n_items=summary.n_files,
+            n_items=listing.summary.n_files,
             fingerprint=fingerprint,
-            list_items=partial(_items, source, cell),
+            list_items=partial(_items, listing, cell),
             official=cell.split("/")[0] in official,
             made_from="clean pictures",
         )
@@ -55,9 +53,5 @@ def generated_splits(
     ]
 
 
-def _summary(source: Path) -> Summary:
-    return summarise(list_folders(source, PICTURE_SUFFIXES))
-
-
-def _items(source: Path, cell: str) -> Sequence[Item]:
-    return Labelled(round_robin(list_folders(source, PICTURE_SUFFIXES)), f"{cell}/")
+def _items(listing: Listing, cell: str) -> Sequence[Item]:
+    return Labelled(round_robin(listing.folders()), f"{cell}/")

@@ -13,11 +13,10 @@ from oodbench.core.errors import DataError
 from oodbench.data.archives.receipt import FOLDER, read_receipt
 from oodbench.data.listing import (
     PICTURE_SUFFIXES,
-    cached_summary,
+    Listing,
     folder_names,
     list_folders,
     round_robin,
-    summarise,
 )
 from oodbench.data.pictures import load_picture
 from oodbench.metrics.objectnet import by_folder
@@ -64,21 +63,22 @@ class ObjectNet:
         """
         root = tree_below(self.root, self.inside)
         names = _folders(root)
-        summary = cached_summary(
+        listing = Listing.counted(
             root,
             names,
             f"{len(names)} folders of ObjectNet",
-            lambda: summarise(list_folders(root, PICTURE_SUFFIXES, among=names)),
+            lambda: list_folders(root, PICTURE_SUFFIXES, among=names),
         )
+        n_files = listing.summary.n_files
         expected = self.n_expected or _counted(self.root)
         return [
             Split(
                 name="",
                 root=root,
-                n_expected=summary.n_files if expected is None else expected,
-                n_items=summary.n_files,
-                fingerprint=summary.fingerprint,
-                list_items=lambda: _items(root, names),
+                n_expected=n_files if expected is None else expected,
+                n_items=n_files,
+                fingerprint=listing.summary.fingerprint,
+                list_items=lambda: _items(listing),
                 is_count_known=expected is not None,
             )
         ]
@@ -128,10 +128,9 @@ def _folders(root: Path) -> list[str]:
     return kept
 
 
-def _items(root: Path, names: Sequence[str]) -> list[Item]:
+def _items(listing: Listing) -> list[Item]:
     """Round-robin over the folders; the label is the first of the folder's classes."""
-    folders = list_folders(root, PICTURE_SUFFIXES, among=names)
     return [
-        Item(f"{folder}/{name}", objectnet_classes()[folder][0], {"category": folder})
-        for folder, name in round_robin(folders)
+        Item(f"{folder}/{name}", objectnet_classes()[folder][0], {"category": folder}, size)
+        for folder, name, size in round_robin(listing.folders())
     ]

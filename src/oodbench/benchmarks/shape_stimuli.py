@@ -12,11 +12,10 @@ from oodbench.benchmarks.folder import tree_below
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.data.listing import (
     PICTURE_SUFFIXES,
-    cached_summary,
+    Listing,
     folder_names,
     list_folders,
     round_robin,
-    summarise,
 )
 from oodbench.data.pictures import load_picture
 from oodbench.metrics.shape_categories import category_accuracy
@@ -65,18 +64,18 @@ class ShapeStimuli:
                 f"{self.root / unknown[0]}: none of the 16 categories "
                 f"({', '.join(geirhos_categories())}); point benchmark.root at their folder"
             )
-        summary = cached_summary(
+        listing = Listing.counted(
             *(self.root, names, "shape stimuli"),
-            lambda: summarise(list_folders(self.root, PICTURE_SUFFIXES)),
+            lambda: list_folders(self.root, PICTURE_SUFFIXES),
         )
         return [
             Split(
                 name="",
                 root=self.root,
                 n_expected=self.n_expected,
-                n_items=summary.n_files,
-                fingerprint=summary.fingerprint,
-                list_items=partial(_items, self.root),
+                n_items=listing.summary.n_files,
+                fingerprint=listing.summary.fingerprint,
+                list_items=partial(_items, listing),
             )
         ]
 
@@ -96,10 +95,10 @@ class ShapeStimuli:
         return scores
 
 
-def _items(root: Path) -> list[Item]:
+def _items(listing: Listing) -> list[Item]:
     """Round-robin over the categories; the label is the category's index among the 16."""
     index = {category: number for number, category in enumerate(geirhos_categories())}
     return [
-        Item(f"{category}/{name}", index[category], {"category": category})
-        for category, name in round_robin(list_folders(root, PICTURE_SUFFIXES))
+        Item(f"{category}/{name}", index[category], {"category": category}, size)
+        for category, name, size in round_robin(listing.folders())
     ]

@@ -16,11 +16,10 @@ from oodbench.data.entries import folder_exists
 from oodbench.data.listing import (
     CLIP_SUFFIXES,
     PICTURE_SUFFIXES,
-    cached_summary,
+    Listing,
     folder_names,
     list_folders,
     round_robin,
-    summarise,
 )
 from oodbench.data.perturbations.parameters import published_frames
 from oodbench.data.pictures import load_clip, load_picture
@@ -53,26 +52,22 @@ def tree_split(
     official: bool,
 ) -> Split:
     """One tree of class folders as a split; items are named below `root`."""
-    summary = cached_summary(
-        tree,
-        wnid_folders(tree, imagenet_wnids()),
-        "tree",
-        lambda: summarise(list_folders(tree, suffixes)),
-    )
+    names = wnid_folders(tree, imagenet_wnids())
+    listing = Listing.counted(tree, names, "tree", lambda: list_folders(tree, suffixes))
     return Split(
         name=name,
         root=root,
         n_expected=n_expected,
-        n_items=summary.n_files,
-        fingerprint=summary.fingerprint,
-        list_items=partial(_tree_items, tree, root, suffixes),
+        n_items=listing.summary.n_files,
+        fingerprint=listing.summary.fingerprint,
+        list_items=partial(_tree_items, listing, root),
         official=official,
     )
 
 
-def _tree_items(tree: Path, root: Path, suffixes: frozenset[str]) -> Sequence[Item]:
-    prefix = tree.relative_to(root).as_posix() + "/"
-    return Labelled(round_robin(list_folders(tree, suffixes)), prefix)
+def _tree_items(listing: Listing, root: Path) -> Sequence[Item]:
+    prefix = listing.root.relative_to(root).as_posix() + "/"
+    return Labelled(round_robin(listing.folders()), prefix)
 
 
 def severity_splits(

@@ -36,7 +36,7 @@ class DataError(OodbenchError):
 
 
 class DiskError(OodbenchError):
-    """A disk does not answer: nothing is known of its files, so none of them is left out for it."""
+    """A disk does not answer, or is gone: nothing is known of its files, so none is left out."""
 
 
 class WeightsError(OodbenchError):

@@ -92,7 +92,7 @@ class FileSet:
             return
         positions = np.array(sorted(decoded), np.int64)
         found = [decoded[position] for position in positions.tolist()]
-        now = slots_of([time for time, _ in found], [sha256 for _, sha256 in found])
+        now = slots_of([one.modified for one in found], [one.sha256 for one in found])
         start, stop = int(positions[0]), int(positions[-1]) + 1
         first = self._first(start, stop)[positions - start]
         expected = first["sha256"].copy()

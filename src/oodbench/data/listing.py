@@ -3,11 +3,13 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -20,6 +22,9 @@ from oodbench.data.file_names import PICTURE_SUFFIXES as PICTURE_SUFFIXES
 
 RACY_SECONDS = 2.0
 """A folder changed so recently may change again within one tick of its clock: not cached."""
+
+
+_anew: ContextVar[bool] = ContextVar("_anew", default=False)
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,57 @@ class Summary:
 
     n_files: int
     fingerprint: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Class folders that are counted without being listed, and listed once their files are needed.
+
+    Attributes:
+        root: the data set's folder.
+        names: of its class folders on disk, whose modification times are watched.
+        variant: what else the files depend on (which classes, which positions).
+        look: lists the folders.
+        summary: of what was there when they were counted.
+    """
+
+    root: Path
+    names: Sequence[str]
+    variant: str
+    look: Callable[[], Sequence[Folder]]
+    summary: Summary
+
+    @classmethod
+    def counted(
+        cls, root: Path, names: Sequence[str], variant: str, look: Callable[[], Sequence[Folder]]
+    ) -> "Listing":
+        """The listing of what is there now; see `Listing`."""
+        summary = cached_summary(root, names, variant, lambda: summarise(look()))
+        return cls(root, names, variant, look, summary)
+
+    def folders(self) -> Sequence[Folder]:
+        """The folders with their files.
+
+        Raises:
+            DataError: files were added, removed or renamed since they were counted, so that places
+                in their order no longer stand for the same files.
+        """
+        folders = self.look()
+        if not self._are_counted(folders):
+            raise DataError(
+                f"{self.root}: files were added, removed or renamed since the run began: once "
+                "nothing changes any more, give the same command again"
+            )
+        return folders
+
+    def _are_counted(self, folders: Sequence[Folder]) -> bool:
+        if sum(len(folder.files) for folder in folders) != self.summary.n_files:
+            return False
+        try:
+            now = cached_summary(self.root, self.names, self.variant, lambda: summarise(folders))
+        except OSError:  # a class folder is gone
+            return False
+        return now == self.summary
 
 
 def list_folders(
@@ -92,13 +148,23 @@ def cached_summary(
     ).hexdigest()
     place = hashlib.sha256(os.fsencode(f"{root.resolve()}\0{variant}")).hexdigest()[:24]
     path = cache_directory() / "listings" / f"{place}.json"
-    stored = kept(path)
+    stored = None if _anew.get() else kept(path)
     if stored is not None and stored["signature"] == signature:
         return Summary(stored["n_files"], stored["fingerprint"])
     summary = compute()
     if times and time.time() - max(times) / 1e9 > RACY_SECONDS:
         keep(path, {"root": str(root), "signature": signature, **vars(summary)})
     return summary
+
+
+@contextmanager
+def listed_anew() -> Iterator[None]:
+    """Have listings made again: a file that is overwritten in place leaves its folder's time."""
+    token = _anew.set(True)
+    try:
+        yield
+    finally:
+        _anew.reset(token)
 
 
 def _state(root: Path, names: Sequence[str]) -> tuple[list[str], list[int]]:
@@ -109,13 +175,21 @@ def _state(root: Path, names: Sequence[str]) -> tuple[list[str], list[int]]:
     return list(map("{}\0{}".format, names, times)), times
 
 
-def round_robin(folders: Sequence[Folder]) -> Sequence[tuple[str, str]]:
-    """(folder, file) pairs: the first file of every class, then the second of every class, …"""
+class ListedFile(NamedTuple):
+    """A file of a class folder; its size in bytes."""
+
+    folder: str
+    name: str
+    size: int
+
+
+def round_robin(folders: Sequence[Folder]) -> Sequence[ListedFile]:
+    """The first file of every class, then the second of every class, …"""
     return _RoundRobin(folders)
 
 
-class _RoundRobin(Sequence[tuple[str, str]]):
-    """Makes each pair on demand; beside the folders it keeps eight bytes per file."""
+class _RoundRobin(Sequence[ListedFile]):
+    """Makes each on demand; beside the folders it keeps eight bytes per file."""
 
     def __init__(self, folders: Sequence[Folder]) -> None:
         longest = max((len(folder.files) for folder in folders), default=0)
@@ -132,17 +206,17 @@ class _RoundRobin(Sequence[tuple[str, str]]):
         return len(self._places)
 
     @overload
-    def __getitem__(self, position: int) -> tuple[str, str]: ...
+    def __getitem__(self, position: int) -> ListedFile: ...
 
     @overload
-    def __getitem__(self, position: slice) -> list[tuple[str, str]]: ...
+    def __getitem__(self, position: slice) -> list[ListedFile]: ...
 
-    def __getitem__(self, position: int | slice) -> tuple[str, str] | list[tuple[str, str]]:
+    def __getitem__(self, position: int | slice) -> ListedFile | list[ListedFile]:
         if isinstance(position, slice):
             return [self[number] for number in range(*position.indices(len(self)))]
         number, place = self._places[position].tolist()
         folder = self._folders[number]
-        return folder.name, folder.files[place][0]
+        return ListedFile(folder.name, *folder.files[place])
 
 
 def even_positions(folders: Sequence[Folder]) -> list[Folder]:

@@ -10,7 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from oodbench.core.errors import ConfigError, DataError, first_line
 from oodbench.data.depth import converted
 from oodbench.data.pyav import load_av
-from oodbench.data.read_files import read_file
+from oodbench.data.read_files import gone, read_file
 from oodbench.preprocessing import Transform
 
 
@@ -23,8 +23,9 @@ def load_picture(path: Path) -> list[Image.Image]:
 
     Raises:
         DataError: the file is truncated or not a picture.
+        DiskError: there is no such file any more, or its disk does not answer.
     """
-    content = _content(path)
+    content = _content(path, "picture")
     try:
         with Image.open(BytesIO(content)) as picture:
             if picture.mode == "RGB" and "transparency" not in picture.info:
@@ -41,11 +42,13 @@ def load_picture(path: Path) -> list[Image.Image]:
         raise DataError(f"{path}: cannot be read as a picture: {first_line(error)}") from error
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, kind: str) -> bytes:
     try:
         return read_file(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise gone(error, path) from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read as a picture: {first_line(error)}") from error
+        raise DataError(f"{path}: cannot be read as a {kind}: {first_line(error)}") from error
 
 
 def prepared(picture: Image.Image, path: Path, transform: Transform) -> NDArray[np.uint8]:
@@ -78,11 +81,13 @@ def load_clip(path: Path, n_frames: int | None = None) -> list[Image.Image]:
     Raises:
         DataError: the file is not a clip, is damaged, or has fewer than two frames or others than
             it should have.
+        DiskError: there is no such file any more, or its disk does not answer.
         ConfigError: PyAV is not installed.
     """
     av = load_av()
+    content = _content(path, "clip")
     try:
-        with av.open(BytesIO(read_file(path))) as container:
+        with av.open(BytesIO(content)) as container:
             if not container.streams.video:
                 raise DataError(f"{path}: no video in it; unpack the archive again")
             expected = n_frames or container.streams.video[0].frames

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from oodbench.core.errors import DiskError
 from oodbench.data.containers.opened import member_state, read_member
 from oodbench.data.patience import patiently
 
@@ -24,8 +25,12 @@ NO_FILE = FileState(0, 0)
 """Of an item that is in no file of its own."""
 
 
-Decoded = tuple[int, bytes]
-"""Of a file: its time in nanoseconds, and the sha256 of its bytes."""
+class Decoded(NamedTuple):
+    """A file that was decoded: its time in nanoseconds, its bytes, and their sha256."""
+
+    modified: int
+    size: int
+    sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class ReadFile:
     @property
     def decoded(self) -> Decoded:
         """What is kept of it."""
-        return self.state.modified, self.sha256
+        return Decoded(*self.state, self.sha256)
 
 
 _reading: ContextVar[list[ReadFile] | None] = ContextVar("_reading", default=None)
@@ -73,6 +78,24 @@ def read_file(path: Path) -> bytes:
     if _reading.get() is not None:
         name_read(ReadFile(path, state, hashlib.sha256(content).digest()))
     return content
+
+
+def gone(error: OSError, path: Path) -> DiskError:
+    """The error for a file that is no longer there, which is not left out as a damaged one is.
+
+    It names the folder where that is gone too, as when a disk was unmounted.
+
+    Args:
+        error: which says that there is no such file.
+        path: that was asked for: of a file, or of one in a container, which the error may name.
+    """
+    missing = Path(os.fsdecode(error.filename or path))
+    while missing.parent != missing and not os.path.exists(missing.parent):  # noqa: PTH110
+        missing = missing.parent  # Path.exists raises where a mount is broken
+    return DiskError(
+        f"{missing}: no longer there: mount it again, or put it back; the same command goes on "
+        "from there"
+    )
 
 
 def _read(path: Path) -> tuple[FileState, bytes]:

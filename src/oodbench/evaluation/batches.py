@@ -78,8 +78,8 @@ def load_batches(
         pinned: put the pixels where a CUDA device reads them without a detour.
 
     Raises:
-        DataError: an item cannot be read and may not be left out, or the frames of a batch have
-            several sizes.
+        DataError: an item cannot be read and may not be left out, its file was replaced, or the
+            frames of a batch have several sizes.
     """
     taken: deque[Chunk] = deque()
 
@@ -123,6 +123,7 @@ def _batches(
         if loaded.deep:
             deep.append(loaded.position)
         if loaded.decoded is not None:
+            _refuse_replaced(chunk, loaded.item, loaded.decoded)
             decoded[loaded.position] = loaded.decoded
         for index, pixels in enumerate(loaded.pixels):
             if len(frames) == size:
@@ -143,6 +144,20 @@ def _batches(
         deep=deep,
         decoded=decoded,
     )
+
+
+def _refuse_replaced(chunk: Chunk, item: Item, decoded: Decoded) -> None:
+    """The run's key says how large each file was when the run began.
+
+    Raises:
+        DataError: this one has another size.
+    """
+    if item.size is not None and item.size != decoded.size:
+        raise DataError(
+            f"{printable(str(chunk.split.root / item.image))}: {decoded.size} bytes, and "
+            f"{item.size} when the run began: another file has taken its place; give the same "
+            "command again"
+        )
 
 
 def _stacked(

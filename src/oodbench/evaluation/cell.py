@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from oodbench.core.schema import RunConfig, shipped
+from oodbench.evaluation.other_pictures import other_pictures
 from oodbench.models.facts import bare_name_notice
 from oodbench.runs.done import is_done, more_than_asked
 from oodbench.runs.naming.other_names import add_name
@@ -45,6 +46,8 @@ def evaluate_cell(plan: Plan, begin: Callable[[Plan], None] | None = None) -> Ce
         return Cell(result, was_done=True, notes=notes)
     if (line := say_once(plan.run)) is not None:
         log.warning("%s", line)
+    if (line := other_pictures(plan)) is not None:
+        log.info("%s: %s", plan.cell, line)
     if begin is not None:
         begin(plan)
     from oodbench.evaluation.execute import execute

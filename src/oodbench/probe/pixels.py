@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from oodbench.core.errors import DataError
+from oodbench.core.errors import DataError, DiskError
 from oodbench.data.pictures import load_picture, prepared
 from oodbench.data.read_files import files_read
 from oodbench.preprocessing import Preprocessing, Transform
@@ -101,6 +101,7 @@ def load_pixels(
 
     Raises:
         DataError: a picture cannot be read.
+        DiskError: the disk of one does not answer, or is gone.
     """
     loader: DataLoader[Tensor] = DataLoader(
         dataset,
@@ -111,10 +112,11 @@ def load_pixels(
     )
     try:
         yield from loader
-    except DataError as error:
+    except (DataError, DiskError) as error:
         # A worker's error comes with its traceback, of which the last line is the message.
         last = str(error).strip().splitlines()[-1]
-        raise DataError(last.partition("DataError: ")[2] or last) from None
+        kind = type(error)
+        raise kind(last.partition(f"{kind.__name__}: ")[2] or last) from None
 
 
 def _stack(pictures: list[Tensor]) -> Tensor:

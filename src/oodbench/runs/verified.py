@@ -12,6 +12,7 @@ from oodbench.benchmarks.base import Benchmark, Split, file_of
 from oodbench.core.cache import cache_directory
 from oodbench.core.schema import RunConfig
 from oodbench.data.contents import FileSet
+from oodbench.data.listing import listed_anew
 from oodbench.runs.paths import pictures_directory
 
 log = logging.getLogger(__name__)
@@ -46,23 +47,35 @@ def verified(
     """
     if run.data.verify == "sizes":
         return list(splits), {}
-    ids = {split.name: f"{split.made_from or split.name}\0{split.fingerprint}" for split in splits}
-    made = {
-        ids[split.name]: file_set(
+    made = _file_sets(run, benchmark, splits)
+    if any(_changes(made, run.data.verify).values()):
+        with listed_anew():
+            splits = benchmark.splits()
+        made = _file_sets(run, benchmark, splits)
+    sets = looked_at(made, run.data.verify, run.benchmark.name)
+    found = [
+        replace(split, fingerprint=sets[_identity(split)].fingerprint(split.fingerprint))
+        for split in splits
+    ]
+    return found, {split.name: sets[_identity(split)] for split in splits}
+
+
+def _file_sets(run: RunConfig, benchmark: Benchmark, splits: Sequence[Split]) -> dict[str, FileSet]:
+    return {
+        _identity(split): file_set(
             Path(run.output_root),
-            ids[split.name],
+            _identity(split),
             split.root,
             split.n_items,
             partial(_names, benchmark, split),
         )
         for split in splits
     }
-    sets = looked_at(made, run.data.verify, run.benchmark.name)
-    found = [
-        replace(split, fingerprint=sets[ids[split.name]].fingerprint(split.fingerprint))
-        for split in splits
-    ]
-    return found, {split.name: sets[ids[split.name]] for split in splits}
+
+
+def _identity(split: Split) -> str:
+    """The same for splits that are made from the same files."""
+    return f"{split.made_from or split.name}\0{split.fingerprint}"
 
 
 def file_set(
