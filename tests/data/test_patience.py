@@ -1,12 +1,16 @@
 """A disk that does not answer is asked again, and its pictures are not taken for damaged ones."""
 
 import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from oodbench.core.errors import DiskError
-from oodbench.data import patience, read_files
+from oodbench.data import entries, patience, read_files
+from oodbench.data.entries import Entry
+from oodbench.data.listing import PICTURE_SUFFIXES, list_folders
 from oodbench.data.patience import PAUSES, patiently
 from oodbench.data.pictures import load_picture
 
@@ -61,3 +65,40 @@ def test_a_picture_is_not_left_out_for_it(
     monkeypatch.setattr(read_files, "_read", read)
     with pytest.raises(DiskError, match="Stale file handle"):
         load_picture(tmp_path / "a.JPEG")
+
+
+def test_nor_is_it_from_a_listing(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Neither a folder nor a file of which the disk says nothing for a while."""
+    (tmp_path / "n01440764").mkdir()
+    (tmp_path / "n01440764" / "a.JPEG").write_bytes(b"abc")
+    silent = [False, True, False]  # from behind
+
+    def scanned(folder: Path) -> list[Entry]:
+        if silent.pop():
+            raise OSError(errno.EIO, "Input/output error")
+        return [Silent(entry) for entry in os.scandir(folder)]
+
+    class Silent:
+        """An entry whose size is not told the first time."""
+
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self._entry = entry
+            self._asked = 0
+            self.name = entry.name
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._entry, name)
+
+        def stat(self) -> os.stat_result:
+            self._asked += 1
+            if self._asked == 1:
+                raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+            return self._entry.stat()
+
+    monkeypatch.setattr(entries, "_scanned_once", scanned)
+    (folder,) = list_folders(tmp_path, PICTURE_SUFFIXES)
+    assert folder.files == (("a.JPEG", 3),)
+    assert pauses == [0.5]
+    assert silent == []

@@ -12,6 +12,7 @@ from oodbench.core.errors import DataError, printable
 from oodbench.data.containers.kinds import may_be_container
 from oodbench.data.containers.opened import files_in, folders_in, holds_file, holds_folder
 from oodbench.data.manifest import CHECKSUMS, DEMO_MARK
+from oodbench.data.patience import PASSING, patiently
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ def entries(folder: Path) -> Iterator[Iterator[Entry]]:
 
     Raises:
         DataError: it cannot be read, or the container is damaged.
+        DiskError: its disk does not answer.
         FileNotFoundError, NotADirectoryError: it is no folder.
     """
     try:
@@ -97,8 +99,7 @@ def entries(folder: Path) -> Iterator[Iterator[Entry]]:
 
 def _scanned(folder: Path) -> list[Entry]:
     try:
-        with os.scandir(folder) as scanned:
-            found: list[Entry] = list(scanned)
+        found = patiently(lambda: _scanned_once(folder), folder)
         if not may_be_container(entry.name for entry in found):
             return found
         return found if (inside := _in_container(folder)) is None else inside
@@ -107,6 +108,11 @@ def _scanned(folder: Path) -> list[Entry]:
         if inside is None:
             raise
         return inside
+
+
+def _scanned_once(folder: Path) -> list[Entry]:
+    with os.scandir(folder) as scanned:
+        return list(scanned)
 
 
 def _in_container(folder: Path) -> list[Entry] | None:
@@ -147,11 +153,19 @@ def is_dead_link(entry: Entry) -> bool:
 
 
 def size_of(entry: Entry) -> int | None:
-    """Bytes of a file, and of the one that a link leads to; None for everything else."""
-    try:
+    """Bytes of a file, and of the one that a link leads to; None for everything else.
+
+    Raises:
+        DiskError: its disk does not answer.
+    """
+
+    def look() -> int | None:
         return entry.stat().st_size if entry.is_file() else None
-    except OSError:
-        return None
+
+    try:
+        return look()
+    except OSError as error:
+        return patiently(look, Path(entry.name)) if error.errno in PASSING else None
 
 
 def files(folder: Path, suffixes: frozenset[str]) -> tuple[tuple[str, int], ...]:

@@ -14,7 +14,12 @@ log = logging.getLogger(__name__)
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds between two attempts."""
 
-PASSING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO})
+PASSING = frozenset(
+    {
+        *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO),
+        *(errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH),
+    }
+)
 """What a disk says that may answer in a moment; a file that is missing, or may not be read, is."""
 
 T = TypeVar("T")
