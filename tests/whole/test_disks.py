@@ -1,5 +1,7 @@
 """Disks that are full, or cannot be written: a clear line, and the same command goes on later."""
 
+import errno
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from run_bytes import run_bytes
-from toys import Cli
+from toys import Cli, write_pictures
 
 from oodbench.cli.table import main as table
+from oodbench.core import files
 
 RUN = ("model=toy", "preprocessing=timm", "benchmark.chunk_size=10", "engine=eager")
 
@@ -66,3 +69,101 @@ def test_an_output_folder_that_cannot_be_written(toy: Path, small: Mount, cli: C
     assert done.returncode == 1
     assert "Read-only file system: use a folder that can be written" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+FILES = {
+    "key.json": 1,
+    "all-00001.parquet": 1,
+    "run.json": 0,
+    "summary.json": 1,
+    "result.json": 1,
+    "outcome.json": 0,
+}
+"""The files of a job that write one after the other; the exit code without them."""
+
+
+@pytest.fixture
+def full(toy: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have the disk be full when a file of this name is written, wherever it is; "" for none."""
+    flush = files._flush
+
+    def make_full(name: str) -> None:
+        def flushed(part: Path) -> None:
+            if name and part.name.startswith(f".{name}."):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            flush(part)
+
+        monkeypatch.setattr(files, "_flush", flushed)
+
+    write_pictures(toy / "few" / "imagenet" / "val", per_class=4)
+    monkeypatch.chdir(toy)
+    return make_full
+
+
+SHORT = (*RUN, "data.root=few")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_disk_that_is_full_when_a_file_is_written(
+    toy: Path, full: Callable[[str], None], cli: Cli, name: str
+) -> None:
+    """One line names it; a table holds what is whole; the same command does the rest."""
+    full(name)
+    done = cli(*SHORT)
+    assert done.returncode == FILES[name]
+    (line,) = {line for line in done.stderr.splitlines() if "No space left" in line}
+    assert f"/{name}" in line
+    assert "Traceback" not in done.stderr
+    full("")
+    table(["--quiet"])
+    whole = FILES[name] == 0
+    for file in Path("outputs").glob("tables/results.csv"):
+        assert set(pd.read_csv(file)["status"]) == {"partial" if whole else "failed"}
+    assert cli(*SHORT).returncode == 0
+    assert cli(*SHORT, "output_root=alone").returncode == 0
+    assert run_bytes(toy / "outputs") == run_bytes(toy / "alone")
+
+
+def test_a_disk_that_is_full_when_a_failure_is_written(
+    toy: Path, full: Callable[[str], None], cli: Cli
+) -> None:
+    full("error.json")
+    done = cli(*SHORT, "data.root=nowhere")
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if "No space left" in line]
+    assert "error.json could not be written" in line
+    assert "nowhere/imagenet/val: no such folder" in done.stderr
+    full("")
+    assert cli(*SHORT).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["results.csv", "table.csv", "table.md"])
+def test_a_disk_that_is_full_when_a_table_is_written(
+    toy: Path,
+    full: Callable[[str], None],
+    cli: Cli,
+    name: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What was there stays, whole."""
+    assert cli(*SHORT).returncode == 0
+    assert table(["--quiet"]) == 0
+    tables = {path: path.read_bytes() for path in Path("outputs/tables").iterdir()}
+    full(name)
+    capsys.readouterr()
+    assert table([]) == 1
+    said = f"outputs/tables/{name}: No space left on device: make room, or use another folder"
+    assert capsys.readouterr().err == f"error: {said}\n"
+    assert {path: path.read_bytes() for path in Path("outputs/tables").iterdir()} == tables
+    full("")
+    assert table([]) == 0
+
+
+def test_a_log_that_cannot_be_written_is_said_once(toy: Path, cli: Cli) -> None:
+    """The console has its lines, and the run is not stopped."""
+    done = cli(*RUN, "limit=4", "hydra.job_logging.handlers.file.filename=/dev/full")
+    assert done.returncode == 0
+    said = "warning: /dev/full: No space left on device: lines are missing there\n"
+    assert done.stderr.count("No space left") == done.stderr.count(said) == 1
+    assert "Traceback" not in done.stderr
+    assert "4 pictures to evaluate" in done.stderr

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 GIB = 2**30
 """Bytes."""
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 PART = ".part"
 """Suffix of a file that is being written: `.<name>.<some letters>.part`."""
 
@@ -94,8 +96,9 @@ def _part_of(path: Path) -> Iterator[Path]:
         yield part
     except BaseException as error:
         part.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a full disk is said without a name
+        if isinstance(error, OSError) and (error.filename is None or error.errno in _FULL):
+            # A full disk is said without a name, or with that of a file that is copied.
+            error.filename = str(path)
         raise
 
 

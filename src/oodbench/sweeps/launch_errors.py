@@ -1,5 +1,6 @@
 """What Hydra refuses before any job starts, in one line that a user can act on."""
 
+import errno
 import os
 import re
 import sys
@@ -16,6 +17,7 @@ from oodbench.core.errors import one_line
 FULL = "HYDRA_FULL_ERROR"
 """Environment variable of Hydra: 1 shows the traceback."""
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_PRIMARY = "leave out --config-name and --config-path; --config-dir DIR adds configs of your own"
 _SEVERAL = re.compile(
     r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'(?: 1\. To use it| requires --multi)"
@@ -41,9 +43,10 @@ def launch_line(error: BaseException) -> str:
             "KEY=VALUE; quote a value with special characters twice: 'KEY=\"VALUE\"'"
         )
     if isinstance(error, OSError):
+        mend = "make room, or " if error.errno in _FULL else ""
         return (
-            f"no folder for the logs: {one_line(error)}: set output_root to a folder that can be "
-            "written"
+            f"no folder for the logs: {one_line(error)}: {mend}set output_root to a folder that "
+            "can be written"
         )
     return _of_library(error)
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from oodbench.benchmarks.base import Benchmark, file_of
 from oodbench.core.building import build
-from oodbench.core.errors import OodbenchError
+from oodbench.core.errors import DataError, DiskError, OodbenchError
 from oodbench.data.entries import file_exists, folder_exists
 from oodbench.data.pictures import load_picture
 from oodbench.runs.results import RunResult
@@ -56,7 +56,10 @@ class Pictures:
         """
         path = self._path(row)
         benchmark = self._benchmark
-        frames = load_picture(path) if benchmark is None else benchmark.load(path)
+        try:
+            frames = load_picture(path) if benchmark is None else benchmark.load(path)
+        except DiskError as error:
+            raise DataError(str(error)) from error
         return frames[min(int(row["frame"]), len(frames) - 1)]
 
     def _path(self, row: Mapping[str, Any]) -> Path:
