@@ -11,9 +11,12 @@ import pytest
 from run_bytes import run_bytes
 from toys import Cli, write_pictures
 
+from oodbench.cli.report import main as report
+from oodbench.cli.status import main as status
 from oodbench.cli.table import main as table
 from oodbench.core import files
 
+READ_ONLY = "Read-only file system: use a folder that can be written"
 RUN = ("model=toy", "preprocessing=timm", "benchmark.chunk_size=10", "engine=eager")
 
 Mount = Callable[[str], None]
@@ -67,7 +70,7 @@ def test_an_output_folder_that_cannot_be_written(toy: Path, small: Mount, cli: C
     small("size=4m,ro")
     done = cli(*RUN, "output_root=small/out", "hydra.run.dir=logs")
     assert done.returncode == 1
-    assert "Read-only file system: use a folder that can be written" in done.stderr
+    assert READ_ONLY in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -145,15 +148,17 @@ def test_a_disk_that_is_full_when_a_table_is_written(
     name: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What was there stays, whole."""
+    """It is shown all the same; the files that were there stay, whole."""
     assert cli(*SHORT).returncode == 0
     assert table(["--quiet"]) == 0
     tables = {path: path.read_bytes() for path in Path("outputs/tables").iterdir()}
     full(name)
     capsys.readouterr()
     assert table([]) == 1
+    captured = capsys.readouterr()
     said = f"outputs/tables/{name}: No space left on device: make room, or use another folder"
-    assert capsys.readouterr().err == f"error: {said}\n"
+    assert captured.err == f"warning: the tables are not written: {said}\n"
+    assert "partial 20/50000" in captured.out
     assert {path: path.read_bytes() for path in Path("outputs/tables").iterdir()} == tables
     full("")
     assert table([]) == 0
@@ -167,3 +172,42 @@ def test_a_log_that_cannot_be_written_is_said_once(toy: Path, cli: Cli) -> None:
     assert done.stderr.count("No space left") == done.stderr.count(said) == 1
     assert "Traceback" not in done.stderr
     assert "4 pictures to evaluate" in done.stderr
+
+
+@pytest.mark.slow
+def test_results_that_can_only_be_read(
+    toy: Path,
+    small: Mount,
+    cli: Cli,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """They are found done and shown; what would write says which file."""
+    small("size=4m")
+    here = (*RUN, "limit=4", "output_root=small/out", "hydra.run.dir=logs")
+    assert cli(*here).returncode == 0
+    small("remount,ro")
+    done = cli(*here)
+    assert done.returncode == 0
+    assert "done already" in done.stderr
+    done = cli(*here, "limit=5")
+    assert done.returncode == 1
+    assert f"key.json: {READ_ONLY}" in done.stderr
+    monkeypatch.chdir(toy)
+    root = ["--output-root", "small/out"]
+    capsys.readouterr()
+    for command, options, code in (
+        (table, [], 1),
+        (table, ["--out", "table.tex"], 0),
+        (status, [], 1),
+        (report, ["--out", "report.html"], 0),
+    ):
+        assert command([*root, *options]) == code
+        said = capsys.readouterr()
+        if command is table:
+            assert (
+                said.err == f"warning: the tables are not written: small/out/tables: {READ_ONLY}\n"
+            )
+    assert (toy / "table.tex").is_file()
+    assert table([*root, "--rescore", "--quiet"]) == 1
+    assert f"summary.json: {READ_ONLY}" in capsys.readouterr().err

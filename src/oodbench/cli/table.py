@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     A result.json or error.json that is damaged or of a newer schema is named on stderr, also with
     --quiet, and the tables are made of the others: the exit code stays 0. So is a run whose records
     are damaged or incomplete; with --rescore its result stays as it is, and the exit code is 1.
+    Tables that cannot be written are shown all the same; without --out the exit code is then 1.
 
     Args:
         arguments: command line without the program's name; `sys.argv` by default.
@@ -63,12 +64,14 @@ def main(arguments: list[str] | None = None) -> int:
         print_problems(written.problems)
         shown = _shown(chosen, stored, written)
     print_problems(line for line in shown.problems if line not in written.problems)
+    if written.unwritten:
+        print_problems([f"the tables are not written: {written.unwritten}"])
     if chosen.out is not None:
         write_text(chosen.out, shown.text)
         shown = Written("", (chosen.out,), ())
     if not chosen.quiet:
         _print(shown)
-    return 1 if left else 0
+    return 1 if left or (written.unwritten and chosen.out is None) else 0
 
 
 def _shown(chosen: argparse.Namespace, stored: Stored, written: Written) -> Written:

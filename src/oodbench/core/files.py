@@ -17,8 +17,6 @@ log = logging.getLogger(__name__)
 GIB = 2**30
 """Bytes."""
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-
 PART = ".part"
 """Suffix of a file that is being written: `.<name>.<some letters>.part`."""
 
@@ -78,9 +76,11 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     with ExitStack() as stack:
         parts = {path: stack.enter_context(_part_of(path)) for path in contents}
         for path, part in parts.items():
-            part.write_bytes(contents[path])
-        for part in parts.values():
-            _flush(part)
+            with _named(path):
+                part.write_bytes(contents[path])
+        for path, part in parts.items():
+            with _named(path):
+                _flush(part)
         for path, part in parts.items():
             part.replace(path)
 
@@ -89,17 +89,34 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
 def _part_of(path: Path) -> Iterator[Path]:
     """An empty file beside `path`, which is removed on any exception."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     os.close(handle)
     part = Path(name)
     try:
         yield part
     except BaseException as error:
         part.unlink(missing_ok=True)
-        if isinstance(error, OSError) and (error.filename is None or error.errno in _FULL):
-            # A full disk is said without a name, or with that of a file that is copied.
-            error.filename = str(path)
+        _name(error, path)
         raise
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        _name(error, path)
+        raise
+
+
+def _name(error: BaseException, path: Path) -> None:
+    """A full disk is said without the name of the file."""
+    if isinstance(error, OSError) and error.filename is None:
+        error.filename = str(path)
 
 
 def _flush(part: Path) -> None:

@@ -5,7 +5,6 @@ reassessed labels of the validation pictures, needs no second forward pass.
 """
 
 import logging
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,5 +60,5 @@ def _copied(plan: Plan, chunk: Chunk, other: RunPaths) -> bool:
     if info is None or info.skipped:
         return False
     with atomic_path(chunk_file(plan, chunk)) as part:
-        shutil.copyfile(file, part)
+        part.write_bytes(file.read_bytes())
     return True

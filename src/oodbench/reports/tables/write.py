@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from oodbench.core.errors import DataError
-from oodbench.core.files import write_text
+from oodbench.core.errors import DataError, failure_line, is_mendable
+from oodbench.core.files import write_text, write_together
 from oodbench.reports.attacks.text import report_text
 from oodbench.reports.derived import Derived, derive
 from oodbench.reports.tables.escaping import for_csv, for_markdown
@@ -49,12 +49,14 @@ class Written:
         files: results.csv, table.csv, table.md; or attack_report.txt.
         problems: one line for every file of a run that could not be used.
         failed: the cells that failed, and why; "" for a report.
+        unwritten: why there are no files, such as a full disk; "" where there are.
     """
 
     text: str
     files: tuple[Path, ...]
     problems: Sequence[str]
     failed: str = ""
+    unwritten: str = ""
 
 
 def read_stored(output_root: Path, normaliser: Path | None = None) -> Stored:
@@ -99,11 +101,25 @@ def write_tables(
         "table.csv": for_csv(wide.frame).to_csv(index=False),
         "table.md": text,
     }
-    for name, content in contents.items():
-        write_text(tables_directory(output_root) / name, content)
-    files = tuple(tables_directory(output_root) / name for name in contents)
+    folder = tables_directory(output_root)
+    unwritten = _written({folder / name: content for name, content in contents.items()})
+    files = () if unwritten else tuple(folder / name for name in contents)
     failed = failed_text(stored.failures)
-    return Written(text if stored.results else failed, files, stored.problems, failed)
+    shown = text if stored.results else failed
+    return Written(shown, files, stored.problems, failed, unwritten)
+
+
+def _written(contents: Mapping[Path, str]) -> str:
+    """Write all files or none; why not, in one line that the user can act on, else ""."""
+    try:
+        write_together(
+            {path: text.encode("utf-8", "backslashreplace") for path, text in contents.items()}
+        )
+    except OSError as error:
+        if not is_mendable(error):
+            raise
+        return failure_line(error)
+    return ""
 
 
 def write_attack_report(output_root: Path) -> Written:
