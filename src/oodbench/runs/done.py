@@ -13,7 +13,7 @@ from oodbench.runs.chunks import Chunk, all_chunks, chunk_file, is_whole
 from oodbench.runs.key import same_document
 from oodbench.runs.plan import Plan
 from oodbench.runs.records import checked_info, chunk_name
-from oodbench.runs.results import RunResult, read_result
+from oodbench.runs.results import OtherSchema, RunResult, read_result
 from oodbench.runs.scoring_code import is_scored_alike
 from oodbench.runs.skipping import most_skipped
 
@@ -27,7 +27,8 @@ def is_done(plan: Plan) -> RunResult | None:
     newer, or an attempt to read them has failed (error.json).
 
     Raises:
-        DataError: there is a folder in the result's place, so that none could be written.
+        DataError: there is a folder in the result's place, or a result that a newer version has
+            written, which is not to be replaced by an older one.
     """
     if (unknown := plan.unknown) is not None:
         log.warning(
@@ -40,6 +41,8 @@ def is_done(plan: Plan) -> RunResult | None:
     except DataError as error:
         if plan.paths.result.is_dir():
             raise
+        if isinstance(error, OtherSchema):
+            raise OtherSchema(f"{error}, or set output_root to another folder") from None
         log.warning("%s", error)
         return None
     if result is None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
@@ -34,6 +35,10 @@ FOUND = ("directory", "modified")
 _SPLIT_COUNTS = ("n_items", "n", "n_expected")
 
 Content = TypeVar("Content")
+
+
+class OtherSchema(DataError):
+    """A file that another version of oodbench has written, sound as it may be."""
 
 
 @dataclass(frozen=True)
@@ -165,11 +170,21 @@ def result_content(result: RunResult) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name not in FOUND}
 
 
+def is_written(path: Path) -> bool:
+    """Whether there is a result that was not cut short, by its last bytes alone: of thousands."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            file.seek(-2, os.SEEK_END)
+            return file.read().rstrip().endswith(b"}")
+    except OSError:
+        return False
+
+
 def read_result(path: Path) -> RunResult | None:
     """A result of this schema or of an older one; None where there is no file.
 
     Raises:
-        DataError: the file is damaged, or of a newer schema.
+        DataError: the file is damaged; `OtherSchema`: of a newer schema.
     """
     content = _content(path, RunResult)
     if content is None:
@@ -259,7 +274,7 @@ def _content(path: Path, kind: type) -> dict[str, Any] | None:
         raise _unusable(path, f"it holds no {kind.__name__}")
     schema = content.get("schema", 1)
     if schema not in range(1, _SCHEMAS[kind] + 1):
-        raise DataError(
+        raise OtherSchema(
             f"{path}: not used: schema {schema}, and this oodbench reads up to "
             f"{_SCHEMAS[kind]}; "
             "update oodbench"

@@ -132,12 +132,12 @@ class Needs:
         found = self._attempt(problems, lambda: self._sample(run, data))
         if plan is None or found is None:
             return Need(run, tuple(problems), data=data)
-        return self._counted(plan, data, found, problems)
-
-    def _counted(self, plan: Plan, data: Data, found: Sample, problems: list[str]) -> Need:
-        total, items, to_do = self._pictures(plan, found)
+        counted = self._attempt(problems, lambda: self._pictures(plan, found))
+        if counted is None:
+            return Need(run, tuple(problems), data=data)
+        total, items, to_do = counted
         need = Need(
-            run=plan.run,
+            run=run,
             device=plan.device,
             data=data,
             sample=found,

@@ -9,6 +9,7 @@ from pathlib import Path
 from oodbench.core.lease import BEAT, LIMIT, SUFFIX, now_in
 from oodbench.runs.paths import RunPaths, sweeps_directory
 from oodbench.runs.records import items_recorded
+from oodbench.runs.results import is_written
 from oodbench.sweeps.standing.definition import Sweep
 from oodbench.sweeps.standing.job_file import RUNNING, STOPPED, JobFile, job_file, read_job
 
@@ -115,7 +116,7 @@ def _rate(n_items: int, seconds: float, since: float) -> float | None:
 
 
 def _state(job: JobFile, run: RunPaths | None, path: Path, now: float) -> str:
-    if run is not None and job.state != FAILED and run.result.is_file():
+    if run is not None and job.state != FAILED and is_written(run.result):
         return DONE
     if job.state == RUNNING:
         return RUNNING if _is_alive(job, run, path, now) else LOST
