@@ -151,6 +151,8 @@ def test_a_result_of_a_newer_version_is_named_and_never_overwritten(
     assert done.returncode == 1
     assert f"{line}ch, or set output_root to another folder" in done.stderr
     assert (run / "result.json").read_bytes() == written
+    assert (run / "error.json").exists()
     of_schema(run, 3)
     assert cli("-m", *SWEEP).returncode == 0
+    assert not (run / "error.json").exists()
     assert table([]) == 0

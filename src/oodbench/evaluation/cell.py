@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from oodbench.core.schema import RunConfig, shipped
+from oodbench.evaluation.failures import forget_failures
 from oodbench.evaluation.other_pictures import other_pictures
 from oodbench.models.facts import bare_name_notice
 from oodbench.runs.done import is_done, more_than_asked
@@ -42,6 +43,8 @@ def evaluate_cell(plan: Plan, begin: Callable[[Plan], None] | None = None) -> Ce
         OodbenchError: what `oodbench.evaluation.execute` refuses.
     """
     if (result := is_done(plan)) is not None:
+        with suppress(OSError):  # the run may be another user's
+            forget_failures(plan)
         notes = [*_shared_pixels(plan, result), *more_than_asked(plan, result)]
         return Cell(result, was_done=True, notes=notes)
     if (line := say_once(plan.run)) is not None:

@@ -4,7 +4,6 @@ import logging
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -29,6 +28,7 @@ from oodbench.data.pictures import clip_decoder
 from oodbench.engines.full_device import memory_in_one_line
 from oodbench.evaluation.assemble import attack_traits, setting_of
 from oodbench.evaluation.evaluate import evaluate
+from oodbench.evaluation.failures import forget_failures
 from oodbench.evaluation.reader import Reader, Reading
 from oodbench.models.class_lists import missing_classes
 from oodbench.models.device_memory import forget_peak, peak_bytes
@@ -47,7 +47,7 @@ from oodbench.runs.label_check import OFF, refuse_wrong_labels
 from oodbench.runs.leftovers import remove_leftovers
 from oodbench.runs.naming.difference import difference
 from oodbench.runs.official_counts import expected_counts, totals
-from oodbench.runs.plan import Plan, decoders, unidentified_paths
+from oodbench.runs.plan import Plan, decoders
 from oodbench.runs.records import ChunkInfo, chunk_files
 from oodbench.runs.results import RunResult, write_result
 from oodbench.runs.same_records import take_over
@@ -90,7 +90,7 @@ def execute(plan: Plan) -> RunResult | None:
         _write_info(plan, started, time.monotonic() - clock, computed)
         result = _settled(plan, words)
     if result is not None:
-        _forget_failures(plan)
+        forget_failures(plan)
     return result
 
 
@@ -333,12 +333,3 @@ def _write_info(plan: Plan, started: datetime, seconds: float, computed: Sequenc
         "clip_decoder": clip_decoder(),
     }
     append_session(plan.paths.info, session)
-
-
-def _forget_failures(plan: Plan) -> None:
-    """Remove the failures of the same cell, also those without a key: this run succeeded."""
-    plan.paths.error.unlink(missing_ok=True)
-    unidentified = unidentified_paths(plan.run)
-    unidentified.error.unlink(missing_ok=True)
-    with suppress(OSError):  # of another shard that was first, or of a user's file in it
-        unidentified.directory.rmdir()
