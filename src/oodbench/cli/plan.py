@@ -36,13 +36,14 @@ def _planned(chosen: argparse.Namespace) -> int:
         return 2
     # Imported late: torch takes seconds, too long to report a typo.
     from oodbench.sweeps.forecast.needs import Needs, all_problems
+    from oodbench.sweeps.forecast.sums import sums_text
     from oodbench.sweeps.forecast.table import forecast_json, forecast_text
     from oodbench.sweeps.forecast.times import times
 
-    known = Needs()
+    known = Needs(official=chosen.official_counts)
     needs = [known.of(partial(launch.config, job)) for job in launch.jobs]
     timed = times(needs) if chosen.calibration else None
-    print(forecast_text(needs, timed))
+    print(sums_text(needs, timed, chosen.by) if chosen.by else forecast_text(needs, timed))
     if chosen.json is not None:
         print_json(chosen.json, forecast_json(needs, timed))
     for untimed in timed.problems if timed else ():
@@ -73,6 +74,15 @@ def argument_parser() -> argparse.ArgumentParser:
         dest="calibration",
         action="store_false",
         help="no times: leave out the ten seconds in which networks and reading are timed",
+    )
+    parser.add_argument(
+        "--official-counts",
+        action="store_true",
+        help="as if nothing were done and every data set had its official count of pictures; a few "
+        "of each have to be there, such as the demo data",
+    )
+    parser.add_argument(
+        "--by", choices=("benchmark", "model"), help="sums for each of them, not each run"
     )
     add_json(parser, "write all numbers there")
     return parser

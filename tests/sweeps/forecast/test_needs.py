@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import WNIDS, Cli
+from toys import WNIDS, Cli, write_pictures
 
 import oodbench.models.weights
 from oodbench.cli import plan as forecast_cli
@@ -107,6 +107,42 @@ def test_what_is_done_already_is_not_to_do(cli: Cli, planned: Planned) -> None:
     # Unknown weights: nothing on disk is reused.
     (unknown,) = planned("model=toy", PIPELINE, "model.weights.identity=null")
     assert (unknown["to_do"], unknown["done"]) == (60, 0)
+
+
+def test_official_counts_stand_for_data_sets_of_which_a_part_is_there(
+    cli: Cli, planned: Planned
+) -> None:
+    """Nothing counts as done, a budget is a part of all, and names of one run are done once."""
+    whole = ("model=toy", PIPELINE, "--official-counts", "data.allow_partial=false")
+    assert cli("model=toy", PIPELINE, "engine=eager", "budget=20%").returncode == 0
+    (run,) = planned(*whole)
+    assert (run["to_do"], run["done"]) == (50_000, 0)
+    assert run["gmacs"] == pytest.approx(50_000 * 48_000 / 1e9)
+    assert planned(*whole, "budget=2%")[0]["to_do"] == 1_000
+    assert planned(*whole, "shard.count=8", "shard.index=7")[0]["to_do"] < 50_000 / 7
+    names = ("-m", "preprocessing.name=one,two")
+    assert [one["to_do"] for one in planned(*whole, *names)] == [50_000, 0]
+
+
+def test_parts_that_are_not_there_are_not_counted_and_named(toy: Path, planned: Planned) -> None:
+    write_pictures(toy / "data" / "imagenet-c" / "fog" / "1", per_class=1)
+    whole = ("model=toy", PIPELINE, "--official-counts", "benchmark=imagenet_c")
+    (run,) = planned(*whole)
+    assert run["to_do"] == 50_000
+    assert planned.code == 1
+    (line,) = planned.err.splitlines()
+    assert line.startswith("missing: imagenet_c: 74 parts are not there, such as gaussian_noise/1")
+
+
+def test_sums_by_benchmark(planned: Planned) -> None:
+    planned("-m", "model=toy,resnet50", PIPELINE, "benchmark=imagenet,imagenet_a", "--by=benchmark")
+    lines = [line.split() for line in planned.out.splitlines()[:4]]
+    assert [line[:3] for line in lines] == [
+        ["benchmark", "runs", "pictures"],
+        ["imagenet", "2", "120"],
+        ["imagenet_a", "2", "–"],
+        ["all", "4", "120+"],
+    ]
 
 
 def test_two_names_of_one_run_are_done_once(planned: Planned) -> None:
@@ -265,7 +301,7 @@ def test_a_picture_that_cannot_be_read(toy: Path, planned: Planned) -> None:
     [
         (["-m", "model=glob(nothing*)"], 2, "matched no config"),
         (["model=toi"], 1, "error: model=toi: available: "),
-        (["model=resnet50,moco_v2"], 1, "--multirun"),
+        (["model=resnet50,moco_v2"], 1, "several values make a sweep: add -m"),
     ],
 )
 def test_what_cannot_be_planned_at_all(

@@ -35,6 +35,7 @@ from oodbench.sweeps.forecast.memory import (
     refills_batches,
 )
 from oodbench.sweeps.forecast.network_cost import NetworkCost, network_cost
+from oodbench.sweeps.forecast.official import as_official, not_counted
 from oodbench.sweeps.forecast.sample import Sample, sample
 
 ROW_BYTES = 38
@@ -91,7 +92,13 @@ class Need:
 class Needs:
     """Finds out what runs need; what several runs share is looked at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, official: bool = False) -> None:
+        """Know nothing yet.
+
+        Args:
+            official: count each data set as its source says, and nothing as done.
+        """
+        self._official = official
         self._known: dict[str, Any] = {}
         self._planned: dict[tuple[Path, str, int], int] = {}
         self._sources: set[str] = set()
@@ -109,6 +116,7 @@ class Needs:
         try:
             download = bool(config.weights.download)
             config.weights.download = False
+            config.data.allow_partial = config.data.allow_partial or self._official
             run = validate(config)
         except OodbenchError as error:
             return Need(None, (str(error),))
@@ -124,6 +132,9 @@ class Needs:
         data = self._attempt(problems, lambda: self._data(run))
         if data is None:
             return Need(run, tuple(problems))
+        if self._official:
+            problems += not_counted(data, run.benchmark.name)
+            data = as_official(data)
         if weights is not None:
             unknown = unknown_weights(run.model.name, weights)
             self._attempt(problems, partial(refuse_unknown_shards, run, unknown))
@@ -183,7 +194,8 @@ class Needs:
         own = own_chunks(plan)
         todo = own
         if plan.unknown is None:
-            todo = [] if is_done(plan) else [self._left(plan, c) for c in missing_chunks(plan)]
+            known = own if self._official else [] if is_done(plan) else missing_chunks(plan)
+            todo = [self._left(plan, chunk) for chunk in known]
         frames = found.frames
         total = sum((chunk.stop - chunk.first) * frames[chunk.split.name] for chunk in own)
         items = sum(chunk.stop - chunk.start for chunk in todo)
