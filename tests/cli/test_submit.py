@@ -18,7 +18,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_dry_run_writes_the_script_and_submits_nothing(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--dry-run", "--partition", "gpu", *SWEEP]) == 0
+    assert main([SWEEP[0], "-m", "--dry-run", "--partition", "gpu", *SWEEP[1:]]) == 0
     script = Path(capsys.readouterr().out.strip())
     assert script.is_relative_to(here / "out" / "sweeps" / "submitted")
     assert "#SBATCH --array=0-1%32" in script.read_text()

@@ -10,7 +10,7 @@ from toys import Cli
 
 from oodbench.cli import plan, probe
 from oodbench.run import main
-from oodbench.sweeps.launching import sweep_first, with_home
+from oodbench.sweeps.launching import options_first, with_home
 
 REFUSED = [
     (["limt=5"], r"unknown key limt: did you mean limit\? available: attack, "),
@@ -64,10 +64,17 @@ def test_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_sweep_may_be_asked_for_anywhere(tmp_path: Path) -> None:
     for line in (("model=toy", "-m"), ("model=toy", "--multirun")):
         given = ["--config-dir", "my_conf", *line, "data.root=nowhere"]
-        assert sweep_first(given)[0] == line[1]
-        assert sweep_first(given)[1:] == [*given[:3], "data.root=nowhere"]
+        assert options_first(given)[0] == line[1]
+        assert options_first(given)[1:] == [*given[:3], "data.root=nowhere"]
     swept = call(main, ["model=resnet50", "-m", "data.root=nowhere"], folder=tmp_path)
     assert re.fullmatch(r"1 job in \d+ s: none done, 1 failed\n", swept.stdout)
+
+
+def test_options_may_stand_among_the_overrides() -> None:
+    given = ["a=1", "--cfg", "job", "b=2", "-cd", "my=conf", "--info", "c=3", "--resolve"]
+    assert options_first(given) == [
+        *("--cfg", "job", "-cd", "my=conf", "--info", "--resolve", "a=1", "b=2", "c=3"),
+    ]
 
 
 def test_plans_say_the_same(toy: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         Exit code: 0, or 1 after an error that the user can fix. Of a task that of its commands.
     """
-    chosen = argument_parser().parse_args(arguments)
+    chosen = argument_parser().parse_intermixed_args(arguments)
     if chosen.task_of is not None:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         return run_task(chosen.task_of, os.environ)
@@ -69,6 +69,7 @@ def argument_parser() -> argparse.ArgumentParser:
     )
     add_version(parser)
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="as of oodbench -m")
+    parser.add_argument("-m", "--multirun", action="store_true", help="as of oodbench: always so")
     parser.add_argument("--config-dir", type=Path, metavar="DIR", help="as of oodbench")
     parser.add_argument("--partition", metavar="NAME", help="of SLURM (default: the cluster's)")
     parser.add_argument("--time", default="12:00:00", help="of a task (default: %(default)s)")

@@ -18,8 +18,8 @@ _WIDTH = 110
 _LONGEST = 34
 """Characters of KEY=DEFAULT beside which the description stands; after a longer one it follows."""
 
-_OPTIONS = """Options, which stand before the overrides:
-  --multirun, -m     a sweep: KEY=A,B or KEY=glob(*) stands for several runs; may stand anywhere
+_OPTIONS = """Options:
+  --multirun, -m     a sweep: KEY=A,B or KEY=glob(*) stands for several runs
   --cfg job          print the config and run nothing; with --resolve, all values filled in
   --config-dir DIR   configs of your own, DIR/GROUP/NAME.yaml
   --shell-completion install=bash    tab completion: evaluate what it prints

@@ -216,6 +216,16 @@ def given_options(arguments: Sequence[str]) -> dict[str, Any]:
     return vars(hydra_utils.get_args_parser().parse_args(arguments))
 
 
+def options_with_values() -> dict[str, bool]:
+    """The options of Hydra behind which a value stands, and whether it may be left out."""
+    return {
+        name: action.nargs == "?"
+        for action in hydra_utils.get_args_parser()._actions
+        for name in action.option_strings
+        if action.nargs != 0
+    }
+
+
 def given_config_dir(arguments: Sequence[str]) -> Path | None:
     """What a command line gives as `--config-dir`, None where nothing."""
     known, _ = hydra_utils.get_args_parser().parse_known_args(arguments)

@@ -15,6 +15,7 @@ from oodbench.sweeps.jobs import (
     given_config_dir,
     given_options,
     launch_with,
+    options_with_values,
     report_with,
 )
 from oodbench.sweeps.launch_errors import report_in_one_line
@@ -26,7 +27,7 @@ _HOME = re.compile(r"(?P<key>[^=\s]+=)~(?=/|$)")
 
 
 def prepare_launch(command: str, summary: str, primary: str, schema: type) -> None:
-    """Configs known, errors in one line, `~` after `=` the home folder, `-m` anywhere.
+    """Configs known, errors in one line, `~` after `=` the home folder, options anywhere.
 
     `--version` and `--help` are answered here; the arguments are those of `help_text`. Options that
     exclude each other end the process with 2, as argparse does.
@@ -44,7 +45,7 @@ def prepare_launch(command: str, summary: str, primary: str, schema: type) -> No
     launch_with(SweepLoader)
     report_with(report_in_one_line)
     # Hydra would look for the overrides among its own configs.
-    sys.argv[1:] = [_HYDRA_HELP] if _HYDRA_HELP in given else sweep_first(with_home(given))
+    sys.argv[1:] = [_HYDRA_HELP] if _HYDRA_HELP in given else options_first(with_home(given))
     try:
         refuse_options(given_options(sys.argv[1:]))
     except ConfigError as error:
@@ -52,10 +53,23 @@ def prepare_launch(command: str, summary: str, primary: str, schema: type) -> No
         sys.exit(2)
 
 
-def sweep_first(arguments: Sequence[str]) -> list[str]:
-    """`-m` before the overrides, wherever it was given: argparse wants all of these together."""
-    flags = [text for text in arguments if text in _SWEEP]
-    return [*flags, *(text for text in arguments if text not in _SWEEP)]
+def options_first(arguments: Sequence[str]) -> list[str]:
+    """Options before the overrides, wherever they were given: argparse wants the latter together.
+
+    `-m` comes first of all, so that it is no value of another option.
+    """
+    flags: list[str] = []
+    overrides: list[str] = []
+    rest = [text for text in arguments if text not in _SWEEP]
+    with_values = options_with_values()
+    while rest:
+        text = rest.pop(0)
+        is_option = text.startswith("-")
+        (flags if is_option else overrides).append(text)
+        may_be_left_out = with_values.get(text)
+        if may_be_left_out is not None and rest and not (may_be_left_out and "=" in rest[0]):
+            flags.append(rest.pop(0))
+    return [*(text for text in arguments if text in _SWEEP), *flags, *overrides]
 
 
 def with_home(arguments: Sequence[str]) -> list[str]:
