@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from calling import call
+from hydra.errors import MissingConfigException
 from toys import Cli
 
 from oodbench.cli import plan, probe
 from oodbench.run import main
+from oodbench.sweeps.launch_errors import launch_line
 from oodbench.sweeps.launching import options_first, with_home
 
 REFUSED = [
@@ -137,3 +139,22 @@ def test_a_config_that_names_one_that_is_not_there(toy: Path, cli: Cli) -> None:
     assert (found.returncode, found.stdout) == (1, "")
     line = "In 'model/lost': Could not load 'model/nothing': no such config"
     assert found.stderr == f"error: {line}\n"
+
+
+@pytest.mark.parametrize(
+    ("plugin", "extra"),
+    [
+        ("joblib", "joblib"),
+        ("submitit_slurm", "slurm"),
+        ("submitit_local", "slurm"),
+        ("ray", "ray"),
+    ],
+)
+def test_a_launcher_that_is_not_installed_names_its_extra(plugin: str, extra: str) -> None:
+    """Of that config, or of a shipped one that rests on it."""
+    missing = MissingConfigException("Could not find it", f"hydra/launcher/{plugin}", ["basic"])
+    said = launch_line(missing)
+    assert said == (
+        f"hydra/launcher={plugin}: not installed: in the clone of oodbench: pip install -e "
+        f"'.[{extra}]'"
+    )

@@ -13,12 +13,17 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from oodbench.core.checking import alternatives
 from oodbench.core.errors import one_line
+from oodbench.core.extras import install_extra
 
 FULL = "HYDRA_FULL_ERROR"
 """Environment variable of Hydra: 1 shows the traceback."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_PRIMARY = "leave out --config-name and --config-path; --config-dir DIR adds configs of your own"
+_LAUNCHER = "hydra/launcher"
+_EXTRAS = {"joblib": "joblib", "ray": "ray", "submitit_local": "slurm", "submitit_slurm": "slurm"}
+"""By the config that Hydra's plugin brings."""
+
 _SEVERAL = re.compile(
     r"(?:Ambiguous value for argument|Sweep parameters) '(.*?)'(?: 1\. To use it| requires --multi)"
 )
@@ -70,8 +75,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _missing_config(error: MissingConfigException) -> str:
+    group, _, name = str(error.missing_cfg_file).rpartition("/")
+    if group == _LAUNCHER and name in _EXTRAS:
+        return f"{group}={name}: not installed: {install_extra(_EXTRAS[name])}"
     if error.options:
-        group, _, name = str(error.missing_cfg_file).rpartition("/")
         return f"{group}={name}: {alternatives(name, error.options)}"
     said = one_line(error).partition(" Config search path:")[0].strip()
     if "rimary config" in said:
