@@ -164,6 +164,20 @@ def test_a_disk_that_is_full_when_a_table_is_written(
     assert table([]) == 0
 
 
+def test_a_disk_that_is_full_when_a_report_is_written(
+    full: Callable[[str], None], cli: Cli, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli(*SHORT).returncode == 0
+    page = ["--output-root", "outputs", "--out", "report.html"]
+    full("report.html")
+    assert report(page) == 1
+    said = "report.html: No space left on device: make room, or use another folder"
+    assert capsys.readouterr().err == f"error: {said}\n"
+    assert not Path("report.html").exists()
+    full("")
+    assert report(page) == 0
+
+
 def test_a_log_that_cannot_be_written_is_said_once(toy: Path, cli: Cli) -> None:
     """The console has its lines, and the run is not stopped."""
     done = cli(*RUN, "limit=4", "hydra.job_logging.handlers.file.filename=/dev/full")
