@@ -123,7 +123,8 @@ def main() -> None:
         found = pack(first_pictures(arguments.pictures, arguments.count), Path(place))
         folder = found.pop("folder")
         names = [
-            f"{wnid}/{name}" for wnid, name in round_robin(list_folders(folder, PICTURE_SUFFIXES))
+            f"{file.folder}/{file.name}"
+            for file in round_robin(list_folders(folder, PICTURE_SUFFIXES))
         ]
         random.Random(0).shuffle(names)
         for work in (listing, read, load):

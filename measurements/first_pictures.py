@@ -8,4 +8,4 @@ from oodbench.data.listing import PICTURE_SUFFIXES, list_folders, round_robin
 def first_pictures(folder: Path, count: int) -> list[Path]:
     """Files of a folder of class folders, at most `count`."""
     items = round_robin(list_folders(folder, PICTURE_SUFFIXES))
-    return [folder.joinpath(*item) for item in items[:count]]
+    return [folder / item.folder / item.name for item in items[:count]]

@@ -127,6 +127,27 @@ def test_a_disk_that_is_full_when_a_file_is_written(
     assert run_bytes(toy / "outputs") == run_bytes(toy / "alone")
 
 
+def test_a_disk_that_is_full_when_a_chunk_is_leased(
+    toy: Path, full: Callable[[str], None], cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def written(descriptor: int, content: bytes) -> int:
+        if b'"token"' in content:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", written)
+        done = cli(*SHORT)
+    assert done.returncode == 1
+    assert ".all-00000.parquet.lease: No space left on device: make room" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert cli(*SHORT).returncode == 0
+    assert cli(*SHORT, "output_root=alone").returncode == 0
+    assert run_bytes(toy / "outputs") == run_bytes(toy / "alone")
+
+
 def test_a_disk_that_is_full_when_a_failure_is_written(
     toy: Path, full: Callable[[str], None], cli: Cli
 ) -> None:

@@ -178,7 +178,12 @@ class Leases:
         except FileExistsError:
             return False
         self._keep(path, descriptor)
-        os.write(descriptor, json.dumps({**asdict(this_process()), "token": uuid4().hex}).encode())
+        content = json.dumps({**asdict(this_process()), "token": uuid4().hex})
+        try:
+            os.write(descriptor, content.encode())
+        except OSError as error:
+            error.filename = str(path)  # a full disk is said without a name
+            raise
         self._start()
         return True
 
