@@ -55,7 +55,10 @@ def run_cell(plan: Plan, record: JobRecord, *, swept: bool = False) -> Outcome:
         record: hears when something is computed.
         swept: whether it is one of several jobs: of a run that is done, one line is enough.
     """
-    cell = evaluate_cell(plan, begin=record.begin)
+    try:
+        cell = evaluate_cell(plan, begin=record.begin)
+    finally:
+        record.rest()
     if cell.result is None:
         log.info("%s: this shard is done; other shards have still to run", plan.cell)
         return Outcome("waiting", plan.cell)

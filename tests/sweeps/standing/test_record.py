@@ -61,6 +61,32 @@ def test_it_gives_signs_of_life_until_it_ends(
     assert (ended.state, ended.message, ended.cause) == ("failed", "no disk", "disk")
 
 
+def test_nothing_is_written_once_it_rests(tmp_path: Path, record: JobRecord, plan: Plan) -> None:
+    record.begin(plan)
+    wait_for_another(tmp_path)
+    record.rest()
+    time.sleep(0.05)
+    before = said(tmp_path)
+    time.sleep(0.1)
+    assert said(tmp_path) == before
+    record.end(Outcome("done", "toy × imagenet"), plan)
+    assert said(tmp_path).state == "done"
+
+
+def test_its_file_stays_where_it_was_begun(
+    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    record = JobRecord(Path(), JOB)
+    relative = SimpleNamespace(**vars(plan) | {"paths": RunPaths(Path("runs", "key"))})
+    record.begin(cast(Plan, relative))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    record.end(Outcome("done", "toy × imagenet"), cast(Plan, relative))
+    assert said(tmp_path).state == "done"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_the_time_goes_by_a_clock_that_nobody_sets(
     tmp_path: Path, record: JobRecord, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

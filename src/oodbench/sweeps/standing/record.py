@@ -24,7 +24,7 @@ from oodbench.sweeps.standing.job_file import (
 class JobRecord:
     """What one job says of itself.
 
-    While it computes, a thread writes the file again every `BEAT` seconds: a sign of life.
+    From `begin` to `rest` a thread writes the file again every `BEAT` seconds: a sign of life.
 
     Args:
         output_root: where its outputs are.
@@ -33,12 +33,14 @@ class JobRecord:
 
     def __init__(self, output_root: Path, overrides: Sequence[str]) -> None:
         self._output_root = output_root
+        self._folder = output_root.absolute()  # wherever the process goes while it computes
         self._overrides = list(overrides)
         self._started = time.time()
         self._clock = time.monotonic()
         self._n_before = 0
         self._lock = threading.Lock()
-        self._ended = threading.Event()
+        self._resting = threading.Event()
+        self._ended = False
 
     def begin(self, plan: Plan) -> None:
         """It begins to compute."""
@@ -47,6 +49,10 @@ class JobRecord:
         job = self._job(plan.cell, RUNNING, plan)
         self._write(job)
         threading.Thread(target=self._beat, args=(job,), name="job file", daemon=True).start()
+
+    def rest(self) -> None:
+        """It computes no longer, whatever has ended that."""
+        self._resting.set()
 
     def end(self, outcome: Outcome, plan: Plan | None) -> None:
         """It has ended.
@@ -68,22 +74,23 @@ class JobRecord:
         Args:
             interrupt: what was raised.
         """
-        job = read_job(job_file(self._output_root, self._overrides))
+        job = read_job(job_file(self._folder, self._overrides))
         if job is not None and job.state == RUNNING and job.owner == this_process():
             self._write(replace(job, state=STOPPED, message=_reason(interrupt)))
 
     def _beat(self, job: JobFile) -> None:
-        while not self._ended.wait(BEAT):
+        while not self._resting.wait(BEAT):
             self._write(job)
 
     def _write(self, job: JobFile) -> None:
         """Write the file; once it says how the job has ended, it stays like that."""
         with self._lock:
-            if not self._ended.is_set():
+            if not self._ended:
                 seconds = time.monotonic() - self._clock
-                write_job(self._output_root, replace(job, changed=time.time(), seconds=seconds))
+                write_job(self._folder, replace(job, changed=time.time(), seconds=seconds))
             if job.state != RUNNING:
-                self._ended.set()
+                self._ended = True
+                self._resting.set()
 
     def _job(self, cell: str, state: str, plan: Plan | None) -> JobFile:
         return JobFile(
