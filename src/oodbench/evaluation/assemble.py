@@ -60,7 +60,7 @@ def setting_of(plan: Plan, read: Reader, chunks: Sequence[Chunk]) -> Setting:
     extent = Extent(
         batch_size=batch_size,
         n_left=n_frames * n_items,
-        n_pictures=n_frames * sum(len(split.list_items()) for split in plan.splits),
+        n_pictures=n_frames * sum(split.n_items for split in plan.splits),
         kept_engine=kept.engine if kept else None,
     )
     return Setting(
