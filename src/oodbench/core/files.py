@@ -76,10 +76,10 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
     with ExitStack() as stack:
         parts = {path: stack.enter_context(_part_of(path)) for path in contents}
         for path, part in parts.items():
-            with _named(path):
+            with naming(path):
                 part.write_bytes(contents[path])
         for path, part in parts.items():
-            with _named(path):
+            with naming(path):
                 _flush(part)
         for path, part in parts.items():
             part.replace(path)
@@ -105,7 +105,12 @@ def _part_of(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the operating system that name no file, such as that of a full disk, name this one.
+
+    Args:
+        path: of the file.
+    """
     try:
         yield
     except OSError as error:

@@ -25,6 +25,8 @@ from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
 
+from oodbench.core.files import naming
+
 BEAT = 20.0
 """Seconds between two heartbeats."""
 
@@ -179,11 +181,8 @@ class Leases:
             return False
         self._keep(path, descriptor)
         content = json.dumps({**asdict(this_process()), "token": uuid4().hex})
-        try:
+        with naming(path):
             os.write(descriptor, content.encode())
-        except OSError as error:
-            error.filename = str(path)  # a full disk is said without a name
-            raise
         self._start()
         return True
 
