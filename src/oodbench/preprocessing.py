@@ -1,6 +1,7 @@
 """From a decoded picture to the pixels that a model sees; mean and std are the model's."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,8 @@ from PIL import Image
 
 from oodbench.core.checking import one_of
 from oodbench.core.errors import ConfigError, DataError
+from oodbench.core.resampling.taps import FILTERS, taps
+from oodbench.core.resampling.unresized import Unresized
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
@@ -76,6 +79,8 @@ class Preprocessing:
         self._scale = (
             tensor_resizer(interpolation) if backend == "tensor" else pil_resizer(interpolation)
         )
+        exact = backend == "pil" and interpolation in FILTERS
+        self._filter = interpolation if exact else None
 
     @property
     def notes(self) -> list[str]:
@@ -100,18 +105,126 @@ class Preprocessing:
         if self.square_crop:
             picture = centre_crop(picture, min(picture.size))
         if self.resize is not None:
-            size = resized_size(picture.size, self.resize)
-            if isinstance(self.resize, int):
-                _refuse_huge(picture.size, size, self.resize)
-            picture = self._resized(picture, size)
+            picture = self._resized(picture, self._first_size(picture.size))
         if self.crop is not None:
             picture = centre_crop(picture, self.crop)
         if self.resize_after_crop is not None:
             picture = self._resized(picture, resized_size(picture.size, self.resize_after_crop))
         return np.array(picture, dtype=np.uint8)
 
+    def unresized(self, picture: Image.Image) -> Unresized | None:
+        """What the pixels of an RGB picture are made of, for whatever resizes it elsewhere.
+
+        None where that is not one antialiased resize by Pillow, first of the rows and then of the
+        columns, without padding.
+
+        Raises:
+            DataError: see `__call__`.
+        """
+        found = self._one_resize(*picture.size)
+        if self._filter is None or found is None:
+            return None
+        across, down = found
+        columns = taps(across.size, across.resized, self._filter, across.start, across.stop)
+        rows = taps(down.size, down.resized, self._filter, down.start, down.stop)
+        left, top = across.offset + columns.start, down.offset + rows.start
+        right, bottom = across.offset + columns.stop, down.offset + rows.stop
+        needed = picture
+        if (left, top, right, bottom) != (0, 0, *picture.size):
+            needed = picture.crop((left, top, right, bottom))
+        return Unresized(np.asarray(needed, dtype=np.uint8), rows, columns)
+
+    def _one_resize(self, width: int, height: int) -> "tuple[_Side, _Side] | None":
+        """The width and the height of a picture; None if they are not resized just once."""
+        sides = _Side.of(width), _Side.of(height)
+        if self.square_crop:
+            sides = _cropped(sides, min(width, height))
+        once = again = False
+        if self.resize is not None:
+            sides, once = _scaled(sides, self._first_size(_lengths(sides)))
+        if self.crop is not None:
+            if min(_lengths(sides)) < self.crop:
+                return None
+            sides = _cropped(sides, self.crop)
+        if self.resize_after_crop is not None:
+            after = resized_size(_lengths(sides), self.resize_after_crop)
+            sides, again = _scaled(sides, after)
+        return sides if once != again and not _columns_may_be_first(*sides) else None
+
+    def _first_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(width, height) after the first resize, which there is.
+
+        Raises:
+            DataError: that would be too many pixels.
+        """
+        assert self.resize is not None
+        resized = resized_size(size, self.resize)
+        if isinstance(self.resize, int):
+            _refuse_huge(size, resized, self.resize)
+        return resized
+
     def _resized(self, picture: Image.Image, size: tuple[int, int]) -> Image.Image:
         return picture if size == picture.size else self._scale(picture, size)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Width or height of a picture: a part of it is resized, and of that a part is kept.
+
+    Attributes:
+        offset, size: of the part that is resized.
+        resized: its size after that.
+        start, stop: what is kept of it.
+    """
+
+    offset: int
+    size: int
+    resized: int
+    start: int
+    stop: int
+
+    @classmethod
+    def of(cls, size: int) -> "_Side":
+        """All of it, as it is."""
+        return cls(0, size, size, 0, size)
+
+    @property
+    def length(self) -> int:
+        """Of what is kept."""
+        return self.stop - self.start
+
+    def cropped(self, side: int) -> "_Side":
+        start = self.start + _margin(self.length, side)
+        return replace(self, start=start, stop=start + side)
+
+    def scaled(self, size: int) -> "_Side":
+        """What is kept is resized, and was not before."""
+        return _Side(self.offset + self.start, self.length, size, 0, size)
+
+
+_Sides = tuple[_Side, _Side]
+
+
+def _lengths(sides: _Sides) -> tuple[int, int]:
+    return sides[0].length, sides[1].length
+
+
+def _cropped(sides: _Sides, side: int) -> _Sides:
+    return sides[0].cropped(side), sides[1].cropped(side)
+
+
+def _scaled(sides: _Sides, size: tuple[int, int]) -> tuple[_Sides, bool]:
+    """And whether that changes anything."""
+    if size == _lengths(sides):
+        return sides, False
+    return (sides[0].scaled(size[0]), sides[1].scaled(size[1])), True
+
+
+def _columns_may_be_first(across: _Side, down: _Side) -> bool:
+    """Whether Pillow 13 resizes the columns before the rows: where the picture gets lower by more
+    than twice as many pixels as it gets narrower. Older ones never do."""
+    lower, narrower = down.size - down.resized, across.size - across.resized
+    return lower > 0 and lower >= 2 * narrower
 
 
 def pil_resizer(interpolation: str) -> Resizer:
@@ -174,8 +287,7 @@ def centre_crop(picture: Image.Image, side: int) -> Image.Image:
     """The centred square; halves are rounded to even, as torchvision does; padded black."""
     width, height = picture.size
     if width >= side and height >= side:
-        left = round((width - side) / 2.0)
-        top = round((height - side) / 2.0)
+        left, top = _margin(width, side), _margin(height, side)
     else:
         padded_width, padded_height = max(width, side), max(height, side)
         padded = Image.new(picture.mode, (padded_width, padded_height))
@@ -187,9 +299,13 @@ def centre_crop(picture: Image.Image, side: int) -> Image.Image:
             ),
         )
         picture = padded
-        left = round((padded_width - side) / 2.0)
-        top = round((padded_height - side) / 2.0)
+        left, top = _margin(padded_width, side), _margin(padded_height, side)
     return picture.crop((left, top, left + side, top + side))
+
+
+def _margin(length: int, side: int) -> int:
+    """What lies before the centred part of a side; halves are rounded to even."""
+    return round((length - side) / 2.0)
 
 
 def _checked_resize(resize: int | Sequence[int] | None) -> int | tuple[int, int] | None:

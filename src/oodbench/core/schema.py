@@ -271,6 +271,9 @@ class DataConfig:
     loader: str = "auto"
     """What decodes: threads, processes, or auto: processes where there are many pictures and
     cores."""
+    resizing: str = "auto"
+    """What resizes: workers (by Pillow), device (which computes the network; the same pixels, where
+    it can), or auto: a CUDA device, for runs that wait for their workers."""
     cache: str = "off"
     """Keep decoded pictures: off, memory (of this process), disk (below `cache_dir`)."""
     cache_dir: str = ".cache/pictures"
@@ -445,6 +448,7 @@ def _check_values(run: RunConfig) -> None:
     one_of("engine.precision", run.engine.precision, PRECISIONS)
     one_of("data.cache", run.data.cache, ("off", "memory", "disk"))
     one_of("data.loader", run.data.loader, ("auto", "threads", "processes"))
+    one_of("data.resizing", run.data.resizing, ("auto", "workers", "device"))
     one_of("model.weights.layout", run.model.weights.layout, LAYOUTS)
     one_of("model.outputs", run.model.outputs, ("logits", "probabilities"))
     for key, (least, most) in _RANGES.items():

@@ -1,17 +1,18 @@
 """Decode pictures and clips to RGB."""
 
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from oodbench.core.errors import ConfigError, DataError, first_line
 from oodbench.data.depth import converted
 from oodbench.data.pyav import load_av
 from oodbench.data.read_files import gone, read_file
-from oodbench.preprocessing import Transform
+
+Made = TypeVar("Made")
 
 
 def load_picture(path: Path) -> list[Image.Image]:
@@ -51,8 +52,8 @@ def _content(path: Path, kind: str) -> bytes:
         raise DataError(f"{path}: cannot be read as a {kind}: {first_line(error)}") from error
 
 
-def prepared(picture: Image.Image, path: Path, transform: Transform) -> NDArray[np.uint8]:
-    """The pixels that a transform makes of a picture.
+def prepared(picture: Image.Image, path: Path, transform: Callable[[Image.Image], Made]) -> Made:
+    """What a transform makes of a picture.
 
     Args:
         picture: RGB.

@@ -22,6 +22,9 @@ class Forward(Protocol):
         name: of the engine that computes, for records and run.json.
         note: why it is not the engine that was asked for, "" if it is; written to result.json.
         depth: how many batches in flight keep the engine busy.
+
+    One may say more of itself. `resizes`, False where it is missing: whether `start` takes batches
+    that have still to be resized, see `oodbench.engines.resizing`.
     """
 
     name: str

@@ -16,8 +16,8 @@ from oodbench.engines.pytorch import (
     images_from,
     images_of,
     set_precision,
-    to_device,
 )
+from oodbench.engines.resizing import Copied, Pixels
 from oodbench.models.folding import FoldedNetworks
 from oodbench.models.layout import layout_of
 
@@ -41,6 +41,7 @@ class CudaForward:
 
     note = ""
     depth = QUEUED
+    resizes = True
 
     def __init__(
         self,
@@ -74,16 +75,16 @@ class CudaForward:
         self._layout = layout_of(self._device, full_float32=precision == "fp32")
         classifier.to(memory_format=self._layout)
 
-    def start(self, pixels: NDArray[np.uint8]) -> Pending:
+    def start(self, pixels: Pixels) -> Pending:
         """See `oodbench.engines.base.Forward`."""
         network = self._network
         computing = torch.cuda.current_stream(self._device)
         with torch.cuda.stream(self._copies):
-            copied = to_device(pixels, self._device)
+            copied = Copied(pixels, self._device)
         computing.wait_stream(self._copies)
-        copied.record_stream(computing)
+        copied.used_on(computing)
         with torch.inference_mode():
-            return _Copied(network(copied))
+            return _Arriving(network(copied.pixels()))
 
     def logits(self, images: Tensor) -> NDArray[np.float32]:
         """See `oodbench.engines.base.Forward`."""
@@ -117,7 +118,7 @@ class _FromPixels(nn.Module):
         return logits.float()
 
 
-class _Copied:
+class _Arriving:
     """Logits on their way to the host."""
 
     def __init__(self, logits: Tensor) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from oodbench.core.errors import one_line
 from oodbench.engines.base import Forward, Pending
 from oodbench.engines.full_device import no_room
+from oodbench.engines.resizing import Pixels
 from oodbench.models.device_memory import is_out_of_memory, release, without_frames
 
 log = logging.getLogger(__name__)
@@ -36,11 +37,13 @@ class HalvingForward:
         self.name = forward.name
         self.note = forward.note
         self.depth = forward.depth
+        self.resizes = getattr(forward, "resizes", False)
         self.most: int | None = None
         self._forward = forward
+        self._start: Callable[[Any], Pending] = forward.start  # of `Pixels`, where it resizes
         self._device = device
 
-    def start(self, pixels: NDArray[np.uint8]) -> Pending:
+    def start(self, pixels: Pixels) -> Pending:
         """See `oodbench.engines.base.Forward`.
 
         Raises:
@@ -57,14 +60,14 @@ class HalvingForward:
         parts = [images[part] for part in self._parts(len(images))]
         return np.concatenate([self._logits(part) for part in parts])
 
-    def finished(self, pixels: NDArray[np.uint8], pending: Pending) -> NDArray[np.float32]:
+    def finished(self, pixels: Pixels, pending: Pending) -> NDArray[np.float32]:
         """Wait for a part; start again with less where memory ran out only now."""
         return self._attempt(len(pixels), pending.result, lambda: self.start(pixels).result())
 
-    def _started(self, pixels: NDArray[np.uint8]) -> Pending:
+    def _started(self, pixels: Pixels) -> Pending:
         return self._attempt(
             len(pixels),
-            lambda: _Part(self, pixels, self._forward.start(pixels)),
+            lambda: _Part(self, pixels, self._start(pixels)),
             lambda: self.start(pixels),
         )
 
@@ -102,7 +105,7 @@ class HalvingForward:
 class _Part:
     """Logits of some pictures of a batch."""
 
-    def __init__(self, owner: HalvingForward, pixels: NDArray[np.uint8], pending: Pending) -> None:
+    def __init__(self, owner: HalvingForward, pixels: Pixels, pending: Pending) -> None:
         self._owner = owner
         self._pixels = pixels
         self._pending = pending

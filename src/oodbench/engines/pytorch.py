@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from oodbench.core.errors import ConfigError
+from oodbench.engines.resizing import Copied, Pixels
 from oodbench.models.full_float32 import full_float32
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -17,11 +18,6 @@ def device_of(classifier: nn.Module) -> torch.device:
     """Where its tensors are; the CPU if it has none."""
     tensors = [*classifier.parameters(), *classifier.buffers()]
     return tensors[0].device if tensors else torch.device("cpu")
-
-
-def to_device(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """Pixels on the device; to a CUDA device the copy from pinned memory is only begun."""
-    return torch.from_numpy(pixels).to(device, non_blocking=device.type == "cuda")
 
 
 def images_from(pixels: Tensor) -> Tensor:
@@ -34,9 +30,9 @@ def images_from(pixels: Tensor) -> Tensor:
     return images.div_(images.new_full((), 255))
 
 
-def images_of(pixels: NDArray[np.uint8], device: torch.device) -> Tensor:
+def images_of(pixels: Pixels, device: torch.device) -> Tensor:
     """The same of pixels that are on the host."""
-    return images_from(to_device(pixels, device))
+    return images_from(Copied(pixels, device).pixels())
 
 
 def reference_logits(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from oodbench.engines.base import Pending
 from oodbench.engines.pytorch import autocast, device_of, images_of, set_precision
+from oodbench.engines.resizing import Pixels
 from oodbench.models.folding import FoldedNetworks
 
 _THREADS_A_BATCH = 2
@@ -36,6 +37,7 @@ class TorchForward:
     """
 
     note = ""
+    resizes = True
 
     def __init__(
         self,
@@ -75,7 +77,7 @@ class TorchForward:
         else:
             classifier.to(memory_format=torch.channels_last)
 
-    def start(self, pixels: NDArray[np.uint8]) -> Pending:
+    def start(self, pixels: Pixels) -> Pending:
         """See `oodbench.engines.base.Forward`."""
         network = self._network
         if self._pool is None:
@@ -95,7 +97,7 @@ class TorchForward:
             network.to(memory_format=torch.channels_last)
         return self._compiled(network) if self._compiled else network
 
-    def _images(self, pixels: NDArray[np.uint8]) -> Tensor:
+    def _images(self, pixels: Pixels) -> Tensor:
         return images_of(pixels, self._device)
 
     def _forward(self, network: nn.Module, images: Tensor) -> Tensor:

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from oodbench.benchmarks.base import Item
 from oodbench.core.errors import DataError, printable
 from oodbench.core.progress import Progress
+from oodbench.core.resampling.packed import packed, resized_already
+from oodbench.core.resampling.unresized import Unresized
 from oodbench.data.read_files import Decoded
 from oodbench.engines.cuda import pinned_memory
-from oodbench.evaluation.loading import Loaded, Loader, Task
+from oodbench.engines.resizing import Pixels
+from oodbench.evaluation.loading import ItemPixels, Loaded, Loader, Task
 from oodbench.evaluation.reused_memory import ReusedMemory
 from oodbench.runs.chunks import Chunk
 from oodbench.runs.records import Skipped
@@ -44,7 +47,7 @@ class Batch:
     """Frames that go through the network together; a batch never crosses the border of a chunk.
 
     Attributes:
-        pixels: of the frames, uint8 `(N, H, W, 3)`.
+        pixels: of the frames, uint8 `(N, H, W, 3)`, or what has to be resized to that.
         frames: none in the last batch of a chunk of which nothing was left to do.
         skipped: items that could not be read since the batch before.
         last: whether the chunk ends here.
@@ -53,7 +56,7 @@ class Batch:
     """
 
     chunk: Chunk
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     frames: list[Frame]
     skipped: list[Skipped]
     last: bool
@@ -110,7 +113,7 @@ def _tasks(chunks: Iterable[Chunk]) -> Iterator[Task]:
 def _batches(
     chunk: Chunk, stream: Iterator[Loaded], size: int, progress: Progress, memory: ReusedMemory
 ) -> Iterator[Batch]:
-    parts: list[NDArray[np.uint8]] = []
+    parts: list[_Part] = []
     frames: list[Frame] = []
     skipped: list[Skipped] = []
     deep: list[int] = []
@@ -125,7 +128,8 @@ def _batches(
         if loaded.decoded is not None:
             _refuse_replaced(chunk, loaded.item, loaded.decoded)
             decoded[loaded.position] = loaded.decoded
-        for index, pixels in enumerate(loaded.pixels):
+        pictures = _pictures(loaded.pixels)
+        for index, pixels in enumerate(pictures):
             if len(frames) == size:
                 pixels_of_batch = _stacked(parts, frames, memory)
                 yield Batch(
@@ -136,7 +140,7 @@ def _batches(
                 )
                 parts, frames, skipped, deep, decoded = [], [], [], [], {}
             parts.append(pixels)
-            last = index == len(loaded.pixels) - 1
+            last = index == len(pictures) - 1
             frames.append(Frame(loaded.item, loaded.position, index, last=last))
     yield Batch(
         *(chunk, _stacked(parts, frames, memory), frames, skipped),
@@ -160,16 +164,26 @@ def _refuse_replaced(chunk: Chunk, item: Item, decoded: Decoded) -> None:
         )
 
 
-def _stacked(
-    parts: list[NDArray[np.uint8]], frames: list[Frame], memory: ReusedMemory
-) -> NDArray[np.uint8]:
+_Part = NDArray[np.uint8] | Unresized
+
+
+def _pictures(pixels: ItemPixels) -> Sequence[_Part]:
+    """The frames of an item."""
+    return [pixels] if isinstance(pixels, Unresized) else list(pixels)
+
+
+def _stacked(parts: list[_Part], frames: list[Frame], memory: ReusedMemory) -> Pixels:
     """A copy, which lets the loader use the memory of the parts again."""
     if not parts:
         return np.empty((0, 0, 0, 3), np.uint8)
-    sizes = {pixels.shape for pixels in parts}
+    sizes = {pixels.shape[-3:] for pixels in parts}
     if len(sizes) > 1:
         raise DataError(
             f"{frames[0].item.image}: pictures of one batch have {len(sizes)} sizes; choose one "
             "that crops or resizes, such as preprocessing=resize256_crop224"
         )
-    return memory.stacked(parts)
+    finished = [part for part in parts if not isinstance(part, Unresized)]
+    if len(finished) == len(parts):
+        return memory.stacked(finished)
+    unresized = [part if isinstance(part, Unresized) else resized_already(part) for part in parts]
+    return packed(unresized, memory.bytes)

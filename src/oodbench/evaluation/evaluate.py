@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from oodbench.core.interrupts import Interrupts
 from oodbench.core.progress import Progress
 from oodbench.engines.base import Forward, Pending
 from oodbench.engines.pytorch import images_of
+from oodbench.engines.resizing import Pixels, pixels_of
 from oodbench.engines.settings import device_type
 from oodbench.evaluation.batches import Batch, load_batches
 from oodbench.evaluation.loading import Loader
@@ -173,7 +175,9 @@ class _Forwards:
         self, prepare: Callable[[NDArray[np.uint8]], Forward], first: Sequence[Batch]
     ) -> None:
         self._prepare = prepare
-        self._first = [pixels.copy() for batch in first for pixels in batch.pixels[:EXAMPLES]]
+        self._first = [
+            pixels.copy() for batch in first for pixels in pixels_of(batch.pixels[:EXAMPLES])
+        ]
         self._known: dict[tuple[int, ...], Forward] = {}
 
     def of(self, batch: Batch) -> Forward:
@@ -181,14 +185,15 @@ class _Forwards:
         shape = batch.pixels.shape[1:]
         if shape not in self._known:
             like = [pixels for pixels in self._first if pixels.shape == shape]
-            example = np.stack(like[:EXAMPLES]) if like else batch.pixels
+            example = np.stack(like[:EXAMPLES]) if like else pixels_of(batch.pixels)
             self._known[shape] = self._prepare(example)
         return self._known[shape]
 
 
 def _started(batch: Batch, forward: Forward, setting: Setting) -> _Running:
     if setting.attack is None:
-        return _Running(batch, forward, forward.start(batch.pixels), {}, setting.batch_size)
+        pending = forward.start(_taken_by(forward, batch.pixels))
+        return _Running(batch, forward, pending, {}, setting.batch_size)
     images = images_of(batch.pixels, torch.device(setting.device)).contiguous()
     clean = forward.logits(images)
     labels = torch.tensor([frame.item.label for frame in batch.frames], device=images.device)
@@ -197,6 +202,11 @@ def _started(batch: Batch, forward: Forward, setting: Setting) -> _Running:
     found = forward.logits(result.images)
     columns = _columns(result, distances, labels, clean, found)
     return _Running(batch, forward, _Done(found), columns, setting.batch_size)
+
+
+def _taken_by(forward: Forward, pixels: Pixels) -> Any:
+    """The pixels as they are, or resized for a forward pass that does not do it."""
+    return pixels if getattr(forward, "resizes", False) else pixels_of(pixels)
 
 
 def _attacked(

@@ -27,9 +27,10 @@ from oodbench.data.containers.opened import named_by_contents
 from oodbench.data.pictures import clip_decoder
 from oodbench.engines.full_device import memory_in_one_line
 from oodbench.evaluation.assemble import attack_traits, setting_of
+from oodbench.evaluation.choose_reading import reading_of
 from oodbench.evaluation.evaluate import evaluate
 from oodbench.evaluation.failures import forget_failures
-from oodbench.evaluation.reader import Reader, Reading
+from oodbench.evaluation.reader import Reader
 from oodbench.models.class_lists import missing_classes
 from oodbench.models.device_memory import forget_peak, peak_bytes
 from oodbench.models.zero_shot.texts import described
@@ -127,9 +128,8 @@ def _pixel_notes(plan: Plan) -> list[str]:
 
 
 def _compute(plan: Plan, claims: Claims, todo: Sequence[Chunk]) -> None:
-    reading = Reading(plan.run, plan.document, plan.counts)
     with (
-        Reader(reading, plan.benchmark) as read,
+        Reader(reading_of(plan), plan.benchmark) as read,
         Progress(_n_items(todo), plan.cell, item_name(plan.benchmark)) as progress,
         memory_in_one_line(plan.device),
     ):

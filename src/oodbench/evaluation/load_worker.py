@@ -13,17 +13,19 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.building import build
 from oodbench.core.errors import DataError
+from oodbench.core.resampling.unresized import Layout, Unresized
 from oodbench.data.depth import deep_pictures
 from oodbench.data.read_files import Decoded, files_read
+from oodbench.evaluation.loading import ItemPixels
 from oodbench.evaluation.reader import Reader, Reading
 from oodbench.evaluation.shared_slots import Shape, slot_view
 from oodbench.runs.plan import choose_container
+
+Found = Layout | Shape | ItemPixels | str
+"""What a worker says of an item."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class Answer:
     """What became of an order.
 
     Attributes:
-        items: of each the shape of the pixels in its slot, the pixels, or why there are none.
+        items: of each the shape of the pixels in its slot, the layout of what lies there of a
+            picture that is resized elsewhere, the pixels, or why there are none.
         deep: whether each has more than 8 bits a channel.
         decoded: of each the time of its file, and sha256 of its bytes.
         failure: what ended the order that no unreadable picture did.
@@ -70,7 +73,7 @@ class Answer:
     """
 
     number: int
-    items: list[Shape | NDArray[np.uint8] | str]
+    items: list[Found]
     deep: list[bool]
     decoded: list[Decoded | None]
     failure: Exception | None
@@ -101,7 +104,7 @@ class _Worker:
         logging.getLogger().addHandler(self._warnings)
 
     def carry_out(self, order: Order) -> Answer:
-        found: list[Shape | NDArray[np.uint8] | str] = []
+        found: list[Found] = []
         deep: list[bool] = []
         decoded: list[Decoded | None] = []
         failure = None
@@ -115,9 +118,7 @@ class _Worker:
             failure = _sendable(error)
         return Answer(order.number, found, deep, decoded, failure, self._warnings.taken())
 
-    def _load(
-        self, split: Split, position: int, image: str, slot: int | None
-    ) -> Shape | NDArray[np.uint8] | str:
+    def _load(self, split: Split, position: int, image: str, slot: int | None) -> Found:
         self._read = self._read or self._reader()
         try:
             pixels = self._read(split, position, Item(image, 0))
@@ -125,7 +126,11 @@ class _Worker:
             return str(error)
         if slot is None or pixels.nbytes > self._slot_size:
             return pixels
-        slot_view(self._memory, self._slot_size, slot, pixels.shape)[:] = pixels
+        memory = slot_view(self._memory, self._slot_size, slot, (pixels.nbytes,))
+        if isinstance(pixels, Unresized):
+            pixels.write(memory)
+            return pixels.layout
+        memory.reshape(pixels.shape)[...] = pixels
         return pixels.shape
 
     def _reader(self) -> Reader:

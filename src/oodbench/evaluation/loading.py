@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.errors import DataError
+from oodbench.core.resampling.unresized import Unresized
 from oodbench.data.read_files import Decoded
 
 
@@ -21,16 +22,20 @@ class Task:
     item: Item
 
 
+ItemPixels = NDArray[np.uint8] | Unresized
+"""Of an item: uint8 `(frames, H, W, 3)`, or a picture that will be resized elsewhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Pixels of an item, uint8 `(frames, H, W, 3)`, or why there are none.
+    """Pixels of an item, or why there are none.
 
     `deep`: the file has more than 8 bits a channel; `decoded`: its time, and sha256 of its bytes.
     """
 
     item: Item
     position: int
-    pixels: NDArray[np.uint8] | None
+    pixels: ItemPixels | None
     reason: str = ""
     deep: bool = False
     decoded: Decoded | None = None

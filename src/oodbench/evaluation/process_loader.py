@@ -18,16 +18,14 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oodbench.core.errors import DataError
 from oodbench.core.files import GIB
+from oodbench.core.resampling.unresized import LARGEST, Layout
 from oodbench.data.read_files import Decoded
-from oodbench.evaluation.load_worker import Answer, Order, Start
-from oodbench.evaluation.loading import Loaded, Task, left_out
+from oodbench.evaluation.load_worker import Answer, Found, Order, Start
+from oodbench.evaluation.loading import ItemPixels, Loaded, Task, left_out
 from oodbench.evaluation.reader import Reading
-from oodbench.evaluation.shared_slots import Shape, SharedSlots
+from oodbench.evaluation.shared_slots import SharedSlots
 from oodbench.evaluation.thread_loader import ThreadLoader
 
 log = logging.getLogger(__name__)
@@ -87,16 +85,20 @@ class ProcessLoader:
                 break
         if size:
             del loaded
-            yield from self._by_workers(tasks, ahead, size)
+            together = 1 if size >= _LARGE else TOGETHER
+            room = LARGEST if self._reading.resized_later else 0
+            yield from self._by_workers(tasks, ahead, together, max(size, room))
 
-    def _by_workers(self, tasks: Iterator[Task], ahead: int, size: int) -> Iterator[Loaded]:
-        together = 1 if size >= _LARGE else TOGETHER
+    def _by_workers(
+        self, tasks: Iterator[Task], ahead: int, together: int, size: int
+    ) -> Iterator[Loaded]:
         ahead = max(ahead, 2 * together * self._workers)
         # Beside what waits for the consumer, there is what it has taken and not let go of yet.
         count = max(2 * together, min(2 * ahead, _MEMORY // size))
         ahead = min(ahead, count // 2)
         slots = SharedSlots(size, count)
-        pool = _Pool(Start(sys.path, self._reading, slots.file, size), self._workers, slots)
+        start = Start(sys.path, self._reading, slots.file, slots.size)
+        pool = _Pool(start, self._workers, slots)
         waiting: deque[tuple[int, list[Task]]] = deque()
         n_waiting = 0
         groups = _groups(tasks, together)
@@ -129,7 +131,7 @@ def _groups(tasks: Iterator[Task], together: int) -> Iterator[list[Task]]:
             yield group
 
 
-_Answered = tuple[NDArray[np.uint8] | str, bool, Decoded | None]
+_Answered = tuple[ItemPixels | str, bool, Decoded | None]
 """Of an item: pixels or why there are none, whether it has more than 8 bits a channel, and what is
 known of its file."""
 
@@ -226,14 +228,14 @@ class _Pool:
             )
         ]
 
-    def _pixels(
-        self, found: Shape | NDArray[np.uint8] | str, slot: int | None
-    ) -> NDArray[np.uint8] | str:
-        if isinstance(found, tuple) and slot is not None:
-            return self._slots.pixels(slot, found)
+    def _pixels(self, found: Found, slot: int | None) -> ItemPixels | str:
         if slot is not None:
+            if isinstance(found, Layout):
+                return self._slots.unresized(slot, found)
+            if isinstance(found, tuple):
+                return self._slots.pixels(slot, found)
             self._slots.give_back(slot)
-        return cast(NDArray[np.uint8] | str, found)
+        return cast(ItemPixels | str, found)
 
 
 def _started(start: Start) -> _Worker:

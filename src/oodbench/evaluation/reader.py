@@ -1,6 +1,7 @@
 """Pixels of a run's items: from the cache, or decoded and preprocessed."""
 
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,12 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import features
+from PIL import Image, features
 
 from oodbench.benchmarks.base import Benchmark, Item, Split, file_of, finished
 from oodbench.core.building import build
 from oodbench.core.own_code.identity import CODE, unknown_code
+from oodbench.core.resampling.unresized import LARGEST, Unresized
 from oodbench.core.schema import RunConfig
 from oodbench.core.versions import versions
 from oodbench.data.depth import deep_pictures
@@ -26,6 +27,7 @@ from oodbench.data.read_files import (
     name_read,
     read_file,
 )
+from oodbench.evaluation.loading import ItemPixels
 from oodbench.evaluation.pixel_cache import Known, NoCache, PixelCache, open_cache
 from oodbench.preprocessing import Transform
 
@@ -40,11 +42,23 @@ class Reading:
     Attributes:
         document: of the run's key.
         counts: items to evaluate of every split.
+        resized_later: whether pictures are handed over as they are decoded, where what resizes them
+            later makes the same pixels of them.
     """
 
     run: RunConfig
     document: dict[str, Any]
     counts: dict[str, int]
+    resized_later: bool = False
+
+
+def unresized_by(
+    transform: Transform, benchmark: Benchmark
+) -> Callable[[Image.Image], Unresized | None] | None:
+    """What a preprocessing hands over of a picture that is resized elsewhere; None where it cannot,
+    or where the benchmark lays something over its pixels."""
+    found: Callable[[Image.Image], Unresized | None] | None = getattr(transform, "unresized", None)
+    return None if hasattr(benchmark, "finish") else found
 
 
 class Reader:
@@ -59,29 +73,40 @@ class Reader:
         self.reading = reading
         self._benchmark = benchmark
         self._transform: Transform = build(reading.run.preprocessing, "preprocessing")
+        self._unresized = (
+            unresized_by(self._transform, benchmark) if reading.resized_later else None
+        )
         self._caches: dict[str, PixelCache] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, split: Split, position: int, item: Item) -> NDArray[np.uint8]:
-        """Pixels uint8 `(frames, H, W, 3)`; the file that they are from is named to `files_read`.
+    def __call__(self, split: Split, position: int, item: Item) -> ItemPixels:
+        """Pixels of an item; the file that they are from is named to `files_read`.
 
         Raises:
             DataError: the item cannot be read, by name.
         """
         cache = self._cache(split)
-        file = file_of(self._benchmark, split.root / item.image)
+        path = split.root / item.image
+        file = file_of(self._benchmark, path)
         state = NO_FILE if isinstance(cache, NoCache) else file_state(file)
         known = cache.get(position, state)
-        if known is None:
-            known, is_usual = self._decoded(split.root / item.image, file)
-            if is_usual:
-                cache.put(position, known)
-        if known.sha256:
-            name_read(ReadFile(file, known.state, known.sha256))
-        return known.pixels
+        if known is not None:
+            if known.sha256:
+                name_read(ReadFile(file, known.state, known.sha256))
+            return known.pixels
+        pictures, read, deep = self._decoded(path, file)
+        if read is not None:
+            name_read(read)
+        pixels = self._pixels(pictures, path)
+        # The cache would not say that a picture is deep.
+        if isinstance(pixels, np.ndarray) and not deep:
+            cache.put(position, Known(pixels, read.state, read.sha256) if read else Known(pixels))
+        return pixels
 
-    def _decoded(self, path: Path, file: Path) -> tuple[Known, bool]:
-        """An item, and whether the cache may have it: it would not say that a picture is deep."""
+    def _decoded(
+        self, path: Path, file: Path
+    ) -> tuple[Sequence[Image.Image], ReadFile | None, bool]:
+        """The pictures of an item, what was read of its file, and whether one of them is deep."""
         scale = self.reading.run.data.deep_pictures == "scale"
         with deep_pictures(scale=scale) as deep, files_read() as files:
             pictures = self._benchmark.load(path)
@@ -89,14 +114,19 @@ class Reader:
                 with suppress(OSError):
                     read_file(file)
         read = next((read for read in files if read.path == file), None)
-        pixels = np.stack(
+        return pictures, read, bool(deep)
+
+    def _pixels(self, pictures: Sequence[Image.Image], path: Path) -> ItemPixels:
+        if self._unresized is not None and len(pictures) == 1:
+            found = prepared(pictures[0], path, self._unresized)
+            if found is not None and found.nbytes <= LARGEST:
+                return found
+        return np.stack(
             [
                 finished(self._benchmark, prepared(picture, path, self._transform))
                 for picture in pictures
             ]
         )
-        known = Known(pixels, read.state, read.sha256) if read else Known(pixels)
-        return known, not deep
 
     def _cache(self, split: Split) -> PixelCache:
         with self._lock:

@@ -13,7 +13,7 @@ Memory = mmap.mmap | memoryview
 
 
 class ReusedMemory:
-    """Stacks pictures in memory that is free again once nobody looks at them any more.
+    """Memory that is free again once nobody looks at it any more.
 
     Args:
         allocate: as many bytes as it is asked for, in an object that is no array; None: usual ones.
@@ -25,16 +25,21 @@ class ReusedMemory:
         self._free: deque[Memory] = deque()
 
     def stacked(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """uint8 `(N, *shape)` of N ≥ 1 pictures of one shape."""
-        size = len(pictures) * pictures[0].nbytes
-        if size > self._size:
-            self._size = size
+        """A copy, uint8 `(N, *shape)`, of N ≥ 1 pictures of one shape."""
+        batch = self.bytes(len(pictures) * pictures[0].nbytes)
+        return np.stack(pictures, out=batch.reshape(len(pictures), *pictures[0].shape))
+
+    def bytes(self, count: int) -> NDArray[np.uint8]:
+        """Some, uint8 `(count,)`."""
+        if count > self._size:
+            # Where batches differ in size, the next one may be larger again.
+            self._size = count + count // 4 if self._size else count
             self._free.clear()
         memory = self._free.pop() if self._free else self._allocate(self._size)
         # Its base is no array, so that every view of it keeps it, and not only the memory, alive.
-        batch: NDArray[np.uint8] = np.ndarray((len(pictures), *pictures[0].shape), np.uint8, memory)
-        finalize(batch, self._return, memory).atexit = False
-        return np.stack(pictures, out=batch)
+        found: NDArray[np.uint8] = np.ndarray((count,), np.uint8, memory)
+        finalize(found, self._return, memory).atexit = False
+        return found
 
     def _return(self, memory: Memory) -> None:
         if len(memory) == self._size:

@@ -4,6 +4,7 @@ It is a file without a name: it is gone when the last process that has it open h
 that ended.
 """
 
+import math
 import mmap
 import os
 import tempfile
@@ -13,6 +14,11 @@ from weakref import finalize
 import numpy as np
 from numpy.typing import NDArray
 
+from oodbench.core.resampling.unresized import Layout, Unresized
+
+ALIGNMENT = 64
+"""Bytes that divide the size of a slot, so that whatever lies at its beginning is aligned."""
+
 Shape = tuple[int, ...]
 
 
@@ -20,12 +26,12 @@ class SharedSlots:
     """Slots of one size, for the pixels of an item each.
 
     Args:
-        size: bytes of a slot.
+        size: bytes of a slot, at least.
         count: slots.
     """
 
     def __init__(self, size: int, count: int) -> None:
-        self.size = size
+        self.size = size = -(-size // ALIGNMENT) * ALIGNMENT
         self.file = _nameless_file()
         os.ftruncate(self.file, size * count)
         self._memory = mmap.mmap(self.file, size * count)
@@ -41,7 +47,14 @@ class SharedSlots:
 
     def pixels(self, slot: int, shape: Shape) -> NDArray[np.uint8]:
         """What a worker has written, uint8; the slot is free again once the last view is gone."""
-        found = slot_view(self._memory, self.size, slot, shape)
+        return self._bytes(slot, math.prod(shape)).reshape(shape)
+
+    def unresized(self, slot: int, layout: Layout) -> Unresized:
+        """The same of a picture that will be resized elsewhere."""
+        return Unresized.read(self._bytes(slot, layout.nbytes), layout)
+
+    def _bytes(self, slot: int, count: int) -> NDArray[np.uint8]:
+        found = slot_view(self._memory, self.size, slot, (count,))
         finalize(found, self._free.append, slot).atexit = False
         return found
 

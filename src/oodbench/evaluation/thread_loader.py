@@ -2,18 +2,15 @@
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.errors import DataError
 from oodbench.core.loader import load_ahead
 from oodbench.data.depth import deep_pictures
 from oodbench.data.read_files import files_read
-from oodbench.evaluation.loading import Loaded, Task, left_out
+from oodbench.evaluation.loading import ItemPixels, Loaded, Task, left_out
 
-ReadPixels = Callable[[Split, int, Item], NDArray[np.uint8]]
-"""Pixels uint8 `(frames, H, W, 3)` of the item at a position of a split."""
+ReadPixels = Callable[[Split, int, Item], ItemPixels]
+"""Pixels of the item at a position of a split."""
 
 
 class ThreadLoader:

@@ -1,0 +1,1 @@
+"""Pillow's resize as numbers, for whatever computes it: the same pixels, on any device."""
