@@ -297,3 +297,42 @@ def test_a_size_of_another_type_gets_a_sentence(given: Any) -> None:
     node = {"_target_": "oodbench.preprocessing.Preprocessing", "resize": given}
     with pytest.raises(ConfigError, match=r": must be an integer, a list of integers or null$"):
         build(node, "preprocessing")
+
+
+def test_of_a_picture_that_is_resized_elsewhere_only_what_is_needed_is_handed_over() -> None:
+    # 448 x 384 becomes 298 x 256, of which rows 16 to 239 and columns 37 to 260 are kept. A row is
+    # 1.5 of before, and is made of those whose centres lie no further than 1.5 from its own: 24.75
+    # for the first, 359.25 for the last, so that 23 to 360 are needed. Likewise 55 to 392 across.
+    found = Preprocessing(resize=256, crop=224).unresized(noise((448, 384)))
+    assert found is not None
+    assert found.shape == (1, 224, 224, 3)
+    height, width, _ = found.pixels.shape
+    assert (height, width) == (361 - 23, 393 - 55)
+    whole = np.asarray(noise((448, 384)))
+    assert np.array_equal(found.pixels, whole[23 : 23 + height, 55 : 55 + width])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "size"),
+    [
+        ({"resize": 24, "interpolation": "nearest"}, (40, 40)),
+        ({"resize": 24, "interpolation": "lanczos"}, (40, 40)),
+        ({"resize": 24, "backend": "tensor"}, (40, 40)),
+        ({}, (40, 40)),
+        ({"crop": 24}, (40, 40)),
+        ({"resize": 24}, (24, 40)),  # nothing to do
+        ({"resize": 24, "crop": 32}, (40, 40)),  # padded
+        ({"resize": 24, "crop": 20, "resize_after_crop": 30}, (40, 40)),  # twice
+        ({"resize": 24}, (40, 100)),  # Pillow 13 begins with the columns
+        ({"resize": [24, 40]}, (40, 41)),
+    ],
+)
+def test_what_is_not_one_resize_of_rows_then_columns_is_not_handed_over(
+    arguments: dict[str, Any], size: tuple[int, int]
+) -> None:
+    assert Preprocessing(**arguments).unresized(noise(size)) is None
+
+
+def test_a_strip_is_refused_before_it_is_handed_over() -> None:
+    with pytest.raises(DataError, match="crop the picture"):
+        Preprocessing(resize=2000).unresized(Image.new("RGB", (1, 60)))

@@ -1,5 +1,6 @@
 """Worker processes load what threads load, and leave nothing behind."""
 
+import copy
 import gc
 import logging
 import os
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +23,9 @@ from toys import Cli, command
 from oodbench.benchmarks.base import Item
 from oodbench.core.building import build
 from oodbench.core.errors import DataError
+from oodbench.core.resampling.packed import packed
+from oodbench.core.resampling.unresized import Unresized
+from oodbench.engines.resizing import pixels_of
 from oodbench.evaluation.choose_loader import loader_of
 from oodbench.evaluation.loading import Loaded, Task
 from oodbench.evaluation.process_loader import ProcessLoader
@@ -60,6 +65,8 @@ def kept(stream: Iterator[Loaded]) -> list[tuple[str, int, Any, str]]:
 
 
 def _listed(pixels: Any) -> Any:
+    if isinstance(pixels, Unresized):
+        return pixels.layout, pixels_of(packed([pixels])).tolist()
     return None if pixels is None else pixels.tolist()
 
 
@@ -80,6 +87,22 @@ def test_everything_is_as_threads_load_it_and_in_order(ahead: int) -> None:
     assert found == kept(threads(skip=True).loaded(tasks(names), ahead))
     assert [name for name, *_ in found] == names
     assert np.array(found[1][2]).shape == (1, loader_toys.SIDE, loader_toys.SIDE, 3)
+
+
+def test_pictures_that_are_resized_later() -> None:
+    run = copy.deepcopy(RUN)
+    run.preprocessing = {"_target_": "oodbench.preprocessing.Preprocessing", "resize": 6}
+    benchmark: Any = loader_toys.Behaving()
+    reading = replace(READING, run=run, resized_later=True)
+    names = [f"{kind}-{number}" for number in range(12) for kind in ("plain", "large", "clip")]
+    here = ThreadLoader(Reader(reading, benchmark), workers=2, skip_unreadable=False)
+    there = ProcessLoader(reading, here, workers=2, skip_unreadable=False)
+    found = kept(there.loaded(tasks(names), 5))
+    assert found == kept(here.loaded(tasks(names), 5))
+    plain, large, clip = (pixels for _, _, pixels, _ in found[:3])
+    assert (plain[0].height, large[0].height) == (loader_toys.SIDE, 2 * loader_toys.SIDE)
+    assert np.array(plain[1]).shape == np.array(large[1]).shape == (1, 6, 6, 3)
+    assert np.array(clip).shape == (3, 6, 6, 3)
 
 
 def test_two_splits_one_after_the_other() -> None:

@@ -13,7 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from oodbench.core.resampling.unresized import Unresized
 from oodbench.metrics.score import Score
+from oodbench.preprocessing import Transform
+
+HandOver = Callable[[Image.Image], Unresized | None]
+"""What is handed over of an RGB picture that will be resized elsewhere; None where that would not
+give the same pixels."""
 
 SplitScores = dict[str, Score]
 
@@ -160,3 +166,14 @@ def finished(benchmark: Benchmark, pixels: NDArray[np.uint8]) -> NDArray[np.uint
     finish: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None
     finish = getattr(benchmark, "finish", None)
     return pixels if finish is None else finish(pixels)
+
+
+def unresized_by(benchmark: Benchmark, transform: Transform) -> HandOver | None:
+    """What is handed over of a picture that will be resized elsewhere.
+
+    Args:
+        benchmark: one that lays something over resized pictures can hand over none.
+        transform: one that can has a method `unresized`.
+    """
+    found: HandOver | None = getattr(transform, "unresized", None)
+    return None if hasattr(benchmark, "finish") else found

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from PIL import Image
 
+from oodbench.benchmarks.base import unresized_by
 from oodbench.core.building import build
 from oodbench.core.errors import one_line
 from oodbench.core.resampling.packed import packed
 from oodbench.engines.resizing import Copied
-from oodbench.engines.settings import device_type
-from oodbench.evaluation.reader import Reading, unresized_by
-from oodbench.runs.plan import Plan
+from oodbench.evaluation.reader import Reading
+from oodbench.runs.plan import Plan, resizes_later
 
 SIZES = ((500, 375), (375, 500), (333, 500), (300, 300), (640, 427), (190, 240), (1024, 768))
 """Widths and heights of pictures on which both are compared."""
@@ -27,24 +27,11 @@ def reading_of(plan: Plan) -> Reading:
 
 
 def resized_later(plan: Plan) -> bool:
-    """Whether the device resizes, where that gives the very pixels of the workers.
-
-    By default a CUDA device does for clean runs, which wait for their workers, and whose pixels no
-    cache keeps.
-    """
-    data = plan.run.data
-    if data.resizing == "workers" or data.cache != "off":
-        return False
-    if data.resizing == "auto" and not _waits_for_workers(plan):
+    """Whether the device resizes, where that gives the very pixels of the workers."""
+    if not resizes_later(plan.run, plan.device):
         return False
     transform = build(plan.run.preprocessing, "preprocessing")
-    if unresized_by(transform, plan.benchmark) is None:
-        return False
-    return _agrees(plan, transform)
-
-
-def _waits_for_workers(plan: Plan) -> bool:
-    return device_type(plan.device) == "cuda" and "_target_" not in plan.run.attack
+    return unresized_by(plan.benchmark, transform) is not None and _agrees(plan, transform)
 
 
 _known: dict[tuple[str, str], bool] = {}
@@ -74,7 +61,7 @@ def _same(transform: Any, device: torch.device) -> bool:
     for picture in pictures:
         unresized = transform.unresized(picture)
         if unresized is not None:
-            batch = packed([unresized], lambda count: np.empty(count, np.uint8))
+            batch = packed([unresized])
             (found,) = Copied(batch, device).pixels().cpu().numpy()
             if not np.array_equal(found, transform(picture)):
                 return False

@@ -1,7 +1,7 @@
 """Pixels of a run's items: from the cache, or decoded and preprocessed."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, features
 
-from oodbench.benchmarks.base import Benchmark, Item, Split, file_of, finished
+from oodbench.benchmarks.base import Benchmark, Item, Split, file_of, finished, unresized_by
 from oodbench.core.building import build
 from oodbench.core.own_code.identity import CODE, unknown_code
-from oodbench.core.resampling.unresized import LARGEST, Unresized
+from oodbench.core.resampling.unresized import LARGEST
 from oodbench.core.schema import RunConfig
 from oodbench.core.versions import versions
 from oodbench.data.depth import deep_pictures
@@ -52,15 +52,6 @@ class Reading:
     resized_later: bool = False
 
 
-def unresized_by(
-    transform: Transform, benchmark: Benchmark
-) -> Callable[[Image.Image], Unresized | None] | None:
-    """What a preprocessing hands over of a picture that is resized elsewhere; None where it cannot,
-    or where the benchmark lays something over its pixels."""
-    found: Callable[[Image.Image], Unresized | None] | None = getattr(transform, "unresized", None)
-    return None if hasattr(benchmark, "finish") else found
-
-
 class Reader:
     """What a loader does with an item; a context manager that closes the caches."""
 
@@ -74,7 +65,7 @@ class Reader:
         self._benchmark = benchmark
         self._transform: Transform = build(reading.run.preprocessing, "preprocessing")
         self._unresized = (
-            unresized_by(self._transform, benchmark) if reading.resized_later else None
+            unresized_by(benchmark, self._transform) if reading.resized_later else None
         )
         self._caches: dict[str, PixelCache] = {}
         self._lock = threading.Lock()

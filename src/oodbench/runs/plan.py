@@ -274,6 +274,18 @@ def decoders(data: DataConfig) -> int:
     return data.workers or len(os.sched_getaffinity(0))
 
 
+def resizes_later(run: RunConfig, device: str) -> bool:
+    """Whether `data.resizing` has pictures resized by the device and not by those that decode.
+
+    By default a CUDA device does for clean runs, which wait for what decodes. What a cache keeps is
+    resized before.
+    """
+    if run.data.resizing == "workers" or run.data.cache != "off":
+        return False
+    waits = device_type(device) == "cuda" and "_target_" not in run.attack
+    return run.data.resizing == "device" or waits
+
+
 MOST_THREADS = 4
 """More of them wait for each other's interpreter lock as much as they decode."""
 

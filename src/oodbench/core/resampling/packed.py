@@ -55,7 +55,14 @@ class Packed:
         return Packed(**of_each, pixels=self.pixels)
 
 
-def packed(pictures: Sequence[Unresized], memory: Callable[[int], NDArray[np.uint8]]) -> Packed:
+def new_memory(count: int) -> NDArray[np.uint8]:
+    """So many bytes of the usual kind."""
+    return np.empty(count, np.uint8)
+
+
+def packed(
+    pictures: Sequence[Unresized], memory: Callable[[int], NDArray[np.uint8]] = new_memory
+) -> Packed:
     """Copies of at least one picture; all of them become pictures of the same size.
 
     Args:

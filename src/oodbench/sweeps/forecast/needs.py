@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
+from oodbench.benchmarks.base import HandOver, unresized_by
 from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, OodbenchError, WeightsError, one_line
 from oodbench.core.schema import RunConfig, source_model, validate
@@ -25,6 +26,7 @@ from oodbench.runs.plan import (
     find_data,
     identify_weights,
     plan_of,
+    resizes_later,
 )
 from oodbench.runs.unknown import refuse_unknown_shards, unknown_weights
 from oodbench.sweeps.forecast.attack_cost import PassCounts, attack_passes
@@ -288,6 +290,15 @@ def transform_of(run: RunConfig) -> Transform:
     """The run's preprocessing."""
     made: Transform = build(run.preprocessing, "preprocessing")
     return made
+
+
+def hand_over_of(need: Need) -> HandOver | None:
+    """What is handed over of a picture that the device resizes; None where it does not."""
+    assert need.run is not None
+    assert need.data is not None
+    if not resizes_later(need.run, need.device):
+        return None
+    return unresized_by(need.data.benchmark, transform_of(need.run))
 
 
 def all_problems(needs: Iterable[Need]) -> list[str]:

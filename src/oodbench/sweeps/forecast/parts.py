@@ -9,7 +9,7 @@ class Parts:
 
     Attributes:
         loading: reading, decoding and preprocessing, on all cores that do this.
-        copying: pixels to the accelerator; 0 on a CPU.
+        copying: pixels to the accelerator, and resizing them there; 0 on a CPU.
         network: forward and backward passes.
         at_once: whether the three go on at the same time, as with an accelerator, or share the
             cores of a CPU.

@@ -1,7 +1,7 @@
 """A few items of a benchmark, to know its pictures' size and how long they take to read."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -9,7 +9,6 @@ from PIL import Image
 
 from oodbench.benchmarks.base import Item, Split
 from oodbench.core.loader import load_ahead
-from oodbench.preprocessing import Transform
 from oodbench.runs.plan import Data
 
 SPLITS = 5
@@ -53,7 +52,7 @@ def sample(data: Data) -> Sample:
 def seconds_an_item(
     data: Data,
     found: Sample,
-    transform: Transform,
+    transform: Callable[[Image.Image], object],
     *,
     workers: int,
     in_processes: bool,
@@ -67,7 +66,7 @@ def seconds_an_item(
     Args:
         data: of the sample.
         found: see `sample`.
-        transform: the run's preprocessing.
+        transform: what is done with a picture where it is decoded.
         workers: threads or processes.
         in_processes: which of both.
         seconds: how long to measure; each thread reads at least one item.

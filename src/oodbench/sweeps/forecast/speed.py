@@ -19,6 +19,7 @@ from oodbench.engines.extent import Extent
 from oodbench.engines.full_device import memory_in_one_line
 from oodbench.engines.halving import HalvingForward
 from oodbench.engines.pytorch import images_of
+from oodbench.engines.resizing import Pixels
 from oodbench.engines.settings import device_type, use_device
 from oodbench.engines.timing import seconds_a_picture
 from oodbench.models.build import build_classifier
@@ -74,8 +75,9 @@ def seconds_a_pass(
         return seconds_a_picture(whole, pixels, seconds=seconds), forward.name
 
 
-def seconds_a_copy(pixels: NDArray[np.uint8], device: str) -> float:
-    """Time to copy the pixels of one picture, of a batch, to the device; 0 on a CPU."""
+def seconds_a_copy(pixels: Pixels, device: str) -> float:
+    """Time to copy the pixels of one picture, of a batch, to the device, and to resize them there
+    if they have to be; 0 on a CPU."""
     if device_type(device) == "cpu":
         return 0.0
     started = time.perf_counter()

@@ -1,14 +1,18 @@
 """How long runs would take on this machine, from some seconds of calibration."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from oodbench.core.errors import OodbenchError
+from oodbench.core.resampling.packed import packed
+from oodbench.engines.resizing import Pixels
 from oodbench.engines.settings import device_type
-from oodbench.runs.plan import decoders, decodes_in_processes
-from oodbench.sweeps.forecast.needs import Need, preprocessed, transform_of
+from oodbench.runs.plan import decoders, decodes_in_processes, resizes_later
+from oodbench.sweeps.forecast.needs import Need, hand_over_of, preprocessed, transform_of
 from oodbench.sweeps.forecast.parts import Parts
 from oodbench.sweeps.forecast.sample import seconds_an_item
 from oodbench.sweeps.forecast.speed import seconds_a_copy, seconds_a_pass
@@ -26,7 +30,8 @@ class Speed:
         model: the one that was timed: of the runs that are to do, the cheapest of its family.
         engine: that computed it.
         macs: multiply-adds per second.
-        copy: seconds to copy the pixels of a picture to the device; 0 on a CPU.
+        copy: seconds to copy the pixels of a picture to the device, and to resize them there if
+            the run does; 0 on a CPU.
     """
 
     model: str
@@ -106,8 +111,30 @@ def _speed(need: Need, seconds: float) -> Speed:
     picture = preprocessed(need.run, need.sample)
     pixels = np.stack([picture] * need.batch_size)
     a_pass, engine = seconds_a_pass(need.run, pixels, need.device, seconds=seconds)
-    copy = seconds_a_copy(pixels, need.device)
+    copy = seconds_a_copy(_copied(need, pixels), need.device)
     return Speed(need.run.model.name, engine, _macs_a_picture(need) / a_pass, copy)
+
+
+def _copied(need: Need, pixels: NDArray[np.uint8]) -> Pixels:
+    """What is copied of a batch to the device."""
+    assert need.sample is not None
+    hand_over = hand_over_of(need)
+    unresized = hand_over(need.sample.picture) if hand_over else None
+    if unresized is None:
+        return pixels
+    return packed([unresized] * len(pixels))
+
+
+def _read_by(need: Need) -> Callable[[Image.Image], object]:
+    """What is done with a picture where it is decoded."""
+    assert need.run is not None
+    transform, hand_over = transform_of(need.run), hand_over_of(need)
+
+    def read(picture: Image.Image) -> object:
+        unresized = hand_over(picture) if hand_over else None
+        return transform(picture) if unresized is None else unresized
+
+    return read
 
 
 def _reading(todo: Sequence[Need], problems: list[str]) -> dict[Hashable, float]:
@@ -121,7 +148,7 @@ def _reading(todo: Sequence[Need], problems: list[str]) -> dict[Hashable, float]
             found[pipeline] = seconds_an_item(
                 need.data,
                 need.sample,
-                transform_of(need.run),
+                _read_by(need),
                 workers=decoders(need.run.data),
                 in_processes=decodes_in_processes(need.run.data, need.items or 0),
                 seconds=READING_SECONDS / len(pipelines),
@@ -143,4 +170,6 @@ def _kind(need: Need) -> Hashable:
 
 def _pipeline(need: Need) -> Hashable:
     assert need.run is not None
-    return repr((need.run.benchmark.protocol, need.run.preprocessing, need.run.data.workers))
+    run = need.run
+    on_device = resizes_later(run, need.device)
+    return repr((run.benchmark.protocol, run.preprocessing, run.data.workers, on_device))
