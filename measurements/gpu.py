@@ -57,6 +57,7 @@ MEASUREMENTS = {
     "resnet": Measurement(gpu_speed.resnet, 100),
     "networks": Measurement(gpu_speed.networks, 100),
     "loading": Measurement(gpu_speed.loading, 45),
+    "resizing": Measurement(gpu_speed.resizing, 60),
     "cache": Measurement(gpu_speed.cache, 45),
     "steps": Measurement(gpu_attacks.steps, 45),
     "attack": Measurement(gpu_attacks.published, 120),

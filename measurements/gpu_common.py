@@ -15,12 +15,15 @@ import torch
 from hydra import compose, initialize_config_module
 from numpy.typing import NDArray
 
+from oodbench.core.resampling.packed import packed
 from oodbench.core.schema import validate
 from oodbench.engines.base import Forward
+from oodbench.engines.resizing import pixels_of as resized
 from oodbench.evaluation.assemble import setting_of
+from oodbench.evaluation.choose_reading import reading_of
 from oodbench.evaluation.evaluate import EXAMPLES, Setting
-from oodbench.evaluation.loading import Task
-from oodbench.evaluation.reader import Reader, Reading
+from oodbench.evaluation.loading import ItemPixels, Task
+from oodbench.evaluation.reader import Reader
 from oodbench.runs.chunks import Chunk, all_chunks
 from oodbench.runs.plan import Plan, make_plan
 
@@ -137,7 +140,7 @@ def opened(plan: Plan, chunks: Sequence[Chunk] | None = None) -> Iterator[Settin
         chunks: that are to be computed; None: ten times all pictures, as many as ImageNet has.
     """
     todo = all_chunks(plan) * ROUNDS if chunks is None else chunks
-    with Reader(Reading(plan.run, plan.document, plan.counts), plan.benchmark) as read:
+    with Reader(reading_of(plan), plan.benchmark) as read:
         yield setting_of(plan, read, todo)
 
 
@@ -151,7 +154,14 @@ def pixels_of(plan: Plan, count: int) -> Pixels:
     first = replace(all_chunks(plan)[0], stop=1)  # so few that this process loads them
     with opened(plan, [first]) as setting:
         loaded = setting.loader.loaded(islice(iter(tasks_of(plan)), count), count)
-        return np.concatenate([found.pixels.copy() for found in loaded if found.pixels is not None])
+        return np.concatenate(
+            [finished(found.pixels) for found in loaded if found.pixels is not None]
+        )
+
+
+def finished(pixels: ItemPixels) -> Pixels:
+    """A copy of an item's pixels, resized if they have to be."""
+    return pixels.copy() if isinstance(pixels, np.ndarray) else resized(packed([pixels]))
 
 
 def repeated(pixels: Pixels, count: int) -> Pixels:

@@ -11,6 +11,7 @@ from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
 from gpu_common import (
     Job,
@@ -25,18 +26,25 @@ from gpu_common import (
     steady,
     tasks_of,
 )
+from numpy.typing import NDArray
 from throughput import Loop, timm_transform
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets.folder import default_loader
 
+from oodbench.core.building import build
 from oodbench.core.errors import ConfigError, first_line
 from oodbench.core.lease import Leases
 from oodbench.core.progress import Progress
+from oodbench.core.resampling.packed import Packed, new_memory, packed
+from oodbench.data.pictures import load_picture
+from oodbench.engines.cuda import pinned_memory
 from oodbench.engines.pytorch import autocast, set_precision
+from oodbench.engines.resizing import Copied
 from oodbench.evaluation.batches import load_batches
+from oodbench.evaluation.choose_reading import reading_of
 from oodbench.evaluation.evaluate import compute
-from oodbench.evaluation.reader import Reader, Reading
+from oodbench.evaluation.reader import Reader
 from oodbench.evaluation.rows import Rows
 from oodbench.runs.chunks import all_chunks
 from oodbench.runs.claims import Claims
@@ -137,6 +145,47 @@ def loading(job: Job) -> Iterator[Row]:
         f"loading alone, {cores()} workers against {cores()} processes that hand nothing over",
         *(all_, read_by_all(job, plan_of(job, work)), "pictures/s"),
     )
+
+
+def resizing(job: Job) -> Iterator[Row]:
+    """Pictures resized by the device against by the workers, and how fast the device alone is."""
+    work = job.pick(RESNET, SMALL)
+    device, workers = (
+        jpeg_to_top1(job, plan_of(job, work, f"data.resizing={place}"), {}).rate
+        for place in ("device", "workers")
+    )
+    what = f"{work}, JPEG to top-1, resized by the device against by the workers"
+    yield row(job, what, device, workers, "pictures/s")
+    plan = plan_of(job, work, "data.resizing=device")
+    batch, wanted = unresized(job, plan)
+    on = torch.device(job.device)
+    agree = np.array_equal(Copied(batch, on).pixels().cpu().numpy(), wanted)
+    with closing(copied_and_resized(job, batch)) as counts:
+        rate = steady(job, counts, SHORT).rate
+    what = f"copying and resizing alone, batch {len(batch)}, against {work}, network alone"
+    yield row(job, what, rate, network_of(job, plan), "pictures/s", agree=agree)
+
+
+def unresized(job: Job, plan: Plan) -> tuple[Packed, NDArray[np.uint8]]:
+    """A batch that has still to be resized, and its pixels by Pillow."""
+    transform = build(plan.run.preprocessing, "preprocessing")
+    tasks = tasks_of(plan)[: job.pick(2 * AHEAD, 4)]
+    pictures = [load_picture(task.split.root / task.item.image)[0] for task in tasks]
+    both = [(transform.unresized(picture), transform(picture)) for picture in pictures]
+    both = [(found, pixels) for found, pixels in both if found is not None]
+
+    def memory(size: int) -> NDArray[np.uint8]:
+        return np.frombuffer(pinned_memory(size), np.uint8) if job.on_cuda else new_memory(size)
+
+    return packed([found for found, _ in both], memory), np.stack([pixels for _, pixels in both])
+
+
+def copied_and_resized(job: Job, batch: Packed) -> Iterator[int]:
+    """Counts of pictures, one batch after the other."""
+    while True:
+        Copied(batch, torch.device(job.device)).pixels()
+        job.synchronise()
+        yield len(batch)
 
 
 def cache(job: Job) -> Iterator[Row]:
@@ -279,7 +328,7 @@ def read_for(plan: Plan, seconds: float, begin: float, rates: SimpleQueue[float]
     """Puts how many pictures a second this process reads, from that share of the list on."""
     tasks = tasks_of(plan)
     first = int(begin * len(tasks))
-    with Reader(Reading(plan.run, plan.document, plan.counts), plan.benchmark) as read:
+    with Reader(reading_of(plan), plan.benchmark) as read:
         begun = now = time.perf_counter()
         done = 0
         while now - begun < seconds:

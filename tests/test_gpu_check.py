@@ -169,5 +169,5 @@ def test_what_there_is_no_time_for_is_said(tmp_path: Path) -> None:
     done = python(MEASUREMENTS / "gpu.py", *options, "--seconds", 0)
     assert done.returncode == 1
     outcomes = json.loads(file.read_text())["measurements"]
-    assert len(outcomes) == 11
+    assert len(outcomes) == 12
     assert set(outcomes.values()) == {"not run: no time was left"}

@@ -1,17 +1,15 @@
 """Pixels that are resized in batches against those of Pillow, one by one: the same, all of them."""
 
-from collections.abc import Iterator
+from typing import Any
 
 import cuda_stand_ins
 import numpy as np
 import pytest
 import torch
 from engine_toys import classifier, expected
-from numpy.typing import NDArray
-from PIL import Image
+from unresized_toys import KINDS, batch_of, pictures
 
-from oodbench.core.resampling.packed import Packed, packed, resized_already
-from oodbench.core.resampling.unresized import Unresized
+from oodbench.core.resampling.packed import packed, resized_already
 from oodbench.engines import resizing
 from oodbench.engines.cuda import CudaForward
 from oodbench.engines.eager import EagerEngine
@@ -19,42 +17,10 @@ from oodbench.engines.halving import HalvingForward
 from oodbench.engines.resizing import pixels_of
 from oodbench.preprocessing import Preprocessing
 
-KINDS = [
-    {"resize": 40, "crop": 32, "interpolation": "bilinear"},
-    {"resize": 40, "crop": 32, "interpolation": "bicubic"},
-    {"resize": 32, "interpolation": "box", "square_crop": True},
-    {"resize": [32, 24], "interpolation": "bicubic"},
-    {"crop": 30, "resize_after_crop": 32, "interpolation": "bicubic"},
-    {"square_crop": True, "resize_after_crop": 32, "interpolation": "bilinear"},
-    {"square_crop": True, "resize": 40, "crop": 32, "resize_after_crop": 32},
-]
-
-
-def pictures(count: int) -> Iterator[Image.Image]:
-    """Larger and smaller than what they become; flat and in black and white by turns."""
-    random = np.random.default_rng(0)
-    for number in range(count):
-        height, width = random.integers(30, 130, 2).tolist()
-        pixels = random.integers(0, 256, (height, width, 3), np.uint8)
-        yield Image.fromarray(
-            np.where(pixels > 127, 255, 0).astype(np.uint8) if number % 2 else pixels
-        )
-
-
-def batch_of(preprocessing: Preprocessing, count: int) -> tuple[Packed, NDArray[np.uint8]]:
-    """A batch, and its pixels by Pillow."""
-    both: list[tuple[Unresized, NDArray[np.uint8]]] = []
-    for picture in pictures(count):
-        found = preprocessing.unresized(picture)
-        if found is not None:
-            both.append((found, preprocessing(picture)))
-    assert len(both) > count // 2
-    return packed([found for found, _ in both]), np.stack([pixels for _, pixels in both])
-
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_the_pixels_are_pillow_s(kind: dict[str, object]) -> None:
-    batch, wanted = batch_of(Preprocessing(**kind), 40)  # type: ignore[arg-type]
+def test_the_pixels_are_pillow_s(kind: dict[str, Any]) -> None:
+    batch, wanted = batch_of(Preprocessing(**kind), 40)
     found = pixels_of(batch)
     assert found.dtype == np.uint8
     assert np.array_equal(found, wanted)
