@@ -23,9 +23,11 @@ from oodbench.runs.plan import resizes_later
 @pytest.mark.parametrize(
     ("overrides", "device", "expected"),
     [
-        ([], "cuda:1", True),
+        (["data.workers=16"], "cuda:1", True),
         ([], "cpu", False),
         (["benchmark=adversarial"], "cuda", False),  # which waits for the network
+        (["data.workers=32"], "cuda", True),
+        (["data.workers=33"], "cuda", False),
         (["data.cache=disk"], "cuda", False),
         (["data.cache=memory", "data.resizing=device"], "cuda", False),
         (["data.resizing=workers"], "cuda", False),
