@@ -190,8 +190,10 @@ def test_a_run_goes_on_with_the_engine_that_it_began_with(
     engine = AutoEngine(batch_size=32, n_left=left, n_pictures=left, kept_engine=kept)
     forward = engine.prepare(classifier(), pictures(4))
     assert forward.name == kept
+    assert on_cuda == [kept] * (kept != "eager")  # nothing is made in vain
 
 
+@pytest.mark.parametrize("kept", [None, "compiled"])
 @pytest.mark.parametrize(
     "error",
     [
@@ -200,14 +202,16 @@ def test_a_run_goes_on_with_the_engine_that_it_began_with(
     ],
 )
 def test_a_network_that_does_not_compile_is_replayed_as_graphs(
-    error: Exception, on_cuda: list[str], monkeypatch: pytest.MonkeyPatch
+    error: Exception, kept: str | None, on_cuda: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object, **__: object) -> Any:
         raise error
 
     monkeypatch.setattr(auto, "CompiledEngine", refuse)
     monkeypatch.setattr(auto, "seconds_a_picture", seconds(cuda_graphs=1.0))
-    forward = AutoEngine(batch_size=8, n_left=1000).prepare(classifier(), pictures(2))
+    forward = AutoEngine(batch_size=8, n_left=1000, kept_engine=kept).prepare(
+        classifier(), pictures(2)
+    )
     assert forward.name == "cuda_graphs"
 
 

@@ -1,6 +1,8 @@
 """The fastest engine that gives the eager engine's answers here."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import numpy as np
@@ -32,6 +34,17 @@ COMPILING = 30.0
 GAIN = 0.4
 """Share of the time of a pass on CUDA that compiling may save: it was that of ResNet-50 in tf32,
 while EfficientNet-B0 in fp16 took a tenth longer (H100)."""
+
+
+@contextmanager
+def _optional() -> Iterator[None]:
+    """What fails for want of memory, or of a compiler, is done without, and a line says so."""
+    try:
+        yield
+    except (ConfigError, RuntimeError) as error:
+        if not isinstance(error, ConfigError) and not is_out_of_memory(error):
+            raise
+        log.info("engine=auto does without compiling: %s", error)
 
 
 class AutoEngine:
@@ -87,15 +100,23 @@ class AutoEngine:
         kept = self.extent.kept_engine
         if kept == eager.NAME or (kept is None and self._is_short()):
             return self._eager(classifier, example)
+        if kept == compiled.NAME:
+            with _optional():
+                return self._compiled(classifier, example)
+        graphs = self._graphs(classifier, example)
+        if kept is not None or self.extent.batch_size is None:
+            return graphs
+        return self._compiled_if_it_pays(graphs, classifier, example, self.extent.batch_size)
+
+    def _graphs(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
+        """Eager where the network cannot be captured."""
         try:
             graphs = CudaGraphsEngine(precision=self.precision).prepare(classifier, example)
             self._gate(graphs, classifier, example)
         except ConfigError as error:
             log.info("engine=auto: %s", error)
-            graphs = self._eager(classifier, example)
-        if kept == cuda_graphs.NAME or self.extent.batch_size is None:
-            return graphs
-        return self._compiled_if_it_pays(graphs, classifier, example, self.extent.batch_size)
+            return self._eager(classifier, example)
+        return graphs
 
     def _is_short(self) -> bool:
         extent = self.extent
@@ -106,22 +127,14 @@ class AutoEngine:
     def _compiled_if_it_pays(
         self, known: Forward, classifier: nn.Module, example: NDArray[np.uint8], batch_size: int
     ) -> Forward:
-        """The compiled network where the run began with it, or where the rest of the run is long
-        and it is faster than `known`."""
+        """The compiled network where the rest of the run is long and it is faster than `known`."""
         batch = np.resize(example, (batch_size, *example.shape[1:]))
-        try:
-            if self.extent.kept_engine == compiled.NAME:
-                return self._compiled(classifier, example)
+        with _optional():
             now = seconds_a_picture(known, batch)
-            if GAIN * now * (self.extent.n_left or 0) < COMPILING:
-                return known
-            found = self._compiled(classifier, example)
-            return found if seconds_a_picture(found, batch) < now else known
-        except (ConfigError, RuntimeError) as error:
-            if not isinstance(error, ConfigError) and not is_out_of_memory(error):
-                raise
-            log.info("engine=auto stays with %s: %s", known.name, error)
-            return known
+            if GAIN * now * (self.extent.n_left or 0) >= COMPILING:
+                found = self._compiled(classifier, example)
+                return found if seconds_a_picture(found, batch) < now else known
+        return known
 
     def _compiled(self, classifier: nn.Module, example: NDArray[np.uint8]) -> Forward:
         engine = CompiledEngine(
