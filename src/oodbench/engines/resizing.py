@@ -15,8 +15,8 @@ from torch import Tensor
 from oodbench.core.resampling.packed import Packed
 from oodbench.core.resampling.taps import BITS
 
-AT_ONCE = 1 << 26
-"""Values that are computed at once; each takes about ten bytes meanwhile."""
+AT_ONCE = 1 << 25
+"""Values that are computed at once; each takes about 14 bytes meanwhile."""
 
 Pixels = NDArray[np.uint8] | Packed
 """Of a batch, `(N, H, W, 3)`; those that are packed have still to be resized to that."""
