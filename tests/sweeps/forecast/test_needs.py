@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from toys import WNIDS, Cli, write_pictures
 
 import oodbench.models.weights
 from oodbench.cli import plan as forecast_cli
+from oodbench.core.resampling.packed import Packed
+from oodbench.core.resampling.unresized import Unresized
 from oodbench.models.hub import hub_file
 from oodbench.reference import published_models
 from oodbench.sweeps.forecast import times as forecast_times
@@ -204,6 +207,31 @@ def test_times_come_from_a_calibration(planned: Planned, monkeypatch: pytest.Mon
     assert all(speed["macs"] > 0 for speed in planned.content["speeds"])
     assert "≤ " in planned.out
     assert "GMACs a second by eager" in planned.out
+
+
+@pytest.mark.parametrize("resizing", ["workers", "device"])
+def test_what_is_timed_is_done_where_the_run_does_it(
+    resizing: str, planned: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forecast_times, "NETWORK_SECONDS", 0.1)
+    handed: list[object] = []
+    copied: list[Any] = []
+
+    def reading(*given: Any, **_: Any) -> float:
+        handed.append(given[2](given[1].picture))
+        return 1.0
+
+    def copying(pixels: Any, device: str) -> float:
+        copied.append(pixels)
+        return 0.0
+
+    monkeypatch.setattr(forecast_times, "seconds_an_item", reading)
+    monkeypatch.setattr(forecast_times, "seconds_a_copy", copying)
+    planned("model=toy", PIPELINE, "engine=eager", f"data.resizing={resizing}", calibration=True)
+    assert planned.code == 0, planned.err
+    kinds = (Unresized, Packed) if resizing == "device" else (np.ndarray, np.ndarray)
+    assert (type(handed[0]), type(copied[0])) == kinds
+    assert copied[0].shape == (8, 32, 32, 3)
 
 
 def test_shards_that_a_run_would_refuse_are_a_problem(planned: Planned) -> None:
