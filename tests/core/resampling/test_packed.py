@@ -59,14 +59,16 @@ def test_a_batch_holds_each_picture() -> None:
         assert not batch.column_weights[place, :, taps:].any()
 
 
-def test_a_part_of_a_batch() -> None:
-    batch = packed([unresized(20, 30), unresized(64, 24), unresized(90, 91)])
-    part = batch[1:]
+def test_a_part_of_a_batch_is_a_batch_of_these() -> None:
+    pictures = [unresized(20, 30), unresized(64, 24), unresized(90, 91), unresized(30, 20)]
+    batch = packed(pictures)
+    part, alone = batch[1:3], packed(pictures[1:3])
     assert len(part) == 2
-    assert part.shape == (2, 12, 12, 3)
-    assert part.starts.tolist() == batch.starts.tolist()[1:]
-    assert part.pixels is batch.pixels
-    assert len(batch[3:]) == 0
+    assert part.shape == alone.shape == (2, 12, 12, 3)
+    for name in ("starts", "heights", "widths", "rows", "columns", "pixels"):
+        assert_array_equal(getattr(part, name), getattr(alone, name))
+    assert np.shares_memory(part.pixels, batch.pixels)
+    assert len(batch[4:]) == len(batch[4:].pixels) == 0
 
 
 def test_all_of_a_batch_lies_in_the_memory_that_it_was_given() -> None:

@@ -47,12 +47,14 @@ class Packed:
         return len(self.starts)
 
     def __getitem__(self, part: slice) -> "Packed":
+        """Some pictures that follow one another, with their own pixels alone."""
         of_each: dict[str, Any] = {
-            field.name: getattr(self, field.name)[part]
-            for field in fields(self)
-            if field.name != "pixels"
+            field.name: getattr(self, field.name)[part] for field in fields(self)
         }
-        return Packed(**of_each, pixels=self.pixels)
+        starts = of_each["starts"]
+        begin = int(starts[0]) if len(starts) else 0
+        end = begin + int((of_each["heights"] * of_each["widths"]).sum())
+        return Packed(**of_each | {"starts": starts - begin, "pixels": self.pixels[begin:end]})
 
 
 def new_memory(count: int) -> NDArray[np.uint8]:
