@@ -11,7 +11,7 @@ from torch import nn
 
 from oodbench.core.errors import ConfigError
 from oodbench.core.extras import install_extra
-from oodbench.engines import compiled, cuda_graphs, eager
+from oodbench.engines import compiled, eager
 from oodbench.engines.base import Forward
 from oodbench.engines.compiled import CompiledEngine
 from oodbench.engines.cuda_graphs import CudaGraphsEngine
