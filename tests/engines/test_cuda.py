@@ -176,7 +176,10 @@ def test_what_is_fastest_for_the_length_of_the_run(
 
 
 @pytest.mark.parametrize("shard", [1, 300_000])
-def test_every_shard_of_a_run_takes_the_same_engine(shard: int, on_cuda: list[str]) -> None:
+def test_every_shard_of_a_run_takes_the_same_engine(
+    shard: int, on_cuda: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto, "seconds_a_picture", seconds(cuda_graphs=1e-5))
     engine = AutoEngine(batch_size=32, n_left=shard, n_pictures=50_000)
     forward = engine.prepare(classifier(), pictures(4))
     assert forward.name == "cuda_graphs"
