@@ -168,12 +168,12 @@ def test_gradients_are_those_that_are_wanted() -> None:
 @pytest.mark.parametrize(
     ("most", "sizes"),
     [
-        (8, {1: 1, 2: 2, 3: 8, 8: 8, 9: 8 + 1, 10: 8 + 2, 14: 8 + 8}),
-        (20, {1: 2, 2: 2, 3: 5, 5: 5, 6: 20, 23: 20 + 5}),
+        (8, {1: 1, 2: 2, 3: 4, 5: 8, 8: 8, 9: 8 + 1, 10: 8 + 2, 14: 8 + 8}),
+        (20, {1: 1, 2: 2, 3: 3, 4: 5, 5: 5, 6: 10, 11: 20, 23: 20 + 3}),
     ],
 )
 def test_batches_of_few_sizes(most: int, sizes: dict[int, int]) -> None:
-    """Of 8: 8, 2 and 1; of 20: 20, 5 and 2."""
+    """Of 8: 8, 4, 2 and 1; of 20: 20, 10, 5, 3, 2 and 1."""
     network, seen = conv_net(), list[int]()
 
     def objective(logits: Tensor, places: slice) -> tuple[Tensor, list[bool]]:
@@ -193,6 +193,38 @@ def test_batches_of_few_sizes(most: int, sizes: dict[int, int]) -> None:
         torch.testing.assert_close(found.gradients, plain.gradients)
         torch.testing.assert_close(found.values, plain.values)
         torch.testing.assert_close(found.logits, plain.logits)
+
+
+@pytest.mark.parametrize("count", [1, 3, 5, 40])
+def test_what_fills_a_batch_up_does_not_run_out_of_memory(count: int) -> None:
+    """With memory for three images: a fourth of a size may be one that only fills it up."""
+    network, failures = mlp(), list[int]()
+
+    def refuse(module: nn.Module, inputs: tuple[Tensor]) -> None:
+        if len(inputs[0]) > 3:
+            failures.append(len(inputs[0]))
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+
+    network.register_forward_pre_hook(refuse)
+    images = pictures(count)
+    passes = Passes(network, 256, few_sizes=True)
+    torch.testing.assert_close(passes.logits(images), mlp()(images))
+    assert failures == {1: [4], 3: [4], 5: [16, 8, 4], 40: [64, 32, 16, 8, 4]}[count]
+
+
+def test_room_for_more() -> None:
+    """A pass of at least a sixteenth of the most, where there are few sizes."""
+    passes = Passes(mlp(), 256, few_sizes=True)
+    assert [passes.room(count) for count in (1, 16, 17, 200, 256, 300)] == [
+        16,
+        16,
+        32,
+        256,
+        256,
+        300,
+    ]
+    assert [Passes(mlp(), 20, few_sizes=True).room(count) for count in (1, 2, 4)] == [2, 2, 5]
+    assert Passes(mlp(), 256).room(3) == 3
 
 
 def test_no_graph_where_no_gradient_will_be_wanted() -> None:

@@ -1,5 +1,6 @@
 """The Square Attack against torchattacks, which has the authors' code, with the same draws."""
 
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -10,7 +11,9 @@ import torchattacks
 from attack_toys import CLASSES, SIDE, conv_net, mlp, pictures, predictions
 from torch import Tensor, nn
 
+from oodbench.attacks import network_access
 from oodbench.attacks.autoattack import AutoAttack
+from oodbench.attacks.base import AttackResult
 from oodbench.attacks.checks import ImageError, check_result
 from oodbench.attacks.libraries.randomness import PerImageRandomness
 from oodbench.attacks.square import Square
@@ -51,6 +54,42 @@ def test_a_picture_alone_is_attacked_as_by_the_authors(name: str, eps: float) ->
             compared += int(found.iterations[row] > 1)
     assert compared >= 1
     assert 2 < found.succeeded.sum() < COUNT
+
+
+def padded(make: Any, network: nn.Module, micro_batch: int, *, few_sizes: bool) -> Any:
+    """Passes as on CUDA."""
+    return make(network, micro_batch, few_sizes=True)
+
+
+@pytest.mark.parametrize(("norm", "eps"), [("linf", 0.01), ("l2", 0.1)])
+@pytest.mark.parametrize("count", [1, 3, COUNT])
+def test_queries_that_share_a_pass_are_those_that_follow_each_other(
+    norm: str, eps: float, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = mlp()
+    images, labels = pictures(COUNT), predictions(network, pictures(COUNT))
+    seen: list[int] = []
+
+    def attacked(rows: Tensor) -> AttackResult:
+        seen.clear()
+        attack = Square(name="s", norm=norm, eps=eps, queries=60, micro_batch=128)
+        return attack(network, images[rows], labels[rows], [SEEDS[row] for row in rows.tolist()])
+
+    resisting = (~attacked(torch.arange(COUNT)).succeeded).nonzero().flatten()
+    rows = torch.arange(COUNT) if count == COUNT else resisting[:count]
+    network.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+    alone = attacked(rows)
+    passes = len(seen)
+    assert passes == 62
+    monkeypatch.setattr(network_access, "Passes", partial(padded, network_access.Passes))
+    found = attacked(rows)
+    assert set(seen) <= {2, 8, 16, 32}
+    assert len(seen) <= passes * {1: 0.6, 3: 0.9, COUNT: 1}[count]
+    torch.testing.assert_close(found.images, alone.images, atol=1e-12, rtol=0)
+    assert torch.equal(found.succeeded, alone.succeeded)
+    assert torch.equal(found.iterations, alone.iterations)
+    torch.testing.assert_close(found.columns, alone.columns)
+    assert (~found.succeeded).sum() >= min(count, len(resisting))
 
 
 def as_the_authors(attack: Any) -> Any:

@@ -113,6 +113,7 @@ class APGD:
 
     needs_gradients = True
     splits_batches = True
+    takes_clean_logits = True
 
     def __init__(
         self,
@@ -160,7 +161,12 @@ class APGD:
         self.access = NetworkAccess(micro_batch, memory, state=_STATE)
 
     def __call__(
-        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
+        self,
+        classifier: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        seeds: list[int],
+        clean_logits: Tensor | None = None,
     ) -> AttackResult:
         """Attack a batch.
 
@@ -169,6 +175,7 @@ class APGD:
             images: float32 or float64 `(N, C, H, W)` in [0, 1].
             labels: int64 `(N,)` in 0..K - 1.
             seeds: one per image.
+            clean_logits: `(N, K)` of the images, where they are known.
 
         Returns:
             The first misclassified iterate of a success, else the clean image, as the authors do.
@@ -194,7 +201,9 @@ class APGD:
         )
         with self.access.open(classifier, images) as passes:
             for rows in passes.groups(images):
-                self._attack(passes, rows, images, labels, starts, found)
+                known = None if clean_logits is None else clean_logits[rows]
+                clean = passes.logits(images[rows]) if known is None else known
+                self._attack(passes, rows, images, clean, labels, starts, found)
         columns = {
             "attack_loss": found.losses.float(),
             "runs": found.runs,
@@ -207,13 +216,13 @@ class APGD:
         passes: Passes,
         rows: Tensor,
         images: Tensor,
+        logits: Tensor,
         labels: Tensor,
         starts: Starts,
         found: _Found,
     ) -> None:
-        """All runs of the images at `rows`."""
+        """All runs of the images at `rows`, of which these are the clean logits `(k, K)`."""
         positions = rows.tolist()
-        logits = passes.logits(images[rows])
         refuse_nan(logits, rows, len(images), 0)
         losses = F.cross_entropy(logits, labels[rows], reduction="none")
         found.losses[rows] = losses.to(found.losses)

@@ -173,7 +173,7 @@ class AutoAttack:
             if not len(left):
                 break
             fitting = self._fitting(attack, classes)
-            result = self._on(fitting, classifier, images, labels, seeds, left)
+            result = self._on(fitting, classifier, images, labels, seeds, left, logits)
             found[left] = result.images
             iterations[left] += result.iterations
             broken = left[result.succeeded]
@@ -192,11 +192,15 @@ class AutoAttack:
         labels: Tensor,
         seeds: list[int],
         left: Tensor,
+        logits: Tensor,
     ) -> AttackResult:
-        """Run one attack on the images at `left`."""
+        """Run one attack on the images at `left`; `(N, K)` are the logits of all clean ones."""
         places = left.tolist()
+        takes_logits = getattr(attack, "takes_clean_logits", False)
+        known: dict[str, Tensor] = {"clean_logits": logits[left]} if takes_logits else {}
+        own = [seeds[row] for row in places]
         try:
-            return attack(classifier, images[left], labels[left], [seeds[row] for row in places])
+            return attack(classifier, images[left], labels[left], own, **known)
         except ImageError as error:
             complaint = f"({attack.name}) {error.complaint}"
             raise ImageError(places[error.position], len(images), complaint) from error

@@ -34,8 +34,15 @@ What does not fit is halved."""
 NATIVE = 224**2
 """Pixels of a picture where they are not known."""
 
-SMALLER = (16, 4, 1)
-"""What the batch sizes of a network on CUDA are divided by."""
+SMALLER = (64, 16, 8, 4, 2, 1)
+"""What `micro_batch` is divided by for the sizes of batches on CUDA. A further size takes as long as
+cuDNN needs to plan for it, once a process (about 0.3 s for a small network); a size that is missing
+takes as long as the images that fill up a larger batch, again and again. A sixteenth takes a small
+network hardly longer than fewer images do, because its operations have to be asked for one by one;
+a large one it does, hence the last size."""
+
+ROOM = 16
+"""A pass of this share of `micro_batch` takes little longer than one of a single image."""
 
 _ALL = 2**31
 """More than any batch has."""
@@ -99,9 +106,13 @@ class Parts:
             if failure is None:
                 done += len(part)
             else:
-                self.micro_batch = halved(len(part), failure)
+                self.micro_batch = halved(self.size_of(len(part)), failure)
                 release(images.device)
         return parts
+
+    def size_of(self, count: int) -> int:
+        """Images that a pass of `count` of them computes."""
+        return count
 
 
 class Passes(Parts):
@@ -113,13 +124,23 @@ class Passes(Parts):
         Args:
             network: images in [0, 1] -> logits `(N, K)`, frozen.
             micro_batch: images in it at once.
-            few_sizes: of a smaller batch the last image is repeated up to a quarter or a sixteenth
-                of `micro_batch`. cuDNN plans every convolution anew for every size, which takes as
-                long as many passes, and images that are done leave batches of all sizes.
+            few_sizes: of a smaller batch the last image is repeated up to the next one of a few
+                sizes. cuDNN plans every convolution anew for every size, which takes as long as
+                many passes, and images that are done leave batches of all sizes.
         """
         super().__init__(micro_batch)
         self.network = network
         self._few_sizes = few_sizes
+
+    def size_of(self, count: int) -> int:
+        """Images that a pass of `count` of them computes, those that fill it up among them."""
+        return next_size(count, self.micro_batch) if self._few_sizes else count
+
+    def room(self, count: int) -> int:
+        """How many images a pass may have that takes little longer than one of `count`."""
+        if not self._few_sizes or count > self.micro_batch:
+            return count
+        return max(self.size_of(count), -(-self.micro_batch // ROOM))
 
     def groups(self, images: Tensor) -> Iterator[Tensor]:
         """Positions int64 `(k,)` of as many images as go through at once."""
@@ -182,17 +203,15 @@ class Passes(Parts):
     def _logits(self, images: Tensor) -> Tensor:
         """Of images `(N, C, H, W)`, in at least single precision, in which losses are computed."""
         count = len(images)
-        size = next_size(count, self.micro_batch) if self._few_sizes else count
-        if size > count:
-            last = images[-1:].detach().expand(size - count, -1, -1, -1)
-            images = torch.cat([images, last])
+        more = self.size_of(count) - count
+        if more:
+            images = torch.cat([images, images[-1:].detach().expand(more, -1, -1, -1)])
         logits = torch.as_tensor(self.network(images)[:count])
         return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def next_size(count: int, most: int) -> int:
-    """The smallest of a sixteenth and a quarter of `most`, rounded up, and `most` itself, that is
-    at least `count`."""
+    """The smallest size that is at least `count`, of `most` and its parts, rounded up."""
     return next(size for size in (-(-most // by) for by in SMALLER) if size >= count)
 
 

@@ -1,6 +1,6 @@
 """Square Attack (Andriushchenko et al., ECCV 2020, arXiv:1912.00049): random search."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +39,7 @@ class Square:
 
     needs_gradients = False
     splits_batches = True
+    takes_clean_logits = True
     steps_key = "queries"
 
     def __init__(
@@ -83,7 +84,12 @@ class Square:
         self.access = NetworkAccess(micro_batch, memory, gradients=False, state=_STATE)
 
     def __call__(
-        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
+        self,
+        classifier: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        seeds: list[int],
+        clean_logits: Tensor | None = None,
     ) -> AttackResult:
         """Attack a batch.
 
@@ -92,6 +98,7 @@ class Square:
             images: float32 or float64 `(N, C, H, W)` in [0, 1].
             labels: int64 `(N,)` in 0..K - 1.
             seeds: one per image.
+            clean_logits: `(N, K)` of the images, where they are known.
 
         Returns:
             The picture with the lowest margin. `iterations`: pictures tried until it was found, the
@@ -106,7 +113,8 @@ class Square:
         with self.access.open(classifier, images) as passes:
             search = _Search(self, passes, images, labels, generators)
             for rows in passes.groups(images):
-                search.run(rows)
+                known = None if clean_logits is None else clean_logits[rows]
+                search.run(rows, passes.logits(images[rows]) if known is None else known)
         return AttackResult(
             search.best,
             search.succeeded,
@@ -154,47 +162,96 @@ class _Search:
         self.succeeded = torch.zeros_like(labels, dtype=torch.bool)
         self.iterations = torch.zeros_like(labels)
 
-    def run(self, rows: Tensor) -> None:
-        """All queries of the images at `rows`."""
+    def run(self, rows: Tensor, logits: Tensor) -> None:
+        """All queries of the images at `rows`, of which these are the clean logits `(k, K)`."""
         clean, proposals = self.images[rows], self.attack.squares
         left = _Left(rows.tolist(), rows, clean, clean.clone())
-        left = self._try(left, clean, 0, always=True)
+        left, _ = self._take(left, clean, logits, 0, always=True)
         if left.positions:
             first = proposals.first(left.clean, self._generators(left))
-            left = self._try(left, self._within(left, first), 1, always=True)
-        for query in range(self.attack.queries):
-            if not left.positions:
-                break
-            side = self.attack.side(query, self.images.shape[1:])
-            changed = proposals.changed(left.best - left.clean, side, self._generators(left))
-            left = self._try(left, self._within(left, changed), query + 2)
+            first = self._within(left.clean, first)
+            left, _ = self._take(left, first, self.passes.logits(first), 1, always=True)
+        query = 0
+        while left.positions and query < self.attack.queries:
+            left, tried = self._search(left, query)
+            query += tried
         self.best[left.rows] = left.best
+
+    def _search(self, left: _Left, query: int) -> tuple[_Left, int]:
+        """Try a square on every image, and in the same pass as many later ones as there is room
+        for, which are the next ones as long as none before them is taken.
+
+        Returns:
+            Those that are not misclassified, and how many queries were made of each.
+        """
+        times, generators = self._at_once(left, query), self._generators(left)
+        before: list[Tensor] = []
+        drawing = generators if times == 1 else _noted(generators * times, before)
+        clean, best = (_repeated(pictures, times) for pictures in (left.clean, left.best))
+        side = self.attack.side(query, self.images.shape[1:])
+        offsets = self.attack.squares.changed(best - clean, side, drawing)
+        candidates = self._within(clean, offsets)
+        found, tried = self._take(left, candidates, self.passes.logits(candidates), query + 2)
+        if tried < times:  # what comes next is drawn again
+            count = len(generators)
+            for generator, state in zip(generators, before[tried * count :], strict=False):
+                generator.set_state(state)
+        return found, tried
+
+    def _at_once(self, left: _Left, query: int) -> int:
+        """How many queries of every image go into a pass."""
+        count = len(left.positions)
+        most = min(self.passes.room(count) // count, self.attack.queries - query)
+        shape = self.images.shape[1:]
+        side = self.attack.side(query, shape)
+        later = range(1, most)
+        return next((n for n in later if self.attack.side(query + n, shape) != side), max(most, 1))
 
     def _generators(self, left: _Left) -> list[torch.Generator]:
         return [self.generators[position] for position in left.positions]
 
-    def _within(self, left: _Left, offsets: Tensor) -> Tensor:
-        return (left.clean + self.attack.ball.project(offsets)).clamp(0, 1)
+    def _within(self, clean: Tensor, offsets: Tensor) -> Tensor:
+        return (clean + self.attack.ball.project(offsets)).clamp(0, 1)
 
-    def _try(self, left: _Left, candidates: Tensor, query: int, *, always: bool = False) -> _Left:
+    def _take(
+        self, left: _Left, candidates: Tensor, logits: Tensor, query: int, *, always: bool = False
+    ) -> tuple[_Left, int]:
         """Take the candidates whose margin is lower, or that are misclassified.
 
+        Args:
+            left: k images.
+            candidates: `(t * k, C, H, W)`, one of each image for every one of t queries.
+            logits: of the candidates.
+            query: number of the first one.
+            always: take them in any case.
+
         Returns:
-            Those that are not misclassified.
+            Those that are not misclassified, and the number of queries up to the first one in which
+            a candidate was taken, or t. The later ones are not looked at: they were made for images
+            that have changed.
         """
-        labels = self.labels[left.rows]
-        logits = self.passes.logits(candidates)
-        found, before = margins(logits, labels).double(), self.margins[left.rows]
+        count, times = len(left.positions), len(candidates) // len(left.positions)
+        labels, before = self.labels[left.rows], self.margins[left.rows]
+        labels, before = _repeated(labels, times), _repeated(before, times)
+        found = margins(logits, labels).double()
         wrong = logits.argmax(1) != labels
         lower = wrong | (found < before) | always
         done, taken, nan = to_host(wrong, lower, logits.isnan().any(1))
-        if any(nan):
-            refuse_nan(logits, left.rows, len(self.images), query, "query")
-        self.margins[left.rows] = torch.where(lower, found, before)
-        self.succeeded[left.rows] = wrong
-        self.iterations.index_fill_(0, left.rows, query)  # an assignment would wait for the device
-        at = self._at(left, taken)
-        left.best[at] = candidates[at]
+        places = (place for place in range(len(taken)) if taken[place] or nan[place])
+        last = next(places, len(taken) - 1) // count
+        at_last = slice(last * count, (last + 1) * count)
+        if any(nan[at_last]):
+            refuse_nan(logits[at_last], left.rows, len(self.images), query + last, "query")
+        self.margins[left.rows] = torch.where(lower, found, before)[at_last]
+        self.succeeded[left.rows] = wrong[at_last]
+        # An assignment would wait for the device.
+        self.iterations.index_fill_(0, left.rows, query + last)
+        at = self._at(left, taken[at_last])
+        left.best[at] = candidates[at_last][at]
+        return self._without(left, done[at_last]), last + 1
+
+    def _without(self, left: _Left, done: Sequence[int]) -> _Left:
+        """Those that are not done; of the others the best is kept."""
         if not any(done):
             return left
         at = self._at(left, done)
@@ -206,3 +263,17 @@ class _Search:
     def _at(self, left: _Left, marked: Sequence[int]) -> Tensor | slice:
         places = [place for place, mark in enumerate(marked) if mark]
         return rows_at(places, len(marked), left.rows.device)
+
+
+def _repeated(values: Tensor, times: int) -> Tensor:
+    """All of them so many times, one time after the other."""
+    return values if times == 1 else values.repeat(times, *[1] * (values.ndim - 1))
+
+
+def _noted(
+    generators: Iterable[torch.Generator], states: list[Tensor]
+) -> Iterator[torch.Generator]:
+    """The generators, whose states before what is drawn from each are appended to a list."""
+    for generator in generators:
+        states.append(generator.get_state())
+        yield generator

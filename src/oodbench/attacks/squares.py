@@ -7,6 +7,7 @@ that an l_2 query moves over all channels, where the authors keep that of each c
 """
 
 import math
+from collections.abc import Iterable
 from typing import Protocol
 
 import torch
@@ -33,7 +34,7 @@ class Squares(Protocol):
         """The first offsets, of the shape and type of the pictures."""
         ...
 
-    def changed(self, offsets: Tensor, side: int, generators: list[torch.Generator]) -> Tensor:
+    def changed(self, offsets: Tensor, side: int, generators: Iterable[torch.Generator]) -> Tensor:
         """A copy with another square in each; may be outside the ball under l_inf."""
         ...
 
@@ -54,7 +55,7 @@ class LinfSquares:
         signs = [_signs((channels, 1, width), generator) for generator in generators]
         return (self.radius * _like(torch.stack(signs), like)).expand(like.shape)
 
-    def changed(self, offsets: Tensor, side: int, generators: list[torch.Generator]) -> Tensor:
+    def changed(self, offsets: Tensor, side: int, generators: Iterable[torch.Generator]) -> Tensor:
         """One square higher or lower, to be projected."""
         _, channels, height, width = offsets.shape
         corners, signs = [], []
@@ -81,7 +82,7 @@ class L2Squares:
         each = zip(like, generators, strict=True)
         return torch.stack([self._first(one, generator) for one, generator in each])
 
-    def changed(self, offsets: Tensor, side: int, generators: list[torch.Generator]) -> Tensor:
+    def changed(self, offsets: Tensor, side: int, generators: Iterable[torch.Generator]) -> Tensor:
         """One square emptied, its length and what was unused put into another one."""
         each = zip(offsets, generators, strict=True)
         return torch.stack([self._changed(one, side, generator) for one, generator in each])
