@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 import torch
 import torchattacks
-from attack_toys import CLASSES, SIDE, conv_net, mlp, pictures, predictions
+from attack_toys import CLASSES, SIDE, conv_net, fill_batches_up, mlp, pictures, predictions
 from torch import Tensor, nn
 
 from oodbench.attacks.apgd import APGD, dlr_targeted
+from oodbench.attacks.base import AttackResult
 from oodbench.attacks.checks import ImageError
 from oodbench.attacks.libraries.randomness import PerImageRandomness
 from oodbench.core.errors import ConfigError
@@ -133,6 +134,63 @@ def test_later_runs_are_only_made_for_what_is_left() -> None:
     assert torch.equal(three.images[one.succeeded], one.images[one.succeeded])
     assert set(three.columns["runs"][~three.succeeded].tolist()) == {3}
     assert (three.iterations[~three.succeeded] == 30).all()
+
+
+class Chance(nn.Module):
+    """Is wrong at about every sixth start."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(2)
+        signs = torch.randint(2, (3 * SIDE * SIDE, 1), generator=generator).double()
+        self.direction = (2 * signs - 1) / scale
+
+    def forward(self, images: Tensor) -> Tensor:
+        pixels = images.flatten(1)
+        side = ((pixels - 0.5) @ self.direction).detach()
+        others = pixels[:, :5] * torch.arange(1.0, 6.0)
+        return torch.cat([torch.ones_like(side), side, others - 6], dim=1)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("loss", ["ce", "dlr_targeted"])
+@pytest.mark.parametrize("count", [1, 3, 7, COUNT])
+@pytest.mark.parametrize("make", [Chance, mlp])
+def test_runs_that_share_their_passes_are_those_that_follow_each_other(
+    norm: str, loss: str, count: int, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The deviation of a start's side: that of uniform values, or of a point of a sphere.
+    eps = {"linf": 0.01, "l2": 0.1}[norm]
+    network = mlp() if make is mlp else Chance(eps * {"linf": 12.0, "l2": 1.0}[norm])
+    images = pictures(COUNT) if make is mlp else torch.full((COUNT, 3, SIDE, SIDE), 0.5).double()
+    labels = predictions(network, images)
+    seen: list[int] = []
+
+    def attacked(rows: Tensor) -> AttackResult:
+        seen.clear()
+        runs = {"restarts": 2, "targets": 4} if loss == "dlr_targeted" else {"restarts": 8}
+        attack = APGD(
+            name="a", norm=norm, eps=eps, loss=loss, iterations=4, micro_batch=256, **runs
+        )
+        return attack(network, images[rows], labels[rows], [SEEDS[row] for row in rows.tolist()])
+
+    # Those that resist longest but not to the end, and after them all others.
+    runs = attacked(torch.arange(COUNT)).columns["runs"]
+    rows = torch.where(runs == 8, 0, runs).argsort(descending=True)[:count]
+    network.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+    alone = attacked(rows)
+    passes = len(seen)
+    fill_batches_up(monkeypatch)
+    found = attacked(rows)
+    assert len(seen) <= passes
+    assert set(seen) <= {4, 16, 32}
+    torch.testing.assert_close(found.images, alone.images, atol=1e-12, rtol=0)
+    assert torch.equal(found.succeeded, alone.succeeded)
+    assert torch.equal(found.iterations, alone.iterations)
+    torch.testing.assert_close(found.columns, alone.columns)
+    if make is Chance and loss == "ce" and count < 8:
+        assert 1 < alone.columns["runs"][0] < 8
+        assert len(seen) < passes
 
 
 @pytest.mark.parametrize("loss", ["ce", "dlr_targeted"])

@@ -1,6 +1,5 @@
 """The Square Attack against torchattacks, which has the authors' code, with the same draws."""
 
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -8,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 import torchattacks
-from attack_toys import CLASSES, SIDE, conv_net, mlp, pictures, predictions
+from attack_toys import CLASSES, SIDE, conv_net, fill_batches_up, mlp, pictures, predictions
 from torch import Tensor, nn
 
-from oodbench.attacks import network_access
 from oodbench.attacks.autoattack import AutoAttack
 from oodbench.attacks.base import AttackResult
 from oodbench.attacks.checks import ImageError, check_result
@@ -56,11 +54,6 @@ def test_a_picture_alone_is_attacked_as_by_the_authors(name: str, eps: float) ->
     assert 2 < found.succeeded.sum() < COUNT
 
 
-def padded(make: Any, network: nn.Module, micro_batch: int, *, few_sizes: bool) -> Any:
-    """Passes as on CUDA."""
-    return make(network, micro_batch, few_sizes=True)
-
-
 @pytest.mark.parametrize(("norm", "eps"), [("linf", 0.01), ("l2", 0.1)])
 @pytest.mark.parametrize("count", [1, 3, COUNT])
 def test_queries_that_share_a_pass_are_those_that_follow_each_other(
@@ -81,7 +74,7 @@ def test_queries_that_share_a_pass_are_those_that_follow_each_other(
     alone = attacked(rows)
     passes = len(seen)
     assert passes == 62
-    monkeypatch.setattr(network_access, "Passes", partial(padded, network_access.Passes))
+    fill_batches_up(monkeypatch)
     found = attacked(rows)
     assert set(seen) <= {2, 8, 16, 32}
     assert len(seen) <= passes * {1: 0.6, 3: 0.9, COUNT: 1}[count]

@@ -1,7 +1,12 @@
 """Small networks and pictures on which gradient attacks take milliseconds."""
 
+from typing import Any
+
+import pytest
 import torch
 from torch import Tensor, nn
+
+from oodbench.attacks import network_access
 
 CLASSES = 8
 SIDE = 12
@@ -77,3 +82,13 @@ def pictures(count: int = 40, dtype: torch.dtype = torch.float64) -> Tensor:
 def predictions(network: nn.Module, images: Tensor) -> Tensor:
     with torch.no_grad():
         return torch.as_tensor(network(images).argmax(1))
+
+
+def fill_batches_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To one of a few sizes, as on CUDA."""
+    passes: Any = network_access.Passes
+    monkeypatch.setattr(
+        network_access,
+        "Passes",
+        lambda network, micro_batch, few_sizes: passes(network, micro_batch, few_sizes=True),
+    )

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from oodbench.attacks.balls import ball
 from oodbench.attacks.base import AttackResult, Norm, generators_of
 from oodbench.attacks.checks import (
+    ImageError,
     check_count,
     check_eps,
     check_norm,
@@ -190,15 +191,7 @@ class APGD:
         images = images.detach()
         offset = partial(self._offset, images.shape[1:], images.dtype)
         starts = Starts(offset, generators_of(images, seeds), images.device)
-        nothing = torch.zeros_like(labels)
-        found = _Found(
-            images.clone(),
-            nothing.bool(),
-            nothing.clone(),
-            torch.zeros(len(images), dtype=images.dtype, device=images.device),
-            nothing.clone(),
-            GradientWatch(self.ball.size, labels),
-        )
+        found = self._nothing_found(images, labels)
         with self.access.open(classifier, images) as passes:
             for rows in passes.groups(images):
                 known = None if clean_logits is None else clean_logits[rows]
@@ -227,18 +220,80 @@ class APGD:
         losses = F.cross_entropy(logits, labels[rows], reduction="none")
         found.losses[rows] = losses.to(found.losses)
         found.succeeded[rows] = logits.argmax(1) != labels[rows]
-        for targets in self._runs(logits, labels[rows]):
+        runs = self._runs(logits, labels[rows])
+        while runs:
             (succeeded,) = to_host(found.succeeded[rows])
             left = [place for place, done in enumerate(succeeded) if not done]
             if not left:
                 return
             at = rows_at(left, len(rows), rows.device)
-            entering = rows[at]
-            clean = images[entering]
-            found.runs[entering] += 1
-            offsets = starts.take([positions[place] for place in left])
-            run = _Run(self, passes, images, found)
-            run.descend(entering, clean, labels[entering], targets[at], _inside(offsets, clean))
+            times = min(max(1, passes.room(len(left)) // len(left)), len(runs))
+            targets = [targets[at] for targets in runs[:times]]
+            runs = runs[times:]
+            entering = [positions[place] for place in left]
+            offsets = [starts.take(entering) for _ in range(times)]
+            if times == 1:
+                found.runs[rows[at]] += 1
+                self._descend(passes, rows[at], images, labels, targets, offsets, found)
+            else:
+                self._descend_at_once(passes, rows[at], images, labels, targets, offsets, found)
+
+    def _descend_at_once(
+        self,
+        passes: Passes,
+        rows: Tensor,
+        images: Tensor,
+        labels: Tensor,
+        targets: list[Tensor],
+        offsets: list[Tensor],
+        found: _Found,
+    ) -> None:
+        """Several runs of the few images at `rows` in the same passes; those after the first
+        success of an image were not needed, and are forgotten."""
+        times, count = len(targets), len(rows)
+        own = rows.repeat(times)
+        apart = self._nothing_found(images[own], labels[own])
+        every = torch.arange(len(own), device=own.device)
+        try:
+            self._descend(passes, every, images[own], labels[own], targets, offsets, apart)
+        except ImageError as error:
+            raise error.among(own.tolist(), len(images)) from error
+        succeeded = apart.succeeded.view(times, count)
+        order = torch.arange(times, device=own.device)[:, None]
+        last = torch.where(succeeded, order, times - 1).amin(0)
+        made = order <= last
+        chosen = last * count + torch.arange(count, device=own.device)
+        found.images[rows] = apart.images[chosen]
+        found.losses[rows] = torch.where(
+            apart.succeeded[chosen], apart.losses[chosen], found.losses[rows]
+        )
+        found.succeeded[rows] = apart.succeeded[chosen]
+        found.iterations[rows] += (apart.iterations.view(times, count) * made).sum(0)
+        found.runs[rows] += last + 1
+        found.watch.add(rows, apart.watch, made)
+
+    def _descend(
+        self,
+        passes: Passes,
+        rows: Tensor,
+        images: Tensor,
+        labels: Tensor,
+        targets: list[Tensor],
+        offsets: list[Tensor],
+        found: _Found,
+    ) -> None:
+        """Runs that begin at these offsets of the images at `rows`."""
+        clean = images[rows]
+        starts = _inside(_joined(offsets), clean)
+        run = _Run(self, passes, images, found, len(rows) // len(targets))
+        run.descend(rows, clean, labels[rows], _joined(targets), starts)
+
+    def _nothing_found(self, images: Tensor, labels: Tensor) -> _Found:
+        """Before an attack."""
+        nothing = torch.zeros_like(labels)
+        losses = torch.zeros(len(images), dtype=images.dtype, device=images.device)
+        watch = GradientWatch(self.ball.size, labels)
+        return _Found(images.clone(), nothing.bool(), nothing.clone(), losses, nothing, watch)
 
     def _runs(self, logits: Tensor, labels: Tensor) -> list[Tensor]:
         """The target `(k,)` of each run; the label where there is none."""
@@ -269,13 +324,22 @@ class APGD:
 
 
 class _Run:
-    """One descent of some images, in lockstep; those that are done drop out."""
+    """One descent of some images, in lockstep; those that are done drop out.
 
-    def __init__(self, attack: APGD, passes: Passes, images: Tensor, found: _Found) -> None:
+    Where they are the same k images several times, for that many runs, the later runs of an image
+    drop out, too, when one of it succeeds.
+    """
+
+    def __init__(
+        self, attack: APGD, passes: Passes, images: Tensor, found: _Found, n_images: int
+    ) -> None:
         self.attack = attack
         self.passes = passes
         self.images = images
         self.found = found
+        self.n_images = n_images
+        self.known: list[int] = []  # what the host knows of those in the network: run and image
+        self.first: dict[int, int] = {}  # success of each image
         count = attack.iterations
         self.window = max(int(0.22 * count), 1)
         self.shortest = max(int(0.06 * count), 1)
@@ -286,6 +350,7 @@ class _Run:
         self, rows: Tensor, clean: Tensor, labels: Tensor, targets: Tensor, starts: Tensor
     ) -> None:
         """Record the images that succeed in `found`, and the iterations of all of them."""
+        self.known = list(range(len(rows)))
         zeros = torch.zeros(len(rows), dtype=clean.dtype, device=clean.device)
         steps = torch.full_like(zeros, 2 * self.attack.ball.radius)[:, None, None, None]
         history = zeros[:, None].repeat(1, self.attack.iterations + 1).double()
@@ -333,13 +398,27 @@ class _Run:
             done = [place for place, wanted in enumerate(passed.wanted) if not wanted]
             left = [place for place, wanted in enumerate(passed.wanted) if wanted]
             self._enter(state, passed.logits, rows_at(done, count, device), step)
-            at = rows_at(left, count, device)
+            at = rows_at(self._needed(left, done), count, device)
             state.keep(at)
             losses = losses[at]
         if more:
             watch = self.found.watch
             state.bad_gradients = watch.see(state.rows, state.gradients, step == 0)
         return losses
+
+    def _needed(self, left: list[int], done: list[int]) -> list[int]:
+        """Of the places of runs that go on, those of runs that follow no success of their image."""
+        for run in (self.known[place] for place in done):
+            image = run % self.n_images
+            self.first[image] = min(run, self.first.get(image, run))
+
+        def is_needed(place: int) -> bool:
+            run = self.known[place]
+            return run < self.first.get(run % self.n_images, run + 1)
+
+        needed = [place for place in left if is_needed(place)]
+        self.known = [self.known[place] for place in needed]
+        return needed
 
     def _enter(self, state: _State, logits: Tensor, done: Tensor | slice, step: int) -> None:
         """Record the images at these places as successes."""
@@ -385,6 +464,10 @@ class _Run:
         state.checked_losses = state.best_losses
         self.since_check = 0
         self.window = max(self.window - self.decrement, self.shortest)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _inside(offsets: Tensor, clean: Tensor) -> Tensor:

@@ -86,6 +86,21 @@ class GradientWatch:
         self._stuck_before[positions] = before | (now & starts)
         self._stuck_now[positions] = (now & ~nearer) | starts
 
+    def add(self, positions: Tensor, other: "GradientWatch", made: Tensor) -> None:
+        """Note what another watch has seen of several runs of some images.
+
+        Args:
+            positions: int64 `(k,)`.
+            other: of t times k images, all of the first run first.
+            made: bool `(t, k)`, which of these runs count.
+        """
+        stuck = (other.stuck.view_as(made) & made).any(0)
+        zero = (other.zero_at_start.view_as(made) & made).any(0)
+        self._stuck_before[positions] = self.stuck[positions] | stuck
+        self._stuck_now.index_fill_(0, positions, False)  # an assignment would wait for the device
+        self.zero_at_start[positions] = self.zero_at_start[positions] | zero
+        self.steps_without[positions] += (other.steps_without.view_as(made) * made).sum(0)
+
     def columns(self) -> dict[str, Tensor]:
         """For the records: `zero_gradient`, `steps_without_gradient`, `loss_stuck`."""
         return {

@@ -35,11 +35,11 @@ NATIVE = 224**2
 """Pixels of a picture where they are not known."""
 
 SMALLER = (64, 16, 8, 4, 2, 1)
-"""What `micro_batch` is divided by for the sizes of batches on CUDA. A further size takes as long as
-cuDNN needs to plan for it, once a process (about 0.3 s for a small network); a size that is missing
-takes as long as the images that fill up a larger batch, again and again. A sixteenth takes a small
-network hardly longer than fewer images do, because its operations have to be asked for one by one;
-a large one it does, hence the last size."""
+"""What `micro_batch` is divided by for the sizes of batches on CUDA. A further size takes as long
+as cuDNN needs to plan for it, once a process (about 0.3 s for a small network); a size that is
+missing takes as long as the images that fill up a larger batch, again and again. A sixteenth takes
+a small network hardly longer than fewer images do, because its operations have to be asked for one
+by one; a large one it does, hence the last size."""
 
 ROOM = 16
 """A pass of this share of `micro_batch` takes little longer than one of a single image."""
