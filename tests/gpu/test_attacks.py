@@ -112,6 +112,22 @@ def test_same_bytes_again(kind: str) -> None:
     assert_same_bytes(one, other)
 
 
+@pytest.mark.parametrize("kind", ["apgd", "apgd_t", "square", "square_l2", "autoattack"])
+def test_few_pictures_share_their_passes(kind: str) -> None:
+    """They are attacked as on the CPU, where each pass is of one run or query."""
+    network, images = conv_net(torch.float32), pictures(COUNT, torch.float32)
+    labels = predictions(network, images)
+    make = attacks()[kind]
+    resisting = ~make()(network, images, labels, list(range(COUNT))).succeeded
+    rows = torch.cat([resisting.nonzero().flatten()[:2], (~resisting).nonzero().flatten()[:1]])
+    given = images[rows].to(DEVICE), labels[rows].to(DEVICE), rows.tolist()
+    on_device = network.to(DEVICE)
+    one, other = (make()(on_device, *given) for _ in range(2))
+    assert_same_bytes(one, other)
+    check_result(given[0], one, make().eps, make().norm)
+    assert torch.equal(one.succeeded.cpu(), ~resisting[rows])
+
+
 def starts(attack: Attack, device: torch.device, passes: list[int]) -> list[Tensor]:
     """What goes through the network at these passes, of which the clean pictures are the first."""
     network, seen = mlp(torch.float32), list[Tensor]()
