@@ -42,10 +42,11 @@ class Attack(Protocol):
     `eps` is the radius in [0, 1] pixel units (None: no such bound) under `norm`, which the caller
     checks. `needs_gradients`: of the attacked classifier, which must then compute in PyTorch.
 
-    An attack may say more of itself: the other attributes of `AttackTraits`, and two of its class,
-    False where they are missing. `splits_batches`: it sends no more than `micro_batch` pictures
-    through the network at once, by default 8 on a CPU and 256 on CUDA. `refills_batches`: the
-    places of those that are done are taken by others of the batch that it is given.
+    An attack may say more of itself: the other attributes of `AttackTraits`, and three of its
+    class, False where they are missing. `splits_batches`: it sends no more than `micro_batch`
+    pictures through the network at once, by default 8 on a CPU and 256 on CUDA.
+    `refills_batches`: the places of those that are done are taken by others of the batch that it
+    is given. `takes_clean_logits`: it is called with `clean_logits` where they are known.
     """
 
     name: str
