@@ -7,7 +7,8 @@
 - Main thread: `evaluate` on pixels that are there already, with an engine that answers at once:
   batches, readout and records. `theirs` is the goal, 25 us a picture.
 - Rates: pictures a second in processes on all cores against threads on all cores, and against
-  one process times the cores; after the start of the processes.
+  one process times the cores; after the start of the processes. Then with pictures that are handed
+  over as they were decoded, for the device to resize.
 
     python measurements/loading.py --pictures /data/imagenet/val --json loading.json
 """
@@ -30,11 +31,14 @@ from numpy.typing import NDArray
 from oodbench.core.files import write_json
 from oodbench.core.lease import Leases
 from oodbench.core.progress import Progress
+from oodbench.core.resampling.packed import packed
 from oodbench.core.schema import validate
+from oodbench.engines.resizing import pixels_of
 from oodbench.evaluation.choose_loader import loader_of
+from oodbench.evaluation.choose_reading import reading_of
 from oodbench.evaluation.evaluate import Setting, evaluate
-from oodbench.evaluation.loading import Loaded, Loader, Task
-from oodbench.evaluation.reader import Reader, Reading
+from oodbench.evaluation.loading import ItemPixels, Loaded, Loader, Task
+from oodbench.evaluation.reader import Reader
 from oodbench.runs.chunks import all_chunks
 from oodbench.runs.claims import Claims
 from oodbench.runs.paths import RunPaths
@@ -110,12 +114,12 @@ class Known:
         return self.logits
 
 
-def planned(pictures: Path, workers: int, loader: str) -> Plan:
+def planned(pictures: Path, workers: int, loader: str, resizing: str = "workers") -> Plan:
     """A run of all pictures."""
     overrides = [
         *("model=resnet50", "model.weights={random_seed: 0}", "preprocessing=timm"),
         *("benchmark=imagenet", f"benchmark.root={pictures}", "data.allow_partial=true"),
-        *(f"data.workers={workers}", f"data.loader={loader}"),
+        *(f"data.workers={workers}", f"data.loader={loader}", f"data.resizing={resizing}"),
     ]
     with initialize_config_module("oodbench.conf", version_base="1.3"):
         return make_plan(validate(compose("config", overrides)))
@@ -136,7 +140,7 @@ def stream(plan: Plan, read: Reader, count: int) -> Iterator[Loaded]:
 
 def rate(plan: Plan, count: int) -> float:
     """Pictures a second."""
-    with Reader(Reading(plan.run, plan.document, plan.counts), plan.benchmark) as read:
+    with Reader(reading_of(plan), plan.benchmark) as read:
         loaded = stream(plan, read, count)
         clock = time.perf_counter()
         for _ in loaded:
@@ -149,7 +153,7 @@ def lock_time(plan: Plan, count: int) -> float:
     with Turns() as turns:
         time.sleep(IDLE)
     undisturbed = turns.waited / IDLE
-    with Reader(Reading(plan.run, plan.document, plan.counts), plan.benchmark) as read:
+    with Reader(reading_of(plan), plan.benchmark) as read:
         loaded = stream(plan, read, count)
         clock = time.perf_counter()
         with Turns() as turns:
@@ -196,11 +200,18 @@ def same_pixels(first: Plan, second: Plan) -> bool:
     for plan in (first, second):
         (split,) = plan.splits
         items = enumerate(split.list_items())
-        with Reader(Reading(plan.run, plan.document, plan.counts), plan.benchmark) as read:
+        with Reader(reading_of(plan), plan.benchmark) as read:
             loader = loader_of(plan, read, split.n_items)
             tasks = (Task(split, position, item) for position, item in items)
-            digests.append([hash(found.pixels.tobytes()) for found in loader.loaded(tasks, AHEAD)])  # type: ignore[union-attr]
+            digests.append([digest(found.pixels) for found in loader.loaded(tasks, AHEAD)])
     return digests[0] == digests[1]
+
+
+def digest(pixels: ItemPixels | None) -> int:
+    """Of an item's pixels, resized if they have to be."""
+    assert pixels is not None
+    done = pixels if isinstance(pixels, np.ndarray) else pixels_of(packed([pixels]))
+    return hash(done.tobytes())
 
 
 def row(
@@ -233,6 +244,10 @@ def main() -> None:
         for workers, loader in ((1, "processes"), (cores, "threads"), (cores, "processes"))
     )
     agree = same_pixels(threads, processes)
+    later, later_alone = (
+        planned(options.pictures, workers, "processes", "device") for workers in (cores, 1)
+    )
+    same_later = same_pixels(processes, later)
     alone = planned(options.pictures, 1, "threads")
     by_one, by_threads, by_processes = (
         rate(plan, options.count) for plan in (one, threads, processes)
@@ -260,6 +275,16 @@ def main() -> None:
         row(
             f"loading on {cores} cores, processes / {cores} x one process",
             *(by_processes, cores * by_one, "pictures a second", agree),
+            higher_is_better=True,
+        ),
+        row(
+            "loading by one process, resized later / by the process",
+            *(rate(later_alone, options.count), by_one, "pictures a second", same_later),
+            higher_is_better=True,
+        ),
+        row(
+            f"loading by {cores} processes, resized later / by the processes",
+            *(rate(later, options.count), by_processes, "pictures a second", same_later),
             higher_is_better=True,
         ),
     ]
