@@ -18,6 +18,7 @@ import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
+from oodbench.core.own_code import identity
 from oodbench.data.containers import opened
 from oodbench.evaluation import assemble, pixel_cache
 from oodbench.runs.naming import own_evaluation
@@ -90,6 +91,7 @@ def _forget() -> None:
     assemble._last.clear()
     pixel_cache._warned.clear()
     own_evaluation._said.clear()
+    identity._seen.clear()
     opened.forget()
 
 
