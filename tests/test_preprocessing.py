@@ -325,6 +325,7 @@ def test_of_a_picture_that_is_resized_elsewhere_only_what_is_needed_is_handed_ov
         ({"resize": 24, "crop": 20, "resize_after_crop": 30}, (40, 40)),  # twice
         ({"resize": 24}, (40, 100)),  # Pillow 13 begins with the columns
         ({"resize": [24, 40]}, (40, 41)),
+        ({"resize": 24}, (600, 600)),  # more than a megabyte
     ],
 )
 def test_what_is_not_one_resize_of_rows_then_columns_is_not_handed_over(

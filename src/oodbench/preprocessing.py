@@ -10,7 +10,7 @@ from PIL import Image
 from oodbench.core.checking import one_of
 from oodbench.core.errors import ConfigError, DataError
 from oodbench.core.resampling.taps import FILTERS, taps
-from oodbench.core.resampling.unresized import Unresized
+from oodbench.core.resampling.unresized import LARGEST, Layout, Unresized
 
 INTERPOLATIONS = {
     "nearest": Image.Resampling.NEAREST,
@@ -116,7 +116,7 @@ class Preprocessing:
         """What the pixels of an RGB picture are made of, for whatever resizes it elsewhere.
 
         None where that is not one antialiased resize by Pillow, first of the rows and then of the
-        columns, without padding.
+        columns, without padding, or takes more bytes than is worth it.
 
         Raises:
             DataError: see `__call__`.
@@ -129,6 +129,8 @@ class Preprocessing:
         rows = taps(down.size, down.resized, self._filter, down.start, down.stop)
         left, top = across.offset + columns.start, down.offset + rows.start
         right, bottom = across.offset + columns.stop, down.offset + rows.stop
+        if Layout.of(bottom - top, right - left, rows, columns).nbytes > LARGEST:
+            return None
         needed = picture
         if (left, top, right, bottom) != (0, 0, *picture.size):
             needed = picture.crop((left, top, right, bottom))

@@ -101,7 +101,7 @@ def test_the_records_are_the_same_bytes(here: Path, monkeypatch: pytest.MonkeyPa
     for name, size in (("large", (300, 250, 3)), ("tall", (200, 60, 3)), ("done", (36, 36, 3))):
         pixels = random.integers(0, 256, size, np.uint8)
         Image.fromarray(pixels).save(here / "data/imagenet/val" / WNIDS[0] / f"{name}.JPEG")
-    monkeypatch.setattr("oodbench.evaluation.reader.LARGEST", 100_000)
+    monkeypatch.setattr("oodbench.preprocessing.LARGEST", 100_000)
     packed_sizes = []
 
     def packing(pictures: Any, memory: Any) -> Any:

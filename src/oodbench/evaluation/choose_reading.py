@@ -15,7 +15,7 @@ from oodbench.engines.resizing import Copied
 from oodbench.evaluation.reader import Reading
 from oodbench.runs.plan import Plan, resizes_later
 
-SIZES = ((500, 375), (375, 500), (333, 500), (300, 300), (640, 427), (190, 240), (1024, 768))
+SIZES = ((500, 375), (375, 500), (333, 500), (300, 300), (640, 427), (190, 240), (800, 600))
 """Widths and heights of pictures on which both are compared."""
 
 log = logging.getLogger(__name__)

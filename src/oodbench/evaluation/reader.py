@@ -14,7 +14,6 @@ from PIL import Image, features
 from oodbench.benchmarks.base import Benchmark, Item, Split, file_of, finished, unresized_by
 from oodbench.core.building import build
 from oodbench.core.own_code.identity import CODE, unknown_code
-from oodbench.core.resampling.unresized import LARGEST
 from oodbench.core.schema import RunConfig
 from oodbench.core.versions import versions
 from oodbench.data.depth import deep_pictures
@@ -110,7 +109,7 @@ class Reader:
     def _pixels(self, pictures: Sequence[Image.Image], path: Path) -> ItemPixels:
         if self._unresized is not None and len(pictures) == 1:
             found = prepared(pictures[0], path, self._unresized)
-            if found is not None and found.nbytes <= LARGEST:
+            if found is not None:
                 return found
         return np.stack(
             [

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodbench.core.resampling.taps import BITS, Taps
+from oodbench.core.resampling.taps import Taps, whole
 from oodbench.core.resampling.unresized import CHANNELS, Unresized, carved
 
 _LONG = np.dtype(np.int64)
@@ -20,13 +20,13 @@ class Packed:
     """N pictures that become `(H, W)` pixels each; a slice of it is a smaller batch.
 
     Attributes:
-        pixels: uint8 `(P, 3)`, those of all pictures, row by row.
         starts: int64 `(N,)`, the first pixel of each.
         heights, widths: int64 `(N,)`, of each before.
         rows: int32 `(N, H)`, the first source row of each row.
         row_weights: int32 `(N, H, k)`, in 2^-22.
         columns: int32 `(N, W)`.
         column_weights: int32 `(N, W, l)`.
+        pixels: uint8 `(P, 3)`, those of all pictures, row by row.
     """
 
     starts: NDArray[np.int64]
@@ -107,9 +107,4 @@ def _put(taps: Taps, first: NDArray[np.int32], weights: NDArray[np.int32]) -> No
 def resized_already(pixels: NDArray[np.uint8]) -> Unresized:
     """A finished picture, uint8 `(H, W, 3)`, beside those that are not: each pixel is its own."""
     height, width, _ = pixels.shape
-    return Unresized(pixels, _own(height), _own(width))
-
-
-def _own(count: int) -> Taps:
-    first = np.arange(count, dtype=np.int32)
-    return Taps(0, count, first, np.full((count, 1), 1 << BITS, np.int32))
+    return Unresized(pixels, whole(height), whole(width))

@@ -73,9 +73,9 @@ def taps(size: int, resized: int, interpolation: str, start: int, stop: int) -> 
         interpolation: of `FILTERS`.
         start, stop: within `resized`.
     """
-    places = np.arange(start, stop)
     if size == resized:  # Pillow then leaves the side as it is
-        return _made(places, np.full((len(places), 1), 1 << BITS, np.int32), places + 1)
+        return whole(size, start, stop)
+    places = np.arange(start, stop)
     shape, support = _FILTERS[interpolation]
     scale = size / resized
     stretch = max(scale, 1.0)
@@ -90,8 +90,20 @@ def taps(size: int, resized: int, interpolation: str, start: int, stop: int) -> 
         found[:, tap] = np.where(inside, weight, 0.0)
         total += found[:, tap]
     found /= np.where(total == 0.0, 1.0, total)[:, None]
-    whole = np.trunc(found * (1 << BITS) + np.where(found < 0, -0.5, 0.5))
-    return _made(first, whole.astype(np.int32), after)
+    rounded = np.trunc(found * (1 << BITS) + np.where(found < 0, -0.5, 0.5))
+    return _made(first, rounded.astype(np.int32), after)
+
+
+@lru_cache(_KNOWN)
+def whole(size: int, start: int = 0, stop: int | None = None) -> Taps:
+    """Of a side that keeps its size: each pixel is its own.
+
+    Args:
+        size: pixels of the side.
+        start, stop: of the part that is kept; by default all of it.
+    """
+    places = np.arange(start, size if stop is None else stop)
+    return _made(places, np.full((len(places), 1), 1 << BITS, np.int32), places + 1)
 
 
 def _made(first: NDArray[np.int64], weights: NDArray[np.int32], after: NDArray[np.int64]) -> Taps:

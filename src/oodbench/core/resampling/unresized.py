@@ -34,6 +34,12 @@ class Layout(NamedTuple):
     row_taps: int
     column_taps: int
 
+    @classmethod
+    def of(cls, height: int, width: int, rows: Taps, columns: Taps) -> "Layout":
+        """Of a picture with so many pixels."""
+        counts = (len(rows.first), len(columns.first), rows.weights.shape[1])
+        return cls(height, width, *counts, columns.weights.shape[1])
+
     @property
     def nbytes(self) -> int:
         """Of all arrays."""
@@ -63,7 +69,7 @@ class Unresized:
     def layout(self) -> Layout:
         """See `Layout`."""
         height, width, _ = self.pixels.shape
-        return Layout(height, width, *self.shape[1:3], _count(self.rows), _count(self.columns))
+        return Layout.of(height, width, self.rows, self.columns)
 
     @property
     def nbytes(self) -> int:
@@ -104,7 +110,3 @@ def _arrays(memory: NDArray[np.uint8], layout: Layout) -> Iterator[NDArray[Any]]
     )
     pixels = (np.dtype(np.uint8), (layout.height, layout.width, CHANNELS))
     return carved(memory, [*((_INTEGERS, shape) for shape in integers), pixels])
-
-
-def _count(taps: Taps) -> int:
-    return int(taps.weights.shape[1])
