@@ -23,7 +23,7 @@ from attacks import (
     with_torchattacks,
 )
 from gpu_common import Job, Row, rounded, row
-from pass_counts import PassCounts, counting
+from pass_counts import Counted, counting
 from torch import Tensor, nn
 
 from oodbench.attacks.autoattack import AutoAttack
@@ -108,7 +108,7 @@ def pgd_row(job: Job, model: tuple[str, ...], attack: Attack, what: str, goal: f
     )
 
 
-def counted(ours: PassCounts, theirs: PassCounts) -> Row:
+def counted(ours: Counted, theirs: Counted) -> Row:
     """What a row's ratio would be if all pictures of all passes took as long as each other."""
     return {
         **ours.columns("our"),

@@ -12,7 +12,7 @@ from oodbench.models.classifier import Classifier
 
 
 @dataclass
-class PassCounts:
+class Counted:
     """Of all classifiers and their copies; what only fills a batch up counts, too."""
 
     forward_passes: int = 0
@@ -31,9 +31,9 @@ class PassCounts:
 
 
 @contextmanager
-def counting() -> Iterator[PassCounts]:
+def counting() -> Iterator[Counted]:
     """Count while the context lasts."""
-    counts = PassCounts()
+    counts = Counted()
 
     def backward(gradient: Tensor) -> None:
         counts.backward_passes += 1

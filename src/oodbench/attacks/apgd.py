@@ -194,8 +194,7 @@ class APGD:
         found = self._nothing_found(images, labels)
         with self.access.open(classifier, images) as passes:
             for rows in passes.groups(images):
-                known = None if clean_logits is None else clean_logits[rows]
-                clean = passes.logits(images[rows]) if known is None else known
+                clean = passes.logits(images[rows]) if clean_logits is None else clean_logits[rows]
                 self._attack(passes, rows, images, clean, labels, starts, found)
         columns = {
             "attack_loss": found.losses.float(),

@@ -113,8 +113,8 @@ class Square:
         with self.access.open(classifier, images) as passes:
             search = _Search(self, passes, images, labels, generators)
             for rows in passes.groups(images):
-                known = None if clean_logits is None else clean_logits[rows]
-                search.run(rows, passes.logits(images[rows]) if known is None else known)
+                clean = passes.logits(images[rows]) if clean_logits is None else clean_logits[rows]
+                search.run(rows, clean)
         return AttackResult(
             search.best,
             search.succeeded,
