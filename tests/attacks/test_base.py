@@ -3,9 +3,17 @@ from typing import Any
 
 import pytest
 import torch
+from attack_toys import mlp, pictures
 from configs import composed
+from torch import Tensor, nn
 
-from oodbench.attacks.base import image_seed, traits_of
+from oodbench.attacks.apgd import APGD
+from oodbench.attacks.autoattack import AutoAttack
+from oodbench.attacks.base import AttackResult, attacked, image_seed, traits_of
+from oodbench.attacks.cw import CarliniWagnerL2
+from oodbench.attacks.pgd import PGD
+from oodbench.attacks.pgd_targeted import TargetedPGD
+from oodbench.attacks.square import Square
 from oodbench.core.building import build
 from oodbench.core.schema import shipped
 from oodbench.metrics.attack_traits import AttackTraits, traits_before_they_were_stored
@@ -27,6 +35,59 @@ def test_seeds_differ_and_fit_a_generator() -> None:
     for seed in seeds:
         assert 0 <= seed < 2**63
     torch.Generator().manual_seed(max(seeds))
+
+
+class Counted(nn.Module):
+    """Counts its passes."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.passes = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.passes += 1
+        return torch.as_tensor(self.network(images))
+
+
+TAKING: list[Any] = [
+    PGD(name="pgd_linf", eps=0.05, step_size=0.02, iterations=3),
+    PGD(name="pgd_all", eps=0.05, step_size=0.02, iterations=2, target="top_k", early_stop=False),
+    TargetedPGD(eps=0.06, step_size=0.02, iterations=3),
+    CarliniWagnerL2(name="cw_l2", iterations=2),
+    APGD(name="apgd", eps=0.05, iterations=3, loss="dlr_targeted", targets=2),
+    Square(name="square", eps=0.05, queries=3),
+    AutoAttack(name="autoattack", eps=0.05, iterations=2, targets=2, queries=2),
+]
+
+
+@pytest.mark.parametrize("attack", TAKING, ids=lambda attack: attack.name)
+def test_clean_logits_that_are_known_spare_a_pass_and_change_nothing(attack: Any) -> None:
+    network, images = mlp(), pictures(6)
+    labels = network(images).argmax(1)
+    labels[0] = (labels[0] + 1) % labels.max()
+    found, passes = [], []
+    for known in (None, network(images)):
+        counted = Counted(network)
+        found.append(attacked(attack, counted, images, labels, list(range(6)), known))
+        passes.append(counted.passes)
+    without, given = found
+    assert passes[1] < passes[0]
+    assert torch.equal(given.images, without.images)
+    assert torch.equal(given.succeeded, without.succeeded)
+    assert torch.equal(given.iterations, without.iterations)
+    assert given.columns.keys() == without.columns.keys()
+    for name, values in without.columns.items():
+        torch.testing.assert_close(given.columns[name], values)
+
+
+def test_an_attack_that_takes_no_clean_logits_is_given_none() -> None:
+    def attack(*arguments: Any) -> AttackResult:
+        return AttackResult(arguments[1], *arguments[2:])
+
+    images = pictures(1)
+    made: Any = attacked(attack, mlp(), images, 1, 2, images)  # type: ignore[arg-type]
+    assert (made.images is images, made.succeeded, made.iterations) == (True, 1, 2)
 
 
 FOOLBOX_WARNING = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -127,6 +127,48 @@ def test_the_clean_loss_is_that_of_the_class_in_the_attack_loss(target: Any, pur
     assert columns["clean_loss"].dtype == np.float32
 
 
+class Watched(Brightness):
+    """Remembers how many pictures each pass had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes: list[int] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.passes.append(len(images))
+        return super().forward(images)
+
+
+def test_clean_pictures_are_predicted_once() -> None:
+    network = Watched()
+    computed_of(attack(iterations=2), 200, 240, 130, network=network)
+    # The clean ones, three iterates of those that resist, and what the attack has made of them.
+    assert network.passes == [3, 3, 3, 2, 3]
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+def test_logits_of_another_engine_are_given_to_no_attack(gradients: bool) -> None:
+    """Without gradients the engine may be OpenVINO, the attacked classifier is PyTorch's."""
+    given = []
+
+    class Taking:
+        name, eps, norm = "taking", 0.5, "linf"
+        needs_gradients = gradients
+
+        def __call__(self, *arguments: Any, clean_logits: Tensor | None = None) -> AttackResult:
+            given.append(clean_logits)
+            return unharmed(*arguments)
+
+    network = Brightness()
+    computed_of(Taking(), 200, 240, network=network)
+    pixels = torch.tensor((200, 240))[:, None, None, None].expand(-1, 3, 5, 5) / 255
+    assert len(given) == 1
+    if gradients:
+        torch.testing.assert_close(given[0], network(pixels))
+    else:
+        assert given[0] is None
+
+
 class Moody(Brightness):
     """Every forward pass has other noise."""
 

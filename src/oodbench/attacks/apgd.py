@@ -114,7 +114,6 @@ class APGD:
 
     needs_gradients = True
     splits_batches = True
-    takes_clean_logits = True
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from oodbench.attacks.apgd import APGD, LEAST_OF_DLR
-from oodbench.attacks.base import Attack, AttackResult, Norm
+from oodbench.attacks.base import Attack, AttackResult, Norm, attacked
 from oodbench.attacks.checks import ImageError, check_norm
 from oodbench.attacks.memory import MemoryBudget
 from oodbench.attacks.square import Square
@@ -133,7 +133,12 @@ class AutoAttack:
         return {id(self._dlr): apgd, id(self._fab): fab}.get(id(attack), attack)
 
     def __call__(
-        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
+        self,
+        classifier: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        seeds: list[int],
+        clean_logits: Tensor | None = None,
     ) -> AttackResult:
         """Attack a batch.
 
@@ -142,6 +147,7 @@ class AutoAttack:
             images: float32 or float64 `(N, C, H, W)` in [0, 1].
             labels: int64 `(N,)` in 0..K - 1.
             seeds: one per image; every attack starts from it again.
+            clean_logits: `(N, K)` of the images, where they are known.
 
         Returns:
             The picture of a success that was found first, else what the last attack returned.
@@ -156,7 +162,7 @@ class AutoAttack:
         """
         images = images.detach()
         with self.access.open(classifier, images) as passes:
-            logits = passes.logits(images)
+            logits = passes.logits(images) if clean_logits is None else clean_logits
         wrong = logits.argmax(1) != labels
         classes = int((~torch.isneginf(logits)).sum(1).min())
         found = images.clone()
@@ -196,11 +202,9 @@ class AutoAttack:
     ) -> AttackResult:
         """Run one attack on the images at `left`; `(N, K)` are the logits of all clean ones."""
         places = left.tolist()
-        takes_logits = getattr(attack, "takes_clean_logits", False)
-        known: dict[str, Tensor] = {"clean_logits": logits[left]} if takes_logits else {}
         own = [seeds[row] for row in places]
         try:
-            return attack(classifier, images[left], labels[left], own, **known)
+            return attacked(attack, classifier, images[left], labels[left], own, logits[left])
         except ImageError as error:
             complaint = f"({attack.name}) {error.complaint}"
             raise ImageError(places[error.position], len(images), complaint) from error

@@ -2,7 +2,8 @@
 
 import hashlib
 from dataclasses import dataclass, field, fields
-from typing import Literal, Protocol
+from inspect import signature
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -42,11 +43,12 @@ class Attack(Protocol):
     `eps` is the radius in [0, 1] pixel units (None: no such bound) under `norm`, which the caller
     checks. `needs_gradients`: of the attacked classifier, which must then compute in PyTorch.
 
-    An attack may say more of itself: the other attributes of `AttackTraits`, and three of its
+    An attack may say more of itself: the other attributes of `AttackTraits`, and two of its
     class, False where they are missing. `splits_batches`: it sends no more than `micro_batch`
     pictures through the network at once, by default 8 on a CPU and 256 on CUDA.
     `refills_batches`: the places of those that are done are taken by others of the batch that it
-    is given. `takes_clean_logits`: it is called with `clean_logits` where they are known.
+    is given. One whose call has an argument `clean_logits` (`Tensor | None`) is given them where
+    they are known, which spares it a pass.
     """
 
     name: str
@@ -67,6 +69,20 @@ class Attack(Protocol):
             seeds: one integer per image (`image_seed`); the only source of randomness.
         """
         ...
+
+
+def attacked(
+    attack: Attack,
+    classifier: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    seeds: list[int],
+    clean_logits: Tensor | None,
+) -> AttackResult:
+    """Call an attack, with the classifier's own clean logits `(N, K)` where it takes them."""
+    takes_logits = "clean_logits" in signature(attack).parameters
+    known: dict[str, Any] = {"clean_logits": clean_logits} if takes_logits else {}
+    return attack(classifier, images, labels, seeds, **known)
 
 
 def traits_of(attack: Attack) -> AttackTraits:

@@ -87,7 +87,12 @@ class PGD:
         self.access = NetworkAccess(micro_batch, memory, state=_STATE)
 
     def __call__(
-        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
+        self,
+        classifier: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        seeds: list[int],
+        clean_logits: Tensor | None = None,
     ) -> AttackResult:
         """Attack a batch.
 
@@ -96,6 +101,7 @@ class PGD:
             images: float32 or float64 `(N, C, H, W)` in [0, 1].
             labels: int64 `(N,)` in 0..K - 1.
             seeds: one per image.
+            clean_logits: `(N, K)` of the images, where they are known.
 
         Returns:
             `images` of the type and on the device of the input, see `Descent.run`.
@@ -106,7 +112,7 @@ class PGD:
         images = images.detach()
         generators = generators_of(images, seeds)
         with self.access.open(classifier, images) as passes:
-            logits = passes.logits(images)
+            logits = passes.logits(images) if clean_logits is None else clean_logits
             goal = self.choice.goal(logits, labels, generators)
             return Descent(passes, images, logits, goal, generators, self.rules).run()
 

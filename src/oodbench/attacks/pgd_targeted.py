@@ -60,7 +60,12 @@ class TargetedPGD(PGD):
         self.rules = replace(self.rules, clip_start=False)
 
     def __call__(
-        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
+        self,
+        classifier: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        seeds: list[int],
+        clean_logits: Tensor | None = None,
     ) -> AttackResult:
         """Attack a batch, see `PGD`.
 
@@ -68,7 +73,7 @@ class TargetedPGD(PGD):
             `columns`: `target` int64 `(N,)`; `attack_loss` is that of the last iterate, also where
             the clean image is returned.
         """
-        result = super().__call__(classifier, images, labels, seeds)
+        result = super().__call__(classifier, images, labels, seeds, clean_logits)
         failed = ~result.succeeded
         result.images[failed] = images.detach()[failed]
         return result

@@ -39,7 +39,6 @@ class Square:
 
     needs_gradients = False
     splits_batches = True
-    takes_clean_logits = True
     steps_key = "queries"
 
     def __init__(

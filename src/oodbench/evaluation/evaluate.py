@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oodbench.attacks.base import Attack, AttackResult, image_seed
+from oodbench.attacks.base import Attack, AttackResult, attacked, image_seed, traits_of
 from oodbench.attacks.checks import Distances, ImageError, check_result
 from oodbench.benchmarks.base import LabelReadout, Readout
 from oodbench.core.errors import AttackError, OodbenchError, failure_line
@@ -197,7 +197,7 @@ def _started(batch: Batch, forward: Forward, setting: Setting) -> _Running:
     images = images_of(batch.pixels, torch.device(setting.device)).contiguous()
     clean = forward.logits(images)
     labels = torch.tensor([frame.item.label for frame in batch.frames], device=images.device)
-    result, distances = _attacked(setting.attack, images, labels, batch, setting)
+    result, distances = _attacked(setting.attack, images, labels, clean, batch, setting)
     refuse_meaningless(clean, batch.frames)  # what the attack itself says of them is more exact
     found = forward.logits(result.images)
     columns = _columns(result, distances, labels, clean, found)
@@ -210,12 +210,19 @@ def _taken_by(forward: Forward, pixels: Pixels) -> Any:
 
 
 def _attacked(
-    attack: Attack, images: Tensor, labels: Tensor, batch: Batch, setting: Setting
+    attack: Attack,
+    images: Tensor,
+    labels: Tensor,
+    clean: NDArray[np.float32],
+    batch: Batch,
+    setting: Setting,
 ) -> tuple[AttackResult, Distances]:
     frames = batch.frames
     seeds = [image_seed(setting.seed, frame.name) for frame in frames]
+    # Without gradients, the engine may compute in another way than the attacked classifier.
+    known = torch.from_numpy(clean).to(images.device) if traits_of(attack).needs_gradients else None
     try:
-        result = attack(setting.classifier, images, labels, seeds)
+        result = attacked(attack, setting.classifier, images, labels, seeds, known)
         distances = check_result(images, result, attack.eps, attack.norm)
     except ImageError as error:
         name = frames[error.position].name
