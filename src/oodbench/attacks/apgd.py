@@ -190,11 +190,12 @@ class APGD:
         images = images.detach()
         offset = partial(self._offset, images.shape[1:], images.dtype)
         starts = Starts(offset, generators_of(images, seeds), images.device)
-        found = self._nothing_found(images, labels)
         with self.access.open(classifier, images) as passes:
+            search = _Search(self, passes, images, labels)
             for rows in passes.groups(images):
                 clean = passes.logits(images[rows]) if clean_logits is None else clean_logits[rows]
-                self._attack(passes, rows, images, clean, labels, starts, found)
+                search.run(rows, clean, starts)
+        found = search.found
         columns = {
             "attack_loss": found.losses.float(),
             "runs": found.runs,
@@ -202,98 +203,7 @@ class APGD:
         }
         return AttackResult(found.images, found.succeeded, found.iterations, columns)
 
-    def _attack(
-        self,
-        passes: Passes,
-        rows: Tensor,
-        images: Tensor,
-        logits: Tensor,
-        labels: Tensor,
-        starts: Starts,
-        found: _Found,
-    ) -> None:
-        """All runs of the images at `rows`, of which these are the clean logits `(k, K)`."""
-        positions = rows.tolist()
-        refuse_nan(logits, rows, len(images), 0)
-        losses = F.cross_entropy(logits, labels[rows], reduction="none")
-        found.losses[rows] = losses.to(found.losses)
-        found.succeeded[rows] = logits.argmax(1) != labels[rows]
-        runs = self._runs(logits, labels[rows])
-        while runs:
-            (succeeded,) = to_host(found.succeeded[rows])
-            left = [place for place, done in enumerate(succeeded) if not done]
-            if not left:
-                return
-            at = rows_at(left, len(rows), rows.device)
-            times = min(max(1, passes.room(len(left)) // len(left)), len(runs))
-            targets = [targets[at] for targets in runs[:times]]
-            runs = runs[times:]
-            entering = [positions[place] for place in left]
-            offsets = [starts.take(entering) for _ in range(times)]
-            if times == 1:
-                found.runs[rows[at]] += 1
-                self._descend(passes, rows[at], images, labels, targets, offsets, found)
-            else:
-                self._descend_at_once(passes, rows[at], images, labels, targets, offsets, found)
-
-    def _descend_at_once(
-        self,
-        passes: Passes,
-        rows: Tensor,
-        images: Tensor,
-        labels: Tensor,
-        targets: list[Tensor],
-        offsets: list[Tensor],
-        found: _Found,
-    ) -> None:
-        """Several runs of the few images at `rows` in the same passes; those after the first
-        success of an image were not needed, and are forgotten."""
-        times, count = len(targets), len(rows)
-        own = rows.repeat(times)
-        apart = self._nothing_found(images[own], labels[own])
-        every = torch.arange(len(own), device=own.device)
-        try:
-            self._descend(passes, every, images[own], labels[own], targets, offsets, apart)
-        except ImageError as error:
-            raise error.among(own.tolist(), len(images)) from error
-        succeeded = apart.succeeded.view(times, count)
-        order = torch.arange(times, device=own.device)[:, None]
-        last = torch.where(succeeded, order, times - 1).amin(0)
-        made = order <= last
-        chosen = last * count + torch.arange(count, device=own.device)
-        found.images[rows] = apart.images[chosen]
-        found.losses[rows] = torch.where(
-            apart.succeeded[chosen], apart.losses[chosen], found.losses[rows]
-        )
-        found.succeeded[rows] = apart.succeeded[chosen]
-        found.iterations[rows] += (apart.iterations.view(times, count) * made).sum(0)
-        found.runs[rows] += last + 1
-        found.watch.add(rows, apart.watch, made)
-
-    def _descend(
-        self,
-        passes: Passes,
-        rows: Tensor,
-        images: Tensor,
-        labels: Tensor,
-        targets: list[Tensor],
-        offsets: list[Tensor],
-        found: _Found,
-    ) -> None:
-        """Runs that begin at these offsets of the images at `rows`."""
-        clean = images[rows]
-        starts = _inside(_joined(offsets), clean)
-        run = _Run(self, passes, images, found, len(rows) // len(targets))
-        run.descend(rows, clean, labels[rows], _joined(targets), starts)
-
-    def _nothing_found(self, images: Tensor, labels: Tensor) -> _Found:
-        """Before an attack."""
-        nothing = torch.zeros_like(labels)
-        losses = torch.zeros(len(images), dtype=images.dtype, device=images.device)
-        watch = GradientWatch(self.ball.size, labels)
-        return _Found(images.clone(), nothing.bool(), nothing.clone(), losses, nothing, watch)
-
-    def _runs(self, logits: Tensor, labels: Tensor) -> list[Tensor]:
+    def targets_of_runs(self, logits: Tensor, labels: Tensor) -> list[Tensor]:
         """The target `(k,)` of each run; the label where there is none."""
         if not self.targeted:
             return [labels] * self.restarts
@@ -319,6 +229,78 @@ class APGD:
             drawn = torch.randn(shape, generator=generator)
             direction = drawn / drawn.double().norm().to(drawn)
         return self.ball.project(self.ball.radius * direction[None].to(dtype))[0]
+
+
+class _Search:
+    """All runs on one batch."""
+
+    def __init__(self, attack: APGD, passes: Passes, images: Tensor, labels: Tensor) -> None:
+        self.attack = attack
+        self.passes = passes
+        self.images = images
+        self.labels = labels
+        nothing = torch.zeros_like(labels)
+        losses = torch.zeros(len(images), dtype=images.dtype, device=images.device)
+        watch = GradientWatch(attack.ball.size, labels)
+        self.found = _Found(images.clone(), nothing.bool(), nothing.clone(), losses, nothing, watch)
+
+    def run(self, rows: Tensor, logits: Tensor, starts: Starts) -> None:
+        """All runs of the images at `rows`, of which these are the clean logits `(k, K)`."""
+        found, labels, positions = self.found, self.labels[rows], rows.tolist()
+        refuse_nan(logits, rows, len(self.images), 0)
+        losses = F.cross_entropy(logits, labels, reduction="none")
+        found.losses[rows] = losses.to(found.losses)
+        found.succeeded[rows] = logits.argmax(1) != labels
+        runs = self.attack.targets_of_runs(logits, labels)
+        while runs:
+            (succeeded,) = to_host(found.succeeded[rows])
+            left = [place for place, done in enumerate(succeeded) if not done]
+            if not left:
+                return
+            at = rows_at(left, len(rows), rows.device)
+            times = min(max(1, self.passes.room(len(left)) // len(left)), len(runs))
+            targets = [targets[at] for targets in runs[:times]]
+            runs = runs[times:]
+            entering = [positions[place] for place in left]
+            offsets = [starts.take(entering) for _ in range(times)]
+            if times == 1:
+                found.runs[rows[at]] += 1
+                self._descend(rows[at], targets, offsets)
+            else:
+                self._descend_at_once(rows[at], targets, offsets)
+
+    def _descend(self, rows: Tensor, targets: list[Tensor], offsets: list[Tensor]) -> None:
+        """Runs that begin at these offsets of the images at `rows`."""
+        clean = self.images[rows]
+        starts = _inside(_joined(offsets), clean)
+        run = _Run(self.attack, self.passes, self.images, self.found, len(rows) // len(targets))
+        run.descend(rows, clean, self.labels[rows], _joined(targets), starts)
+
+    def _descend_at_once(self, rows: Tensor, targets: list[Tensor], offsets: list[Tensor]) -> None:
+        """Several runs of the few images at `rows` in the same passes; those after the first
+        success of an image were not needed, and are forgotten."""
+        found, times, count = self.found, len(targets), len(rows)
+        own = rows.repeat(times)
+        search = _Search(self.attack, self.passes, self.images[own], self.labels[own])
+        every = torch.arange(len(own), device=own.device)
+        try:
+            search._descend(every, targets, offsets)
+        except ImageError as error:
+            raise error.among(own.tolist(), len(self.images)) from error
+        apart = search.found
+        succeeded = apart.succeeded.view(times, count)
+        order = torch.arange(times, device=own.device)[:, None]
+        last = torch.where(succeeded, order, times - 1).amin(0)
+        made = order <= last
+        chosen = last * count + torch.arange(count, device=own.device)
+        found.images[rows] = apart.images[chosen]
+        found.losses[rows] = torch.where(
+            apart.succeeded[chosen], apart.losses[chosen], found.losses[rows]
+        )
+        found.succeeded[rows] = apart.succeeded[chosen]
+        found.iterations[rows] += (apart.iterations.view(times, count) * made).sum(0)
+        found.runs[rows] += last + 1
+        found.watch.add(rows, apart.watch, made)
 
 
 class _Run:
