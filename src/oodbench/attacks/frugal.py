@@ -19,7 +19,7 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from oodbench.models.folding import is_fixed_batch_norm
+from oodbench.models.folded.batch_norm import is_fixed_batch_norm
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
 _FLAG = "grad_checkpointing"

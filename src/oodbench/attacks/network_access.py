@@ -18,8 +18,8 @@ from oodbench.attacks.memory import (
     own_bytes,
 )
 from oodbench.models.device_memory import is_out_of_memory, release, without_frames
-from oodbench.models.folding import FoldedNetworks
-from oodbench.models.layout import layout_of
+from oodbench.models.folded.layout import layout_of
+from oodbench.models.folded.networks import FoldedNetworks
 
 CPU_MICRO_BATCH = 8
 """Fastest with two threads, see measurements/attacks.py: the activations of a few images stay in
@@ -263,7 +263,7 @@ class NetworkAccess:
             None if micro_batch is None else check_count("attack.micro_batch", micro_batch)
         )
         self._planner = Planner(check_memory(memory), gradients=gradients, state=state)
-        self._folded = FoldedNetworks()
+        self._folded = FoldedNetworks(fused_activations=True)
         self._as_it_is = as_it_is
 
     @contextmanager

@@ -18,8 +18,8 @@ from oodbench.engines.pytorch import (
     set_precision,
 )
 from oodbench.engines.resizing import Copied, Pixels
-from oodbench.models.folding import FoldedNetworks
-from oodbench.models.layout import layout_of
+from oodbench.models.folded.layout import layout_of
+from oodbench.models.folded.networks import FoldedNetworks
 
 QUEUED = 2
 """Batches that keep the device busy: one that it computes, one whose pixels are being copied."""
@@ -30,7 +30,7 @@ PixelNetwork = Callable[[Tensor], Tensor]
 
 class CudaForward:
     """A `Forward` of `oodbench.engines.base`; BatchNorm folded into convolutions, in the layout of
-    `oodbench.models.layout`.
+    `oodbench.models.folded.layout`.
 
     Pixels go to the device as bytes, on a stream of their own, so that the next batch is copied
     while this one is computed; nothing waits for the device until logits are asked for. Pixels in

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from oodbench.engines.base import Pending
 from oodbench.engines.pytorch import autocast, device_of, images_of, set_precision
 from oodbench.engines.resizing import Pixels
-from oodbench.models.folding import FoldedNetworks
+from oodbench.models.folded.networks import FoldedNetworks
 
 _THREADS_A_BATCH = 2
 """PyTorch computes a 1 x 1 convolution of a small batch another way, and slower, on one thread."""

@@ -15,7 +15,7 @@ from oodbench.engines.pytorch import autocast
 from oodbench.models import loading
 from oodbench.models.build import build_classifier
 from oodbench.models.device_memory import free_text, is_out_of_memory, release, without_frames
-from oodbench.models.layout import layout_of
+from oodbench.models.folded.layout import layout_of
 
 log = logging.getLogger(__name__)
 

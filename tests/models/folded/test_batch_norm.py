@@ -10,7 +10,8 @@ import torch
 from attack_toys import conv_net, mlp, pictures
 from torch import Tensor, nn
 
-from oodbench.models.folding import FoldedNetworks, fold_batch_norm, is_fixed_batch_norm
+from oodbench.models.folded.batch_norm import fold_batch_norm, is_fixed_batch_norm
+from oodbench.models.folded.networks import FoldedNetworks
 
 
 def norms(network: nn.Module) -> int:

@@ -1,0 +1,1 @@
+"""The copies of networks that compute: the same function in fewer operations."""
