@@ -35,7 +35,7 @@ from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.engines.pytorch import set_precision
 from oodbench.engines.settings import REFILLED
 from oodbench.models.device_memory import peak_of
-from oodbench.models.folded.activation import BiasAndClamp, with_fused_activations
+from oodbench.models.folded.activation import BiasAndActivation, with_fused_activations
 from oodbench.models.folded.batch_norm import fold_batch_norm
 from oodbench.models.folded.networks import CUDA_TOLERANCE
 
@@ -203,7 +203,7 @@ def fused_row(
     """A step in which biases and activations take one pass, against one of so many seconds in
     which they take two; on a processor, which has no kernel for it, both take two."""
     fused = with_fused_activations(folded, images[:1])
-    layers = [m for m in fused.modules() if isinstance(m, BiasAndClamp)] if fused else []
+    layers = [m for m in fused.modules() if isinstance(m, BiasAndActivation)] if fused else []
     network = fused or folded
     farthest = float((clean_logits(network, images) - clean_logits(folded, images)).abs().max())
     return row(

@@ -5,14 +5,15 @@ import math
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oodbench.models.folded.activation import (
     SMALLEST,
-    BiasAndClamp,
-    Kernel,
+    BiasAndActivation,
+    Kernels,
     all_fused,
-    kernel_for,
+    kernels_for,
     with_fused_activations,
 )
 from oodbench.models.folded.batch_norm import fold_batch_norm
@@ -24,26 +25,43 @@ DEVICE = torch.device("cuda", 0)
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
 
 
-def kernel() -> Kernel:
-    found = kernel_for(DEVICE)
+def kernels() -> Kernels:
+    found = kernels_for(DEVICE)
     assert found is not None
     return found
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize(("low", "high"), [(0.0, 6.0), (0.0, math.inf)])
-def test_the_kernel_gives_the_bits_of_pytorch(
-    layout: torch.memory_format, low: float, high: float
-) -> None:
+def output(layout: torch.memory_format) -> tuple[Tensor, Tensor]:
+    """As of a convolution, and a bias."""
     x = 5 * torch.randn(9, 64, 129, 127, device=DEVICE)
     x[0, :, 0, 0] = math.nan
     assert x.numel() >= SMALLEST
-    x = x.contiguous(memory_format=layout)
-    bias = torch.randn(64, 1, 1, device=DEVICE)
-    found = kernel()(x, bias, low, high)
+    return x.contiguous(memory_format=layout), torch.randn(64, 1, 1, device=DEVICE)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("low", "high"), [(0.0, 6.0), (0.0, math.inf)])
+def test_clamped_sums_have_the_bits_of_pytorch(
+    layout: torch.memory_format, low: float, high: float
+) -> None:
+    x, bias = output(layout)
+    found = kernels().clamp(x, bias, low, high)
     expected = (x + bias).clamp(low, high)
     assert torch.equal(found.nan_to_num(-1), expected.nan_to_num(-1))
     assert found.is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_silu_and_its_gradient_are_those_of_pytorch(layout: torch.memory_format) -> None:
+    x, bias = output(layout)
+    found = kernels().silu(x, bias)
+    torch.testing.assert_close(found, F.silu(x + bias), atol=1e-5, rtol=1e-5, equal_nan=True)
+    gradient = torch.randn_like(x)
+    slope = kernels().silu_gradient(gradient, x, bias)
+    expected = torch.ops.aten.silu_backward(gradient, x + bias)
+    torch.testing.assert_close(slope, expected, atol=1e-5, rtol=1e-5, equal_nan=True)
+    assert found.is_contiguous(memory_format=layout)
+    assert slope.is_contiguous(memory_format=layout)
 
 
 def logits_and_gradient(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,11 +72,11 @@ def logits_and_gradient(network: nn.Module, images: Tensor) -> tuple[Tensor, Ten
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet18"])
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "tf_efficientnet_b0", "resnet18"])
 def test_a_network_gives_the_same_logits_and_gradients(
     name: str, layout: torch.memory_format
 ) -> None:
-    kernel()
+    kernels()
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = timm.create_model(name, num_classes=10)
@@ -78,4 +96,4 @@ def test_a_network_gives_the_same_logits_and_gradients(
         copy = FoldedNetworks(fused_activations=True).of(network, images, layout)
     torch.testing.assert_close(found[0], expected[0], atol=1e-4, rtol=0)
     torch.testing.assert_close(found[1], expected[1], atol=1e-5, rtol=1e-3)
-    assert any(isinstance(module, BiasAndClamp) for module in copy.modules())
+    assert any(isinstance(module, BiasAndActivation) for module in copy.modules())

@@ -10,33 +10,51 @@ from typing import Any
 import pytest
 import timm
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oodbench.attacks.frugal import checkpointed
 from oodbench.models.folded import activation
 from oodbench.models.folded.activation import (
     SMALLEST,
-    BiasAndClamp,
+    BiasAndActivation,
+    Kernels,
+    _are_right,
     all_fused,
-    kernel_for,
+    kernels_for,
     with_fused_activations,
 )
 from oodbench.models.folded.batch_norm import fold_batch_norm
 from oodbench.models.folded.networks import FoldedNetworks, _fused_or_not
 
-INFINITE = float("inf")
+
+def plain_clamp(x: Tensor, bias: Tensor, low: float, high: float) -> Tensor:
+    return (x + bias).clamp(low, high)
+
+
+def plain_silu(x: Tensor, bias: Tensor) -> Tensor:
+    return F.silu(x + bias)
+
+
+def plain_gradient(gradient: Tensor, x: Tensor, bias: Tensor) -> Tensor:
+    return torch.as_tensor(torch.ops.aten.silu_backward(gradient, x + bias))
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
-    """The shapes of what the stand-in for the kernel has been given."""
+    """The shapes of what the stand-ins for the kernels have been given."""
     given: list[torch.Size] = []
 
-    def kernel(x: Tensor, bias: Tensor, low: float, high: float) -> Tensor:
+    def clamp(x: Tensor, bias: Tensor, low: float, high: float) -> Tensor:
         given.append(x.shape)
-        return (x + bias).clamp(low, high)
+        return plain_clamp(x, bias, low, high)
 
-    monkeypatch.setattr(activation, "kernel_for", lambda _: kernel)
+    def silu(x: Tensor, bias: Tensor) -> Tensor:
+        given.append(x.shape)
+        return plain_silu(x, bias)
+
+    kernels = Kernels(clamp, silu, plain_gradient)
+    monkeypatch.setattr(activation, "kernels_for", lambda _: kernels)
     return given
 
 
@@ -62,7 +80,9 @@ def images(side: int = 9, seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    "made", [nn.ReLU(), nn.ReLU(inplace=True), nn.ReLU6(), nn.Hardtanh(-0.5, 2.0)], ids=str
+    "made",
+    [nn.ReLU(), nn.ReLU(inplace=True), nn.ReLU6(), nn.Hardtanh(-0.5, 2.0), nn.SiLU()],
+    ids=str,
 )
 def test_the_numbers_are_those_of_pytorch(made: nn.Module, calls: list[torch.Size]) -> None:
     network = with_biases(nn.Conv2d(3, 5, 3), made, nn.Conv2d(5, 4, 3))
@@ -74,28 +94,30 @@ def test_the_numbers_are_those_of_pytorch(made: nn.Module, calls: list[torch.Siz
     with all_fused(fused):
         assert all(map(torch.equal, logits_and_gradient(fused, images()), expected))
     assert calls == [(3, 5, 7, 7)]
-    assert [m.smallest for m in fused.modules() if isinstance(m, BiasAndClamp)] == [SMALLEST]
+    assert [m.smallest for m in fused.modules() if isinstance(m, BiasAndActivation)] == [SMALLEST]
     assert isinstance(network[0], nn.Conv2d)
     assert network[0].bias is not None
     assert network[1] is made
 
 
 def test_the_gradient_is_the_derivative(calls: list[torch.Size]) -> None:
-    """By differences, away from the bounds; at a bound and beyond it is 0, as PyTorch has it."""
+    """At a bound and beyond it is 0, as PyTorch has it."""
     x = torch.tensor([-3.0, -1.0, 0.3, 2.0, 4.9, 5.0, 8.0]).reshape(1, 1, 1, 7).requires_grad_()
     bias = torch.ones(1, 1, 1)
-    kernel = activation.kernel_for(torch.device("cpu"))
-    clamped = activation._OnePass.apply(x, bias, 0.0, 6.0, kernel)
+    kernels = activation.kernels_for(torch.device("cpu"))
+    clamped = activation._Clamped.apply(x, bias, 0.0, 6.0, kernels)
     assert clamped.flatten().tolist() == pytest.approx([0, 0, 1.3, 3, 5.9, 6, 6])
     (gradient,) = torch.autograd.grad(clamped.sum(), x)
     assert gradient.flatten().tolist() == [0, 0, 1, 1, 1, 0, 0]
 
 
 @pytest.mark.parametrize(
-    ("name", "side", "count"), [("tf_efficientnet_lite0", 64, 33), ("resnet18", 64, 9)]
+    ("name", "side", "count"),
+    [("tf_efficientnet_lite0", 64, 33), ("tf_efficientnet_b0", 64, 49), ("resnet18", 64, 9)],
 )
 def test_networks_of_timm(name: str, side: int, count: int, calls: list[torch.Size]) -> None:
-    """Of a ResNet's blocks the last activation comes after an addition."""
+    """With the activations of squeeze and excitation; of a ResNet's blocks the last one comes after
+    an addition."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = timm.create_model(name, num_classes=10)
@@ -158,7 +180,7 @@ class Added(nn.Module):
         (nn.Conv2d(3, 3, 1, bias=False), nn.ReLU()),
         (nn.Conv2d(3, 3, 1), Own()),
         (nn.Conv2d(3, 3, 1), patched()),
-        (nn.Conv2d(3, 3, 1), nn.SiLU()),
+        (nn.Conv2d(3, 3, 1), nn.GELU()),
         (nn.Conv2d(3, 3, 1), nn.MaxPool2d(2), nn.ReLU()),
         (Shared(),),
         (Added(),),
@@ -168,8 +190,8 @@ def test_what_is_left_as_it_is(modules: tuple[nn.Module, ...], calls: list[torch
     assert with_fused_activations(with_biases(*modules), images()[:1]) is None
 
 
-def test_there_is_no_kernel_for_a_cpu() -> None:
-    assert kernel_for(torch.device("cpu")) is None
+def test_there_is_no_kernels_for_a_cpu() -> None:
+    assert kernels_for(torch.device("cpu")) is None
     network = with_biases(nn.Conv2d(3, 3, 1), nn.ReLU())
     assert with_fused_activations(network, images()[:1]) is None
     assert _fused_or_not(network, images()[:1]) is network
@@ -242,6 +264,34 @@ def test_copies_are_fused_where_it_is_asked_for(asked: bool, calls: list[torch.S
     network = WrittenTo("neither").eval().requires_grad_(False)
     copies = FoldedNetworks(fused_activations=asked)
     copy = copies.of(network, images())
-    assert any(isinstance(module, BiasAndClamp) for module in copy.modules()) == asked
+    assert any(isinstance(module, BiasAndActivation) for module in copy.modules()) == asked
     assert copies.of(network, images()) is copy
     torch.testing.assert_close(copy(images()), network(images()))
+
+
+@pytest.mark.parametrize(
+    ("changed", "right"),
+    [
+        ({}, True),
+        ({"clamp": lambda x, bias, low, high: plain_clamp(x, bias, low, high).nan_to_num()}, False),
+        ({"clamp": lambda x, bias, low, high: plain_clamp(x, bias, low, high) * 1.0000002}, False),
+        ({"silu": lambda x, bias: plain_silu(x, bias) * 1.0000002}, True),
+        ({"silu": lambda x, bias: F.hardswish(x + bias)}, False),
+        ({"silu_gradient": lambda gradient, x, bias: plain_gradient(gradient, x, 0 * bias)}, False),
+    ],
+)
+def test_kernels_with_other_numbers_are_seen(changed: dict[str, Any], right: bool) -> None:
+    usual = {"clamp": plain_clamp, "silu": plain_silu, "silu_gradient": plain_gradient}
+    assert _are_right(Kernels(**usual | changed), torch.device("cpu")) == right
+
+
+def test_without_a_compiler_there_are_no_kernels(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def missing(code: str, **constants: float) -> Any:
+        raise RuntimeError("nvrtc: error: failed to open libnvrtc-builtins.so.13.0\nmore")
+
+    monkeypatch.setattr(activation, "_create_jit_fn", missing)
+    with caplog.at_level(logging.INFO):
+        assert activation._checked(torch.device("cuda", 0)) is None
+    assert "in two passes: nvrtc: error: failed to open libnvrtc" in caplog.text

@@ -1,20 +1,22 @@
-"""The bias of a convolution and the ReLU, ReLU6 or Hardtanh after it in one pass, on CUDA.
+"""The bias of a convolution and the activation after it in one pass over its output, on CUDA.
 
 cuDNN computes the convolution alone. PyTorch then reads and writes its output twice, once to add
-the bias and once for the activation; a kernel that PyTorch's jiterator compiles does both at once,
-with the same bits. The gradient goes by what the activation has given, so that nothing else is kept
-for it.
+the bias and once for the activation; kernels that PyTorch's jiterator compiles do both at once, for
+ReLU, ReLU6, Hardtanh and SiLU.
 """
 
 import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeGuard
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.cuda.jiterator import _create_jit_fn
 
 from oodbench.core.errors import one_line
@@ -22,58 +24,85 @@ from oodbench.models.folded.following import pairs, replace, sharing_copy
 
 SMALLEST = 2**23
 """Values of an output from which on a pass that is saved (25 µs on an H100) is more than Python
-takes to ask for this kernel and its gradient."""
+takes to ask for these kernels."""
 
-_CODE = """
+ROUNDING = 1e-5
+"""Difference from PyTorch's SiLU and its gradient that another order of operations may make, of
+values of about 1."""
+
+_CLAMP = """
 template <typename T> T biased_clamp(T x, T bias, T low, T high) {
     T sum = x + bias;
     return sum < low ? low : (sum > high ? high : sum);
 }
 """  # what is no number stays none
 
-Kernel = Callable[[Tensor, Tensor, float, float], Tensor]
-"""Values, a bias, and the bounds between which their sum is kept."""
+_SILU = """
+template <typename T> T biased_silu(T x, T bias) {
+    T sum = x + bias;
+    return sum / (T(1) + ::exp(-sum));
+}
+"""
+
+_SILU_GRADIENT = """
+template <typename T> T biased_silu_gradient(T gradient, T x, T bias) {
+    T sum = x + bias;
+    T sigmoid = T(1) / (T(1) + ::exp(-sum));
+    return gradient * sigmoid * (T(1) + sum * (T(1) - sigmoid));
+}
+"""
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Kernels:
+    """What takes a pass each; `x` is `(N, C, H, W)`, a bias `(C, 1, 1)`.
+
+    Attributes:
+        clamp: of `x`, bias, lowest and highest value.
+        silu: of `x` and bias.
+        silu_gradient: of the gradient to what `silu` gives, `x` and bias.
+    """
+
+    clamp: Callable[[Tensor, Tensor, float, float], Tensor]
+    silu: Callable[[Tensor, Tensor], Tensor]
+    silu_gradient: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
 def with_fused_activations(network: nn.Module, example: Tensor) -> nn.Module | None:
-    """A copy in which each activation takes the bias of the convolution before it.
+    """A copy in which each activation adds the bias of the convolution before it.
 
     Args:
         network: in evaluation mode, its BatchNorms folded; shares its weights with the copy.
         example: one image `(1, C, H, W)`, to see what follows what.
 
     Returns:
-        None if there is no kernel for the device, or no activation that clamps takes the output of
-        a convolution with a bias.
+        None if the device has no kernels, or no such activation takes the output of a convolution
+        with a bias.
     """
-    if kernel_for(example.device) is None:
+    if kernels_for(example.device) is None:
         return None
     fused = sharing_copy(network)
-    found = [pair for pair in pairs(fused, example, _clamps) if pair[0].bias is not None]
+    found = [pair for pair in pairs(fused, example, _can_be_fused) if pair[0].bias is not None]
     if not found:
         return None
-    replace(
-        fused,
-        {activation: BiasAndClamp(convolution, activation) for convolution, activation in found},
-    )
+    replace(fused, {pair[1]: _KINDS[type(pair[1])](*pair) for pair in found})
     return fused
 
 
-class BiasAndClamp(nn.Module):
+class BiasAndActivation(nn.Module):
     """The bias of a convolution, which has none any more, and the activation after it.
 
     Attributes:
         smallest: as `SMALLEST`; a smaller output is computed by PyTorch, in two passes.
     """
 
-    def __init__(self, convolution: nn.Conv2d, activation: nn.ReLU | nn.Hardtanh) -> None:
+    def __init__(self, convolution: nn.Conv2d, activation: nn.Module) -> None:
         super().__init__()
         assert convolution.bias is not None
         self.bias = nn.Parameter(convolution.bias.detach(), requires_grad=False)
         self.activation = activation
-        self.low, self.high = _bounds(activation)
         self.smallest = SMALLEST
         convolution.bias = None
 
@@ -81,15 +110,45 @@ class BiasAndClamp(nn.Module):
         """Activation of the output `(N, C, H, W)` of the convolution."""
         bias = self.bias[:, None, None]
         fitting = x.numel() >= self.smallest and x.dtype == bias.dtype == torch.float32
-        if not torch.compiler.is_compiling() and fitting and (kernel := kernel_for(x.device)):
-            return torch.as_tensor(_OnePass.apply(x, bias, self.low, self.high, kernel))
+        if not torch.compiler.is_compiling() and fitting and (kernels := kernels_for(x.device)):
+            return self.in_one_pass(x, bias, kernels)
         return torch.as_tensor(self.activation(x.add_(bias.to(x.dtype))))
+
+    def in_one_pass(self, x: Tensor, bias: Tensor, kernels: Kernels) -> Tensor:
+        """The same by a kernel."""
+        raise NotImplementedError
+
+
+class _BiasAndClamp(BiasAndActivation):
+    def in_one_pass(self, x: Tensor, bias: Tensor, kernels: Kernels) -> Tensor:
+        low, high = 0.0, math.inf
+        if isinstance(self.activation, nn.Hardtanh):
+            low, high = self.activation.min_val, self.activation.max_val
+        return torch.as_tensor(_Clamped.apply(x, bias, float(low), float(high), kernels))
+
+
+class _BiasAndSiLU(BiasAndActivation):
+    def in_one_pass(self, x: Tensor, bias: Tensor, kernels: Kernels) -> Tensor:
+        return torch.as_tensor(_SiLU.apply(x, bias, kernels))
+
+
+_KINDS: dict[type[nn.Module], type[BiasAndActivation]] = {
+    nn.ReLU: _BiasAndClamp,
+    nn.ReLU6: _BiasAndClamp,
+    nn.Hardtanh: _BiasAndClamp,
+    nn.SiLU: _BiasAndSiLU,
+}
+
+
+def _can_be_fused(module: nn.Module) -> TypeGuard[nn.Module]:
+    """Whether a module is such an activation; a subclass may do more."""
+    return type(module) in _KINDS and "forward" not in vars(module)
 
 
 @contextmanager
 def all_fused(network: nn.Module) -> Iterator[None]:
     """Also small outputs are computed in one pass while the context lasts."""
-    fused = [module for module in network.modules() if isinstance(module, BiasAndClamp)]
+    fused = [module for module in network.modules() if isinstance(module, BiasAndActivation)]
     try:
         for module in fused:
             module.smallest = 0
@@ -99,71 +158,106 @@ def all_fused(network: nn.Module) -> Iterator[None]:
             module.smallest = SMALLEST
 
 
-class _OnePass(torch.autograd.Function):
+class _Clamped(torch.autograd.Function):
+    """Keeps what it gives, which the next convolution keeps, too: where it is at a bound the
+    gradient is 0."""
+
     @staticmethod
     def forward(
-        context: Any, x: Tensor, bias: Tensor, low: float, high: float, kernel: Kernel
+        context: Any, x: Tensor, bias: Tensor, low: float, high: float, kernels: Kernels
     ) -> Tensor:
-        clamped = kernel(x, bias, low, high)
+        clamped = kernels.clamp(x, bias, low, high)
         context.save_for_backward(clamped)
         context.bounds = low, high
         return clamped
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @once_differentiable
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (clamped,) = context.saved_tensors
-        # Of a value that was clamped 0, as of what is at a bound: the output says as much.
         gradient = torch.ops.aten.hardtanh_backward(gradients[0], clamped, *context.bounds)
         return gradient, None, None, None, None
 
 
+class _SiLU(torch.autograd.Function):
+    """Keeps the output of the convolution, as PyTorch's does with the bias added."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, bias: Tensor, kernels: Kernels) -> Tensor:
+        context.save_for_backward(x, bias)
+        context.kernels = kernels
+        return kernels.silu(x, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        gradient = context.kernels.silu_gradient(gradients[0], *context.saved_tensors)
+        return gradient, None, None
+
+
 @cache
-def kernel_for(device: torch.device) -> Kernel | None:
-    """The kernel, None where there is none that gives PyTorch's numbers, as on a CPU."""
-    if device.type != "cuda":
-        return None
-    jitted: Any = _create_jit_fn(_CODE, low=0.0, high=math.inf)
+def kernels_for(device: torch.device) -> Kernels | None:
+    """None where there are none that give PyTorch's numbers, as on a CPU."""
+    return _checked(device) if device.type == "cuda" else None
 
-    def kernel(x: Tensor, bias: Tensor, low: float, high: float) -> Tensor:
-        with torch.cuda.device(device):
-            clamped: Tensor = jitted(x, bias, low=low, high=high)
-        return clamped
 
+def _checked(device: torch.device) -> Kernels | None:
     try:
-        right = _is_right(kernel, device)
+        kernels = _compiled(device)
+        right = _are_right(kernels, device)
     except Exception as error:  # of a compiler that is not there, or another PyTorch
         log.info("bias and activation in two passes: %s", one_line(error, 200))
         return None
     if not right:
-        log.info("bias and activation in two passes: the kernel for one gives other numbers")
-    return kernel if right else None
+        log.info("bias and activation in two passes: the kernels for one give other numbers")
+    return kernels if right else None
 
 
-def _is_right(kernel: Kernel, device: torch.device) -> bool:
-    """Whether it gives PyTorch's bits, in both layouts, of what is no number, too."""
-    x = torch.linspace(-9, 9, 2 * 3 * 5 * 7, device=device).reshape(2, 3, 5, 7)
-    x[0, :, 0, 0] = torch.tensor([math.nan, math.inf, -math.inf])
-    bias = torch.tensor([-1.5, 0.1, 2.0], device=device)[:, None, None]
-    return all(
-        torch.allclose(
-            kernel(values, bias, low, high),
-            (values + bias).clamp(low, high),
-            rtol=0,
-            atol=0,
-            equal_nan=True,
-        )
-        for values in (x, x.contiguous(memory_format=torch.channels_last))
-        for low, high in ((0.0, 6.0), (0.0, math.inf), (-1.0, 1.0))
+def _compiled(device: torch.device) -> Kernels:
+    """They are, when they are first called."""
+
+    def on_the_device(code: str, **constants: float) -> Callable[..., Tensor]:
+        jitted: Any = _create_jit_fn(code, **constants)
+
+        def launch(*tensors: Tensor, **values: float) -> Tensor:
+            with torch.cuda.device(device):
+                return torch.as_tensor(jitted(*tensors, **values))
+
+        return launch
+
+    clamp = on_the_device(_CLAMP, low=0.0, high=math.inf)
+    return Kernels(
+        lambda x, bias, low, high: clamp(x, bias, low=low, high=high),
+        on_the_device(_SILU),
+        on_the_device(_SILU_GRADIENT),
     )
 
 
-def _clamps(module: nn.Module) -> TypeGuard[nn.ReLU | nn.Hardtanh]:
-    """Whether a module is such an activation; another subclass may do more."""
-    return type(module) in (nn.ReLU, nn.ReLU6, nn.Hardtanh) and "forward" not in vars(module)
+def _are_right(kernels: Kernels, device: torch.device) -> bool:
+    """Whether they give PyTorch's numbers in both layouts, of what is no number, too; the bits of
+    the clamped ones."""
+    x = torch.linspace(-9, 9, 2 * 3 * 5 * 7, device=device).reshape(2, 3, 5, 7)
+    x[0, :, 0, 0] = torch.tensor([math.nan, math.inf, -math.inf])
+    bias = torch.tensor([-1.5, 0.1, 2.0], device=device)[:, None, None]
+    gradient = x.flip(0)
+    return all(
+        _agree(kernels.clamp(values, bias, *bounds), (values + bias).clamp(*bounds), 0)
+        for values in _in_both_layouts(x)
+        for bounds in ((0.0, 6.0), (0.0, math.inf), (-1.0, 1.0))
+    ) and all(
+        _agree(kernels.silu(values, bias), F.silu(values + bias), ROUNDING)
+        and _agree(
+            kernels.silu_gradient(gradient, values, bias),
+            torch.ops.aten.silu_backward(gradient, values + bias),
+            ROUNDING,
+        )
+        for values in _in_both_layouts(x)
+    )
 
 
-def _bounds(activation: nn.ReLU | nn.Hardtanh) -> tuple[float, float]:
-    if isinstance(activation, nn.Hardtanh):
-        return float(activation.min_val), float(activation.max_val)
-    return 0.0, math.inf
+def _in_both_layouts(x: Tensor) -> tuple[Tensor, Tensor]:
+    return x, x.contiguous(memory_format=torch.channels_last)
+
+
+def _agree(found: Tensor, expected: Tensor, tolerance: float) -> bool:
+    return torch.allclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
