@@ -295,3 +295,14 @@ def test_without_a_compiler_there_are_no_kernels(
     with caplog.at_level(logging.INFO):
         assert activation._checked(torch.device("cuda", 0)) is None
     assert "in two passes: nvrtc: error: failed to open libnvrtc" in caplog.text
+
+
+def test_gradients_of_a_large_picture_are_compared_on_a_part_of_it(
+    calls: list[torch.Size],
+) -> None:
+    """A network with them at 800 pixels may need more memory than there is."""
+    network = WrittenTo("neither").eval().requires_grad_(False)
+    shown = torch.rand(2, 3, 300, 280)
+    copy = FoldedNetworks(fused_activations=True).of(network, shown)
+    assert {size[2:] for size in calls} == {(256, 256)}
+    torch.testing.assert_close(copy(shown), network(shown))

@@ -27,6 +27,10 @@ MAX_PARAMETERS = 200_000_000
 MAX_SHARE = 0.1
 """Of the free memory of a CUDA device, that a copy may take."""
 
+COMPARED_SIDE = 256
+"""Pixels at most of a side of the image on which gradients are compared: the activations of a large
+network at its own size may not fit, and an attack that spares memory begins with this."""
+
 log = logging.getLogger(__name__)
 
 State = tuple[torch.memory_format, tuple[tuple[int, int], ...]]
@@ -65,7 +69,7 @@ class FoldedNetworks:
         if network not in self._known or self._known[network][0] != state:
             copy = _checked_copy(network, images, layout)
             if self._fused_activations and not isinstance(copy, _Unchanged):
-                copy = _fused_or_not(copy, images[:1])
+                copy = _fused_or_not(copy, images[:1, :, :COMPARED_SIDE, :COMPARED_SIDE])
             self._known[network] = state, copy
         found = self._known[network][1]
         return network if isinstance(found, _Unchanged) else found
