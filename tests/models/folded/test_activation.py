@@ -291,7 +291,7 @@ def test_without_a_compiler_there_are_no_kernels(
     def missing(code: str, **constants: float) -> Any:
         raise RuntimeError("nvrtc: error: failed to open libnvrtc-builtins.so.13.0\nmore")
 
-    monkeypatch.setattr(activation, "_create_jit_fn", missing)
+    monkeypatch.setattr("torch.cuda.jiterator._create_jit_fn", missing)
     with caplog.at_level(logging.INFO):
         assert activation._checked(torch.device("cuda", 0)) is None
     assert "in two passes: nvrtc: error: failed to open libnvrtc" in caplog.text

@@ -17,7 +17,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.cuda.jiterator import _create_jit_fn
 
 from oodbench.core.errors import one_line
 from oodbench.models.folded.following import pairs, replace, sharing_copy
@@ -215,6 +214,7 @@ def _checked(device: torch.device) -> Kernels | None:
 
 def _compiled(device: torch.device) -> Kernels:
     """They are, when they are first called."""
+    from torch.cuda.jiterator import _create_jit_fn  # PyTorch calls it beta: it may go
 
     def on_the_device(code: str, **constants: float) -> Callable[..., Tensor]:
         jitted: Any = _create_jit_fn(code, **constants)
