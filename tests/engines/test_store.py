@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,22 @@ def test_another_version_of_a_library_makes_it_again(
 ) -> None:
     make = Maker()
     first = get(tmp_path, make)
-    monkeypatch.setattr("oodbench.engines.store.version", lambda name: "99")
+    monkeypatch.setattr("oodbench.core.versions.version", lambda name: "99")
     assert get(tmp_path, make) != first
+
+
+def test_a_checkout_that_is_not_installed_keeps_its_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def of_others(name: str) -> str:
+        if name == "oodbench":
+            raise PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr("oodbench.core.versions.version", of_others)
+    make = Maker()
+    assert get(tmp_path, make) == get(tmp_path, make)
+    assert make.calls == 1
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut", "removed", "added", "no sums", "bad sums"])

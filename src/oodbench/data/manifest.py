@@ -44,7 +44,9 @@ def _read_manifest(folder: Path) -> Any:
         return None
 
 
-def claim(out: Path, command: str, own: Mapping[str, Any], versions: Mapping[str, str]) -> None:
+def claim(
+    out: Path, command: str, own: Mapping[str, Any], versions: Mapping[str, str | None]
+) -> None:
     """Write the manifest, which marks the folder as ours, unless it holds something else.
 
     Args:
@@ -52,7 +54,7 @@ def claim(out: Path, command: str, own: Mapping[str, Any], versions: Mapping[str
         command: the subcommand that makes it.
         own: `notice`, `seed` and `parameters_sha256`, which must be those of an earlier run, and
             `source`, which may have changed.
-        versions: of the programs that the bytes may depend on.
+        versions: of the programs that the bytes may depend on; None where one is not installed.
 
     Raises:
         DataError: it holds something else, or was made with another seed or other parameters.

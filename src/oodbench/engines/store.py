@@ -10,11 +10,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from oodbench.core.files import digest, read_json, write_json
+from oodbench.core.versions import versions
 
 _SUMS = "sha256.json"
 _KEY = "key.json"
@@ -68,7 +68,7 @@ class ExportStore:
             return _made(make, Path(_scratch.name), size)
         key = {
             "model": self.model_identity,
-            "versions": {name: version(name) for name in (*_LIBRARIES, *libraries)},
+            "versions": versions((*_LIBRARIES, *libraries)),
             **facts,
         }
         text = json.dumps(key, sort_keys=True)

@@ -5,12 +5,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
 from oodbench.core.errors import DataError, OodbenchError
 from oodbench.core.progress import Progress
+from oodbench.core.versions import versions
 from oodbench.data import manifest
 from oodbench.data.entries import folder_exists
 from oodbench.data.generation.checksums import ChecksumLogs, settle
@@ -41,7 +41,7 @@ class Product:
     unit: str
     cells_at_a_time: int | None
     parameters_hash: Callable[[], str]
-    versions: Callable[[Sequence[str]], dict[str, str]]
+    versions: Callable[[Sequence[str]], dict[str, str | None]]
     maker: Callable[[], Maker]
 
     @property
@@ -126,7 +126,7 @@ def build(product: Product, plan: GenerationPlan) -> None:
         )
 
 
-def package_versions(*packages: str) -> dict[str, str]:
+def package_versions(*packages: str) -> dict[str, str | None]:
     """Versions of oodbench, NumPy, OpenCV, Pillow and of further packages.
 
     Raises:
@@ -134,7 +134,7 @@ def package_versions(*packages: str) -> dict[str, str]:
     """
     from oodbench.data.corruptions.opencv import cv2
 
-    found = {name: version(name) for name in ("oodbench", "numpy", "pillow", *packages)}
+    found = versions(("oodbench", "numpy", "pillow", *packages))
     return {**found, "opencv": cv2.__version__}
 
 

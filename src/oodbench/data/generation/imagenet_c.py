@@ -26,7 +26,7 @@ def cells(names: Sequence[str] | None, severities: Sequence[int]) -> list[str]:
     ]
 
 
-def _versions(cells: Sequence[str]) -> dict[str, str]:
+def _versions(cells: Sequence[str]) -> dict[str, str | None]:
     """Versions that the bytes may depend on; for frost, the textures are checked, too."""
     from oodbench.data.corruptions.frost_textures import frost_textures
 

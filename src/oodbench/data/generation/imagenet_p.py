@@ -21,7 +21,7 @@ def cells(names: Sequence[str] | None) -> list[str]:
     return [name for name in known if name in chosen]
 
 
-def _versions(perturbations: Sequence[str]) -> dict[str, str]:
+def _versions(perturbations: Sequence[str]) -> dict[str, str | None]:
     """Versions that the bytes may depend on."""
     return generate.package_versions("av")
 
