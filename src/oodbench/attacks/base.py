@@ -85,6 +85,12 @@ def attacked(
     return attack(classifier, images, labels, seeds, **known)
 
 
+def known_logits(attack: Attack, logits: Tensor) -> Tensor | None:
+    """A run's clean logits, where they are the attacked classifier's own: without gradients, its
+    engine may compute in another way."""
+    return logits if traits_of(attack).needs_gradients else None
+
+
 def traits_of(attack: Attack) -> AttackTraits:
     """What the attack says of itself, with the defaults where it says nothing."""
     names = (field.name for field in fields(AttackTraits))

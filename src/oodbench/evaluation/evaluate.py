@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from oodbench.attacks.base import Attack, AttackResult, attacked, image_seed, traits_of
+from oodbench.attacks.base import Attack, AttackResult, attacked, image_seed, known_logits
 from oodbench.attacks.checks import Distances, ImageError, check_result
 from oodbench.benchmarks.base import LabelReadout, Readout
 from oodbench.core.errors import AttackError, OodbenchError, failure_line
@@ -219,8 +219,7 @@ def _attacked(
 ) -> tuple[AttackResult, Distances]:
     frames = batch.frames
     seeds = [image_seed(setting.seed, frame.name) for frame in frames]
-    # Without gradients, the engine may compute in another way than the attacked classifier.
-    known = torch.from_numpy(clean).to(images.device) if traits_of(attack).needs_gradients else None
+    known = known_logits(attack, torch.from_numpy(clean).to(images.device))
     try:
         result = attacked(attack, setting.classifier, images, labels, seeds, known)
         distances = check_result(images, result, attack.eps, attack.norm)

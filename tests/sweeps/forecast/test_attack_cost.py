@@ -53,6 +53,12 @@ def test_an_attack_takes_its_steps(attack: dict[str, Any], backward: int, forwar
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_the_clean_prediction_is_made_once_for_run_and_attack() -> None:
+    """Twelve looks at a picture that withstands ten steps, and one to score it."""
+    attack = {"name": "mine", **PGD, "iterations": 10}
+    assert attack_passes(attack) == PassCounts(forward=1 + 11 + 1, backward=10)
+
+
 def test_a_transfer_attack_works_on_its_source() -> None:
     attack = {
         "_target_": "oodbench.attacks.transfer.Transfer",

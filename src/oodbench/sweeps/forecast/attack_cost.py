@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oodbench.attacks.base import Attack
+from oodbench.attacks.base import Attack, attacked, known_logits
 from oodbench.attacks.source import NeedsSource
 from oodbench.core.building import build
 
@@ -57,17 +57,20 @@ def attack_passes(attack: Mapping[str, Any]) -> PassCounts:
         return PassCounts()
     built: Attack = build(dict(attack), "attack")
     if isinstance(built, NeedsSource):
-        forward, backward = _counted(built.inner)
+        forward, backward = _counted(built.inner, predicted=False)
         return PassCounts(2, 0, forward, backward)
-    forward, backward = _counted(built)
+    forward, backward = _counted(built, predicted=True)
     # One more to know the clean prediction, one to score the result.
     return PassCounts(forward + 2, backward)
 
 
-def _counted(attack: Attack) -> tuple[float, float]:
+def _counted(attack: Attack, *, predicted: bool) -> tuple[float, float]:
+    """Forward and backward passes for a picture, whose clean logits the run may know already."""
     network = _Steadfast()
     images = torch.rand(PICTURES, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-    attack(network, images, torch.zeros(PICTURES, dtype=torch.int64), list(range(PICTURES)))
+    labels, seeds = torch.zeros(PICTURES, dtype=torch.int64), list(range(PICTURES))
+    known = known_logits(attack, _Steadfast()(images)) if predicted else None
+    attacked(attack, network, images, labels, seeds, known)
     return network.forwarded / PICTURES, network.backwarded / PICTURES
 
 
