@@ -14,6 +14,7 @@ from oodbench.attacks.cw import CarliniWagnerL2
 from oodbench.attacks.pgd import PGD
 from oodbench.attacks.pgd_targeted import TargetedPGD
 from oodbench.attacks.square import Square
+from oodbench.attacks.torchattacks import TorchAttack
 from oodbench.core.building import build
 from oodbench.core.schema import shipped
 from oodbench.metrics.attack_traits import AttackTraits, traits_before_they_were_stored
@@ -50,6 +51,7 @@ class Counted(nn.Module):
         return torch.as_tensor(self.network(images))
 
 
+LIBRARY = {"eps": 0.05, "alpha": 0.02, "steps": 2}
 TAKING: list[Any] = [
     PGD(name="pgd_linf", eps=0.05, step_size=0.02, iterations=3),
     PGD(name="pgd_all", eps=0.05, step_size=0.02, iterations=2, target="top_k", early_stop=False),
@@ -58,6 +60,7 @@ TAKING: list[Any] = [
     APGD(name="apgd", eps=0.05, iterations=3, loss="dlr_targeted", targets=2),
     Square(name="square", eps=0.05, queries=3),
     AutoAttack(name="autoattack", eps=0.05, iterations=2, targets=2, queries=2),
+    TorchAttack(name="library", attack="PGD", eps=0.05, arguments=LIBRARY, target="random"),
 ]
 
 

@@ -169,6 +169,24 @@ def test_logits_of_another_engine_are_given_to_no_attack(gradients: bool) -> Non
         assert given[0] is None
 
 
+class Scribbling(PGD):
+    """Writes to what it is given."""
+
+    def __call__(self, *arguments: Any, clean_logits: Tensor | None = None) -> AttackResult:
+        result = super().__call__(*arguments, clean_logits)
+        assert clean_logits is not None
+        clean_logits[:] = NAN
+        return result
+
+
+def test_the_clean_logits_of_a_run_stay_what_they_are() -> None:
+    usual: dict[str, Any] = {"norm": "l2", "eps": 0.5, "step_size": 0.2, "iterations": 5}
+    columns = attacked(Scribbling(name="pgd_l2", **usual), 200, 240, 130)
+    expected = attacked(attack(), 200, 240, 130)
+    for name in ("clean_prediction", "clean_loss"):
+        assert columns[name].tolist() == expected[name].tolist()
+
+
 class Moody(Brightness):
     """Every forward pass has other noise."""
 

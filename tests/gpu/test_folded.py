@@ -1,4 +1,4 @@
-"""Bias and activation in one pass on CUDA: the bits of two."""
+"""Bias and activation in one pass on CUDA: the numbers of two."""
 
 import math
 

@@ -48,7 +48,7 @@ class Attack(Protocol):
     pictures through the network at once, by default 8 on a CPU and 256 on CUDA.
     `refills_batches`: the places of those that are done are taken by others of the batch that it
     is given. One whose call has an argument `clean_logits` (`Tensor | None`) is given them where
-    they are known, which spares it a pass.
+    they are known, which spares it a pass: a run knows them for attacks that need gradients.
     """
 
     name: str

@@ -219,7 +219,7 @@ def _attacked(
 ) -> tuple[AttackResult, Distances]:
     frames = batch.frames
     seeds = [image_seed(setting.seed, frame.name) for frame in frames]
-    known = known_logits(attack, torch.from_numpy(clean).to(images.device))
+    known = known_logits(attack, torch.tensor(clean, device=images.device))  # a copy of its own
     try:
         result = attacked(attack, setting.classifier, images, labels, seeds, known)
         distances = check_result(images, result, attack.eps, attack.norm)

@@ -12,8 +12,9 @@ import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision import models
 
-from oodbench.attacks.frugal import checkpointed
+from oodbench.attacks.frugal import blocks, checkpointed
 from oodbench.models.folded import activation
 from oodbench.models.folded.activation import (
     SMALLEST,
@@ -137,6 +138,30 @@ def test_networks_of_timm(name: str, side: int, count: int, calls: list[torch.Si
     for values in (found, again):
         torch.testing.assert_close(values[0], expected[0], atol=1e-4, rtol=0)
         torch.testing.assert_close(values[1], expected[1], atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["mobilenet_v2", "vgg11_bn"])
+def test_networks_whose_blocks_are_found_for_them(name: str, calls: list[torch.Size]) -> None:
+    """Checkpointed per block; a bias with its activation is none."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = models.get_model(name, num_classes=10).eval().requires_grad_(False)
+    shown = images(32)
+    folded = fold_batch_norm(network, shown[:1])
+    assert folded is not None
+    fused = with_fused_activations(folded, shown[:1])
+    assert fused is not None
+    assert not any(isinstance(block, BiasAndActivation) for block in blocks(fused))
+    expected = logits_and_gradient(folded, shown)
+    with checkpointed(fused):
+        found = logits_and_gradient(fused, shown)
+        assert not calls
+        with all_fused(fused):
+            again = logits_and_gradient(fused, shown)
+    assert calls
+    for values in (found, again):
+        torch.testing.assert_close(values[0], expected[0], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(values[1], expected[1], atol=1e-6, rtol=1e-3)
 
 
 class Own(nn.ReLU):

@@ -108,7 +108,12 @@ class LibraryAttack(ABC):
         """
 
     def __call__(
-        self, classifier: nn.Module, images: Tensor, labels: Tensor, seeds: list[int]
+        self,
+        classifier: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        seeds: list[int],
+        clean_logits: Tensor | None = None,
     ) -> AttackResult:
         """Attack a batch.
 
@@ -117,6 +122,7 @@ class LibraryAttack(ABC):
             images: float `(N, C, H, W)` in [0, 1].
             labels: int64 `(N,)`.
             seeds: one per image.
+            clean_logits: `(N, K)` of the images, where they are known.
 
         Returns:
             The picture of a success, else that of the last run. `iterations` is the same for all
@@ -135,7 +141,7 @@ class LibraryAttack(ABC):
         """
         images = images.detach()
         with self.access.open(classifier, images) as passes:
-            goal = self._goal(passes, images, labels, seeds)
+            goal = self._goal(passes, images, clean_logits, labels, seeds)
             everything = torch.arange(len(images), device=images.device)
             runs = torch.zeros_like(labels)
             found = images.clone()
@@ -176,10 +182,18 @@ class LibraryAttack(ABC):
         check_result(images, result, self.eps, self.norm)
         return result
 
-    def _goal(self, passes: Passes, images: Tensor, labels: Tensor, seeds: list[int]) -> Goal:
+    def _goal(
+        self,
+        passes: Passes,
+        images: Tensor,
+        clean_logits: Tensor | None,
+        labels: Tensor,
+        seeds: list[int],
+    ) -> Goal:
         if not self.targeted:
             return Goal(labels, None, any_error=True)
-        return self.choice.goal(passes.logits(images), labels, generators_of(images, seeds))
+        logits = passes.logits(images) if clean_logits is None else clean_logits
+        return self.choice.goal(logits, labels, generators_of(images, seeds))
 
     def _pursue(
         self, passes: Passes, rows: Tensor, images: Tensor, classes: Tensor, seeds: list[int]
