@@ -7,7 +7,9 @@ import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torchvision import models
 
+from oodbench.attacks.pgd import PGD
 from oodbench.models.folded.activation import (
     SMALLEST,
     BiasAndActivation,
@@ -97,3 +99,16 @@ def test_a_network_gives_the_same_logits_and_gradients(
     torch.testing.assert_close(found[0], expected[0], atol=1e-4, rtol=0)
     torch.testing.assert_close(found[1], expected[1], atol=1e-5, rtol=1e-3)
     assert any(isinstance(module, BiasAndActivation) for module in copy.modules())
+
+
+def test_an_attack_in_little_memory_computes_with_the_copy() -> None:
+    """The blocks of this network are found for it, and checkpointed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = models.mobilenet_v2(num_classes=10).eval().requires_grad_(False).to(DEVICE)
+        images = torch.rand(4, 3, 96, 96).to(DEVICE)
+    labels = network(images).argmax(1)
+    attack = PGD(name="pgd_linf", eps=0.03, step_size=0.01, iterations=3, memory=0.05)
+    result = attack(network, images, labels, list(range(4)))
+    assert (result.images - images).abs().max() <= 0.03 + 1e-6
+    assert result.columns["attack_loss"].isfinite().all()
