@@ -6,7 +6,8 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from attack_toys import logits_and_gradient
+from torch import Tensor
 from torchvision import models
 
 from oodbench.attacks.pgd import PGD
@@ -64,13 +65,6 @@ def test_silu_and_its_gradient_are_those_of_pytorch(layout: torch.memory_format)
     torch.testing.assert_close(slope, expected, atol=1e-5, rtol=1e-5, equal_nan=True)
     assert found.is_contiguous(memory_format=layout)
     assert slope.is_contiguous(memory_format=layout)
-
-
-def logits_and_gradient(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    leaves = images.clone().requires_grad_()
-    logits = network(leaves)
-    (gradient,) = torch.autograd.grad(logits.logsumexp(1).sum(), leaves)
-    return logits.detach(), gradient
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

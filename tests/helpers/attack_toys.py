@@ -92,3 +92,11 @@ def fill_batches_up(monkeypatch: pytest.MonkeyPatch) -> None:
         "Passes",
         lambda network, micro_batch, few_sizes: passes(network, micro_batch, few_sizes=True),
     )
+
+
+def logits_and_gradient(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits `(N, K)`, and the gradient of a smooth function of all of them to the images."""
+    leaves = images.clone().requires_grad_()
+    logits = network(leaves)
+    (gradient,) = torch.autograd.grad(logits.logsumexp(1).sum(), leaves)
+    return logits.detach(), gradient

@@ -19,7 +19,6 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from oodbench.models.folded.activation import BiasAndActivation
 from oodbench.models.folded.batch_norm import is_fixed_batch_norm
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
@@ -55,8 +54,7 @@ def blocks(network: nn.Module) -> list[nn.Module]:
     """What the outermost sequences and lists of a network hold, sequences within them opened.
 
     Of a torchvision ResNet the residual blocks, of a transformers encoder the layers. A single
-    layer is no block, with its bias and activation or without: it keeps little but its input. A
-    module that is used twice counts once.
+    layer is no block: it keeps little but its input. A module that is used twice counts once.
     """
     found: dict[nn.Module, None] = {}
     for child in network.children():
@@ -72,13 +70,9 @@ def _held(container: nn.Module) -> list[nn.Module]:
     for part in container.children():
         if isinstance(part, _CONTAINERS):
             held += _held(part)
-        elif _is_composed(part) and "forward" not in vars(part):
+        elif next(part.children(), None) is not None and "forward" not in vars(part):
             held.append(part)
     return held
-
-
-def _is_composed(module: nn.Module) -> bool:
-    return next(module.children(), None) is not None and not isinstance(module, BiasAndActivation)
 
 
 class _ScaleAndShift(torch.autograd.Function):

@@ -11,6 +11,7 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
+from attack_toys import logits_and_gradient
 from torch import Tensor, nn
 from torchvision import models
 
@@ -59,13 +60,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
     return given
 
 
-def logits_and_gradient(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
-    leaves = images.clone().requires_grad_()
-    logits = network(leaves)
-    (gradient,) = torch.autograd.grad(logits.logsumexp(1).sum(), leaves)
-    return logits.detach(), gradient
-
-
 def with_biases(*modules: nn.Module) -> nn.Module:
     network = nn.Sequential(*modules, nn.Flatten(1))
     with torch.random.fork_rng():
@@ -106,7 +100,7 @@ def test_the_gradient_is_the_derivative(calls: list[torch.Size]) -> None:
     x = torch.tensor([-3.0, -1.0, 0.3, 2.0, 4.9, 5.0, 8.0]).reshape(1, 1, 1, 7).requires_grad_()
     bias = torch.ones(1, 1, 1)
     kernels = activation.kernels_for(torch.device("cpu"))
-    clamped = activation._Clamped.apply(x, bias, 0.0, 6.0, kernels)
+    clamped = activation._Clamped.apply(0.0, 6.0, x, bias, kernels)
     assert clamped.flatten().tolist() == pytest.approx([0, 0, 1.3, 3, 5.9, 6, 6])
     (gradient,) = torch.autograd.grad(clamped.sum(), x)
     assert gradient.flatten().tolist() == [0, 0, 1, 1, 1, 0, 0]
@@ -215,7 +209,7 @@ def test_what_is_left_as_it_is(modules: tuple[nn.Module, ...], calls: list[torch
     assert with_fused_activations(with_biases(*modules), images()[:1]) is None
 
 
-def test_there_is_no_kernels_for_a_cpu() -> None:
+def test_there_are_no_kernels_for_a_cpu() -> None:
     assert kernels_for(torch.device("cpu")) is None
     network = with_biases(nn.Conv2d(3, 3, 1), nn.ReLU())
     assert with_fused_activations(network, images()[:1]) is None

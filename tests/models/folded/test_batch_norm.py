@@ -7,7 +7,7 @@ import weakref
 import pytest
 import timm
 import torch
-from attack_toys import conv_net, mlp, pictures
+from attack_toys import conv_net, logits_and_gradient, mlp, pictures
 from torch import Tensor, nn
 
 from oodbench.models.folded.batch_norm import fold_batch_norm, is_fixed_batch_norm
@@ -18,19 +18,13 @@ def norms(network: nn.Module) -> int:
     return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
 
-def gradient(network: nn.Module, images: Tensor) -> Tensor:
-    images = images.clone().requires_grad_()
-    (found,) = torch.autograd.grad(network(images).logsumexp(1).sum(), images)
-    return found
-
-
 def test_folded_network_is_the_same_function() -> None:
     network, images = conv_net(), pictures()
     folded = fold_batch_norm(network, images[:1])
     assert folded is not None
     assert norms(folded) == 0
     torch.testing.assert_close(folded(images), network(images), atol=1e-12, rtol=0)
-    found, expected = gradient(folded, images), gradient(network, images)
+    (_, found), (_, expected) = (logits_and_gradient(each, images) for each in (folded, network))
     torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeGuard
 
 import torch
@@ -52,6 +52,8 @@ template <typename T> T biased_silu_gradient(T gradient, T x, T bias) {
 }
 """
 
+_WITH_KERNELS = (nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.SiLU)
+
 log = logging.getLogger(__name__)
 
 
@@ -87,12 +89,14 @@ def with_fused_activations(network: nn.Module, example: Tensor) -> nn.Module | N
     found = [pair for pair in pairs(fused, example, _can_be_fused) if pair[0].bias is not None]
     if not found:
         return None
-    replace(fused, {pair[1]: _KINDS[type(pair[1])](*pair) for pair in found})
+    replace(fused, {pair[1]: BiasAndActivation(*pair) for pair in found})
     return fused
 
 
 class BiasAndActivation(nn.Module):
     """The bias of a convolution, which has none any more, and the activation after it.
+
+    A single layer, as each of them was: the activation is no module of its own in it.
 
     Attributes:
         smallest: as `SMALLEST`; a smaller output is computed by PyTorch, in two passes.
@@ -102,8 +106,9 @@ class BiasAndActivation(nn.Module):
         super().__init__()
         assert convolution.bias is not None
         self.bias = nn.Parameter(convolution.bias.detach(), requires_grad=False)
-        self.activation = activation
         self.smallest = SMALLEST
+        self._activated = activation.forward
+        self._in_one_pass = _in_one_pass(activation)
         convolution.bias = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -111,38 +116,23 @@ class BiasAndActivation(nn.Module):
         bias = self.bias[:, None, None]
         fitting = x.numel() >= self.smallest and x.dtype == bias.dtype == torch.float32
         if not torch.compiler.is_compiling() and fitting and (kernels := kernels_for(x.device)):
-            return self.in_one_pass(x, bias, kernels)
-        return torch.as_tensor(self.activation(x + bias.to(x.dtype)))
-
-    def in_one_pass(self, x: Tensor, bias: Tensor, kernels: Kernels) -> Tensor:
-        """The same by a kernel."""
-        raise NotImplementedError
-
-
-class _BiasAndClamp(BiasAndActivation):
-    def in_one_pass(self, x: Tensor, bias: Tensor, kernels: Kernels) -> Tensor:
-        low, high = 0.0, math.inf
-        if isinstance(self.activation, nn.Hardtanh):
-            low, high = self.activation.min_val, self.activation.max_val
-        return torch.as_tensor(_Clamped.apply(x, bias, float(low), float(high), kernels))
-
-
-class _BiasAndSiLU(BiasAndActivation):
-    def in_one_pass(self, x: Tensor, bias: Tensor, kernels: Kernels) -> Tensor:
-        return torch.as_tensor(_SiLU.apply(x, bias, kernels))
-
-
-_KINDS: dict[type[nn.Module], type[BiasAndActivation]] = {
-    nn.ReLU: _BiasAndClamp,
-    nn.ReLU6: _BiasAndClamp,
-    nn.Hardtanh: _BiasAndClamp,
-    nn.SiLU: _BiasAndSiLU,
-}
+            return torch.as_tensor(self._in_one_pass(x, bias, kernels))
+        return torch.as_tensor(self._activated(x + bias.to(x.dtype)))
 
 
 def _can_be_fused(module: nn.Module) -> TypeGuard[nn.Module]:
-    """Whether a module is such an activation; a subclass may do more."""
-    return type(module) in _KINDS and "forward" not in vars(module)
+    """Whether a module is an activation with a kernel; a subclass may do more."""
+    return type(module) in _WITH_KERNELS and "forward" not in vars(module)
+
+
+def _in_one_pass(activation: nn.Module) -> Callable[[Tensor, Tensor, Kernels], Any]:
+    """Of `x`, bias and kernels."""
+    if isinstance(activation, nn.SiLU):
+        return partial(_SiLU.apply)
+    low, high = 0.0, math.inf
+    if isinstance(activation, nn.Hardtanh):
+        low, high = float(activation.min_val), float(activation.max_val)
+    return partial(_Clamped.apply, low, high)
 
 
 @contextmanager
@@ -164,7 +154,7 @@ class _Clamped(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        context: Any, x: Tensor, bias: Tensor, low: float, high: float, kernels: Kernels
+        context: Any, low: float, high: float, x: Tensor, bias: Tensor, kernels: Kernels
     ) -> Tensor:
         clamped = kernels.clamp(x, bias, low, high)
         context.save_for_backward(clamped)
@@ -176,7 +166,7 @@ class _Clamped(torch.autograd.Function):
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (clamped,) = context.saved_tensors
         gradient = torch.ops.aten.hardtanh_backward(gradients[0], clamped, *context.bounds)
-        return gradient, None, None, None, None
+        return None, None, gradient, None, None
 
 
 class _SiLU(torch.autograd.Function):
