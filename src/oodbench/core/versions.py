@@ -6,15 +6,16 @@ from importlib.metadata import PackageNotFoundError, version
 
 def versions(names: Iterable[str]) -> dict[str, str | None]:
     """Version by package name; None where it is not installed."""
-    return {name: _version(name) for name in names}
+    return {name: version_of(name) for name in names}
 
 
 def version_text() -> str:
     """What `--version` of every command prints."""
-    return f"oodbench {_version('oodbench')}"
+    return f"oodbench {version_of('oodbench')}"
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """Of a package; None where it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

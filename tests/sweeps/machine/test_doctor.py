@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from oodbench.cli.doctor import main
+from oodbench.core import versions as versions_module
 from oodbench.core.errors import DataError
 from oodbench.core.schema import WeightsConfig
 from oodbench.sweeps.catalogue import load_runs
 from oodbench.sweeps.machine import engines as engines_module
 from oodbench.sweeps.machine import hardware as hardware_module
-from oodbench.sweeps.machine import packages as packages_module
 from oodbench.sweeps.machine import page, storage
 from oodbench.sweeps.machine.data_sets import data_sets
 from oodbench.sweeps.machine.engines import engines
@@ -61,7 +61,7 @@ def test_a_missing_package_is_wrong_and_a_missing_extra_is_not(
             raise PackageNotFoundError(name)
         return version(name)
 
-    monkeypatch.setattr(packages_module, "version", of)
+    monkeypatch.setattr(versions_module, "version", of)
     assert by_name(packages())["timm"] == Finding(
         "timm", "bad", "not installed", "pip install timm"
     )

@@ -3,9 +3,10 @@
 import platform
 import re
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, requires
 
 from oodbench.core.extras import install_extra
+from oodbench.core.versions import version_of, versions
 from oodbench.sweeps.machine.findings import Finding
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -18,9 +19,9 @@ _LISTED = 3
 def packages() -> Iterator[Finding]:
     """Python, oodbench and what it requires."""
     yield Finding("python", "ok", f"{platform.python_version()}, {platform.platform()}")
-    yield Finding("oodbench", "ok", _installed("oodbench") or "not installed, run from its sources")
+    yield Finding("oodbench", "ok", version_of("oodbench") or "not installed, run from its sources")
     for name in _required(None):
-        found = _installed(name)
+        found = version_of(name)
         if found is None:
             yield Finding(name, "bad", "not installed", f"pip install {name}")
         else:
@@ -31,7 +32,7 @@ def extras() -> Iterator[Finding]:
     """The optional parts, each with its packages."""
     for extra in _extras():
         names = _required(extra)
-        found = {name: _installed(name) for name in names}
+        found = versions(names)
         said = ", ".join(f"{name} {known}" for name, known in found.items())
         if len(names) > _LISTED:
             said = f"{len(names)} packages, such as {names[0]} {found[names[0]]}"
@@ -63,10 +64,3 @@ def _required(extra: str | None) -> list[str]:
         if name is not None and (marked[1] if marked else None) == extra:
             names.append(name[0])
     return sorted(names)
-
-
-def _installed(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
