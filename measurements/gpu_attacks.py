@@ -70,7 +70,7 @@ def published(job: Job) -> Iterator[Row]:
 def pgd_row(job: Job, model: tuple[str, ...], attack: Attack, what: str, goal: float) -> Row:
     """Against torchattacks' PGD with the same targets, at its best batch size."""
     classifier, pictures = attacked(job, model, job.pick(REFILLED * MOST_ON_CUDA, 4))
-    clean = clean_logits(classifier, pictures.images)  # of the run: the peer needs none either
+    clean = logits_of(classifier, pictures.images)  # of the run: the peer needs none either
     result = of(attack, classifier, pictures, clean)
     targets = result.columns["target"]
 
@@ -123,8 +123,7 @@ def counted(ours: Counted, theirs: Counted) -> Row:
 
 def predicted(classifier: nn.Module, images: Tensor, batch: int) -> Tensor:
     """Which success is judged by: torchattacks' PGD leaves that to its user, ours says it."""
-    with torch.no_grad():
-        return torch.cat([classifier(part).argmax(1) for part in images.split(batch)])
+    return logits_of(classifier, images, batch).argmax(1)
 
 
 def autoattack(job: Job) -> Iterator[Row]:
@@ -205,7 +204,7 @@ def fused_row(
     fused = with_fused_activations(folded, images[:1])
     layers = [m for m in fused.modules() if isinstance(m, BiasAndActivation)] if fused else []
     network = fused or folded
-    farthest = float((clean_logits(network, images) - clean_logits(folded, images)).abs().max())
+    farthest = float((logits_of(network, images) - logits_of(folded, images)).abs().max())
     return row(
         job,
         f"gradient step on {name_of(model)}, fp32, {len(images)} pictures, bias and activation in "
@@ -293,9 +292,9 @@ def of(
     return called(attack, classifier, pictures.images, pictures.labels, pictures.seeds, clean)
 
 
-def clean_logits(classifier: nn.Module, images: Tensor) -> Tensor:
+def logits_of(classifier: nn.Module, images: Tensor, batch: int = MOST_ON_CUDA) -> Tensor:
     with torch.no_grad():
-        return torch.cat([classifier(part) for part in images.split(MOST_ON_CUDA)])
+        return torch.cat([classifier(part) for part in images.split(batch)])
 
 
 def timed(job: Job, function: Callable[[], _Made]) -> tuple[float, _Made]:

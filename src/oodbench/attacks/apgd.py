@@ -192,9 +192,9 @@ class APGD:
         starts = Starts(offset, generators_of(images, seeds), images.device)
         with self.access.open(classifier, images) as passes:
             search = _Search(self, passes, images, labels)
+            clean = passes.clean_logits(images, clean_logits)
             for rows in passes.groups(images):
-                clean = passes.logits(images[rows]) if clean_logits is None else clean_logits[rows]
-                search.run(rows, clean, starts)
+                search.run(rows, clean[rows], starts)
         found = search.found
         columns = {
             "attack_loss": found.losses.float(),

@@ -162,7 +162,7 @@ class AutoAttack:
         """
         images = images.detach()
         with self.access.open(classifier, images) as passes:
-            logits = passes.logits(images) if clean_logits is None else clean_logits
+            logits = passes.clean_logits(images, clean_logits)
         wrong = logits.argmax(1) != labels
         classes = int((~torch.isneginf(logits)).sum(1).min())
         found = images.clone()

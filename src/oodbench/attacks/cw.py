@@ -112,8 +112,9 @@ class CarliniWagnerL2:
         iterations = torch.zeros_like(labels)
         watch = GradientWatch(_size_for_adam, labels)
         with self.access.open(classifier, images) as passes:
+            clean = passes.clean_logits(images, clean_logits)
             for rows in passes.groups(images):
-                logits = passes.logits(images[rows]) if clean_logits is None else clean_logits[rows]
+                logits = clean[rows]
                 refuse_nan(logits, rows, len(images), 0)
                 right = logits.argmax(1) == labels[rows]
                 distances[rows] = torch.where(right, math.inf, 0.0).to(distances)

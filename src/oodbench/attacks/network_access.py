@@ -163,6 +163,10 @@ class Passes(Parts):
 
         return _joined(self.in_parts(images, forward))
 
+    def clean_logits(self, images: Tensor, known: Tensor | None) -> Tensor:
+        """Those that are known, else those of a pass, see `logits`."""
+        return self.logits(images) if known is None else known
+
     def gradients(self, images: Tensor, objective: Objective, *, backward: bool = True) -> Passed:
         """One forward pass and, where gradients are wanted, a backward pass.
 

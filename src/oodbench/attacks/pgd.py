@@ -112,7 +112,7 @@ class PGD:
         images = images.detach()
         generators = generators_of(images, seeds)
         with self.access.open(classifier, images) as passes:
-            logits = passes.logits(images) if clean_logits is None else clean_logits
+            logits = passes.clean_logits(images, clean_logits)
             goal = self.choice.goal(logits, labels, generators)
             return Descent(passes, images, logits, goal, generators, self.rules).run()
 

@@ -111,9 +111,9 @@ class Square:
         generators = generators_of(images, seeds)
         with self.access.open(classifier, images) as passes:
             search = _Search(self, passes, images, labels, generators)
+            clean = passes.clean_logits(images, clean_logits)
             for rows in passes.groups(images):
-                clean = passes.logits(images[rows]) if clean_logits is None else clean_logits[rows]
-                search.run(rows, clean)
+                search.run(rows, clean[rows])
         return AttackResult(
             search.best,
             search.succeeded,

@@ -192,7 +192,7 @@ class LibraryAttack(ABC):
     ) -> Goal:
         if not self.targeted:
             return Goal(labels, None, any_error=True)
-        logits = passes.logits(images) if clean_logits is None else clean_logits
+        logits = passes.clean_logits(images, clean_logits)
         return self.choice.goal(logits, labels, generators_of(images, seeds))
 
     def _pursue(
